@@ -1,0 +1,201 @@
+// The objects of a swarm as the store keeps them: readonly plain data, tagged by `kind`.
+// Who writes which field is in ARCHITECTURE.md and is asserted by the store.
+import type { ClusterSpec, ConfigSpec, Driver, EndpointSpec, GenericResource, Labels, NetworkSpec, NodeRole, NodeSpec, Platform, PortConfig, Resources, SecretSpec, ServiceSpec, TaskSpec } from './spec.ts';
+import type { DesiredState, TaskState } from './task-state.ts';
+
+export interface ObjectMeta {
+  readonly id: string;
+  /** Revision of the store at the object's last write; 0 for an object that was never stored. */
+  readonly version: number;
+  /** Milliseconds since the epoch, as are all times here. */
+  readonly createdAt: number;
+  readonly updatedAt: number;
+}
+
+export type StoreObject = Cluster | Node | Service | Task | Network | Secret | Config;
+export type ObjectKind = StoreObject['kind'];
+export type ObjectOf<K extends ObjectKind> = Extract<StoreObject, { kind: K }>;
+export const objectKinds = ['cluster', 'node', 'service', 'task', 'network', 'secret', 'config'] as const satisfies readonly ObjectKind[];
+
+/** There is exactly one cluster object. */
+export interface Cluster extends ObjectMeta {
+  readonly kind: 'cluster';
+  readonly spec: ClusterSpec;
+  /** PEM of the root certificate, and its key sealed with the cluster data key. */
+  readonly rootCa: { readonly certificate: string; readonly sealedKey: string };
+  /** Join secrets, sealed (store/seal.ts). The token that users see is derived with the root's digest. */
+  readonly sealedJoinTokens: { readonly worker: string; readonly manager: string };
+  readonly sealedUnlockKey?: string;
+  readonly defaultAddressPools: readonly string[];
+  readonly subnetSize: number;
+  readonly dataPathPort: number;
+  readonly rootRotationInProgress: boolean;
+}
+
+export interface Node extends ObjectMeta {
+  readonly kind: 'node';
+  readonly spec: NodeSpec;
+  readonly description?: NodeDescription;
+  readonly status: NodeStatus;
+  readonly manager?: ManagerStatus;
+  /** The role that the node's certificate says; `spec.role` is what was asked for. */
+  readonly role: NodeRole;
+}
+
+export interface NodeDescription {
+  readonly hostname: string;
+  readonly platform: Platform;
+  readonly resources: Resources;
+  readonly engine: { readonly version: string; readonly labels: Labels; readonly plugins: readonly { readonly type: string; readonly name: string }[] };
+  readonly tls?: { readonly trustRoot: string; readonly issuerSubject: string; readonly issuerPublicKey: string };
+}
+
+export interface NodeStatus {
+  readonly state: 'unknown' | 'down' | 'ready' | 'disconnected';
+  readonly message?: string;
+  /** The address other nodes see; no port. */
+  readonly address: string;
+}
+
+export interface ManagerStatus {
+  readonly leader: boolean;
+  readonly reachability: 'unknown' | 'unreachable' | 'reachable';
+  /** host:port */
+  readonly address: string;
+}
+
+export interface Service extends ObjectMeta {
+  readonly kind: 'service';
+  readonly spec: ServiceSpec;
+  readonly previousSpec?: ServiceSpec;
+  /** The store revision at which `spec` was written; tasks made from it carry the same number. */
+  readonly specVersion: number;
+  readonly previousSpecVersion?: number;
+  readonly endpoint?: Endpoint;
+  readonly updateStatus?: UpdateStatus;
+  /** The roll-out's own memory: everything that the updater must know after a change of leader. */
+  readonly rollout?: Rollout;
+  readonly job?: { readonly iteration: number; readonly lastExecutionAt: number };
+}
+
+export interface Endpoint {
+  /** The endpoint spec that `ports` and `virtualIps` were allocated for. */
+  readonly spec: EndpointSpec;
+  readonly ports: readonly PortConfig[];
+  readonly virtualIps: readonly VirtualIp[];
+}
+
+export interface VirtualIp {
+  readonly networkId: string;
+  /** CIDR form, "10.0.1.5/24". */
+  readonly address: string;
+}
+
+export interface UpdateStatus {
+  readonly state: 'updating' | 'paused' | 'completed' | 'rollback_started' | 'rollback_paused' | 'rollback_completed';
+  readonly startedAt?: number;
+  readonly completedAt?: number;
+  readonly message: string;
+}
+
+export interface Rollout {
+  /** The specVersion that this roll-out brings. */
+  readonly specVersion: number;
+  readonly startedAt: number;
+  /** How many slots were dirty when it began: the denominator of the failure ratio. */
+  readonly totalSlots: number;
+  /** Tasks of this roll-out that failed while it watched them, by id. */
+  readonly failedTaskIds: readonly string[];
+  /** When the newest batch of slots was finished; the next may start `delay` later. */
+  readonly lastStepAt?: number;
+}
+
+export interface Task extends ObjectMeta {
+  readonly kind: 'task';
+  readonly serviceId?: string;
+  /** Replicated services count from 1, replicated jobs from 0; absent for global tasks. */
+  readonly slot?: number;
+  readonly nodeId?: string;
+  readonly spec: TaskSpec;
+  readonly specVersion?: number;
+  /** Name and labels of the service when the task was made. */
+  readonly serviceName: string;
+  readonly serviceLabels: Labels;
+  readonly status: TaskStatus;
+  readonly desiredState: DesiredState;
+  readonly networks: readonly NetworkAttachment[];
+  /** The service's endpoint spec when the task was made: host-mode ports and the updater's comparison. */
+  readonly endpoint?: EndpointSpec;
+  readonly logDriver?: Driver;
+  /** What the scheduler claimed for the task on its node. */
+  readonly genericResources?: readonly GenericResource[];
+  readonly jobIteration?: number;
+  readonly restart?: RestartRecord;
+}
+
+/** A task's place in the history of restarts of its slot; carried from each task to its replacement. */
+export interface RestartRecord {
+  /** Restarts so far under this spec version. */
+  readonly attempts: number;
+  /** When they happened, newest last; bounded by the policy's maxAttempts. */
+  readonly restartedAt: readonly number[];
+  /** The task stays at desired state `ready` until then … */
+  readonly notBefore: number;
+  /** … and until this task has stopped, or `waitUntil` has passed. */
+  readonly waitForTaskId?: string;
+  readonly waitUntil?: number;
+}
+
+export interface TaskStatus {
+  readonly state: TaskState;
+  /** When the state was observed. */
+  readonly timestamp: number;
+  readonly message: string;
+  readonly error?: string;
+  readonly container?: { readonly containerId: string; readonly pid: number; readonly exitCode: number };
+  /** Host-mode ports as the engine published them. */
+  readonly hostPorts?: readonly PortConfig[];
+  /** False while a running task may not get traffic yet (its published ports do not listen); absent means true. */
+  readonly serving?: boolean;
+  /** When the task was first seen running: monitor windows start here. */
+  readonly startedAt?: number;
+  /** The node that applied the status. */
+  readonly appliedBy?: string;
+}
+
+export interface NetworkAttachment {
+  readonly networkId: string;
+  /** CIDR form; one per address family. Empty for node-local predefined networks (bridge, host). */
+  readonly addresses: readonly string[];
+  readonly aliases: readonly string[];
+  readonly driverOptions?: Readonly<Record<string, string>>;
+}
+
+export interface Network extends ObjectMeta {
+  readonly kind: 'network';
+  readonly spec: NetworkSpec;
+  /** Absent until allocated. */
+  readonly state?: NetworkState;
+  /** Why it could not be allocated, in words for a user. */
+  readonly allocationError?: string;
+}
+
+export interface NetworkState {
+  readonly driver: Driver;
+  /** Absent for predefined node-local networks. */
+  readonly vxlanId?: number;
+  readonly pools: readonly { readonly subnet: string; readonly gateway: string; readonly range?: string }[];
+  /** Where the next-fit search for an address goes on, so that freed addresses are reused late. */
+  readonly cursor?: string;
+}
+
+export interface Secret extends ObjectMeta {
+  readonly kind: 'secret';
+  /** `data` is sealed text here (store/seal.ts), never the plain secret. */
+  readonly spec: SecretSpec;
+}
+
+export interface Config extends ObjectMeta {
+  readonly kind: 'config';
+  readonly spec: ConfigSpec;
+}

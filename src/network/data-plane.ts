@@ -1,0 +1,14 @@
+// What the agent needs of the node's data plane. The implementation talks to skep-netd, which does the work and outlives us.
+import type { ClusterNetworkState, LocalNetworkState } from '#protocol/network-state.ts';
+
+export interface DataPlane {
+  /** Hands over the newest state of the swarm; resolves when DNS, VIPs and ingress of this node follow it. Older versions are ignored. */
+  applyCluster(state: ClusterNetworkState, signal: AbortSignal): Promise<void>;
+  /** Hands over the newest facts about local containers. */
+  applyLocal(state: LocalNetworkState, signal: AbortSignal): Promise<void>;
+  /** Name of the engine's network driver that serves this node's overlays, and the resolver for containers on them. */
+  readonly driverName: string;
+  readonly dnsAddress: string;
+  /** Removes everything from this node: rules, namespaces, devices, and the process itself. */
+  destroy(signal: AbortSignal): Promise<void>;
+}

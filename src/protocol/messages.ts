@@ -1,0 +1,74 @@
+// What managers and agents say to each other. Plain data: the same messages go through memory on one node and through gRPC
+// between nodes. An agent opens a session; the manager sends the full set first and differences afterwards.
+import type { Driver, Labels } from '#domain/spec.ts';
+import type { NodeDescription, Task, TaskStatus } from '#domain/objects.ts';
+import type { ClusterNetworkState } from './network-state.ts';
+
+/** What an agent is told about a task: the stored task as it is; secrets and configs come as objects of their own. */
+export interface AssignedTask {
+  readonly task: Task;
+  /** Labels of the service for templates. */
+  readonly serviceLabels: Labels;
+}
+
+export interface AssignedSecret {
+  readonly id: string;
+  readonly version: number;
+  readonly name: string;
+  /** Plain bytes: never logged, never on disk. */
+  readonly data: Uint8Array;
+  readonly templating?: Driver;
+}
+
+export interface AssignedConfig {
+  readonly id: string;
+  readonly version: number;
+  readonly name: string;
+  readonly data: Uint8Array;
+  readonly templating?: Driver;
+}
+
+export interface AssignmentSet {
+  readonly tasks: readonly AssignedTask[];
+  readonly secrets: readonly AssignedSecret[];
+  readonly configs: readonly AssignedConfig[];
+}
+
+export interface AssignmentChange {
+  /** Tasks that are new or changed; an unchanged task is not repeated. */
+  readonly tasks: readonly AssignedTask[];
+  readonly removedTaskIds: readonly string[];
+  readonly secrets: readonly AssignedSecret[];
+  readonly removedSecretIds: readonly string[];
+  readonly configs: readonly AssignedConfig[];
+  readonly removedConfigIds: readonly string[];
+}
+
+export type SessionMessage =
+  | { readonly kind: 'session'; readonly sessionId: string; readonly nodeId: string; readonly heartbeatPeriodMs: number; readonly managers: readonly { readonly nodeId: string; readonly address: string }[] }
+  | { readonly kind: 'complete'; readonly assignments: AssignmentSet }
+  | { readonly kind: 'change'; readonly change: AssignmentChange }
+  /** The network's state as of store revision `version`; always whole, for the networks this node has tasks on. */
+  | { readonly kind: 'network'; readonly state: ClusterNetworkState }
+  /**
+   * Every node of the swarm that is up has applied network state of at least this version (or the wait for it is over):
+   * tasks taken out of the load balancers by then may be stopped.
+   */
+  | { readonly kind: 'network-applied'; readonly version: number }
+  | { readonly kind: 'bye'; readonly reason: string };
+
+export interface TaskStatusUpdate {
+  readonly taskId: string;
+  readonly status: TaskStatus;
+}
+
+/** The manager's side as an agent sees it. In memory on the manager's own node; gRPC elsewhere. */
+export interface ManagerConnection {
+  /** Opens a session; the iteration ends when the session is over (then open another). */
+  openSession(description: NodeDescription, signal: AbortSignal): AsyncIterable<SessionMessage>;
+  /** Resolves once stored. Statuses that would go backwards are dropped by the manager. */
+  reportStatus(sessionId: string, updates: readonly TaskStatusUpdate[]): Promise<void>;
+  reportDescription(sessionId: string, description: NodeDescription): Promise<void>;
+  reportNetworkApplied(sessionId: string, version: number): Promise<void>;
+  heartbeat(sessionId: string): Promise<void>;
+}
