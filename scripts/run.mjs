@@ -28,24 +28,28 @@ function fail(message) {
 function npm(nodeBinary, args, options) {
   const script = process.env.npm_execpath;
   const environment = { ...process.env, PATH: `${dirname(nodeBinary)}:${process.env.PATH}` };
-  return script?.endsWith('.js')
-    ? run(nodeBinary, [script, ...args], { env: environment, ...options })
-    : run('npm', args, { env: environment, ...options });
+  return script?.endsWith('.js') ? run(nodeBinary, [script, ...args], { env: environment, ...options }) : run('npm', args, { env: environment, ...options });
 }
 
 function ensureNode() {
-  if (process.platform !== 'linux' || !['x64', 'arm64'].includes(process.arch)) fail(`Skep runs on Linux on x64 and arm64, not on ${process.platform} ${process.arch}`);
+  if (process.platform !== 'linux' || !['x64', 'arm64'].includes(process.arch))
+    fail(`Skep runs on Linux on x64 and arm64, not on ${process.platform} ${process.arch}`);
   const installed = existsSync(node) && spawnSync(node, ['--version'], { encoding: 'utf8' }).stdout?.trim();
   if (installed === `v${NODE_VERSION}`) return;
   console.error(`skep: fetching Node ${NODE_VERSION} into .tools/`);
   mkdirSync(tools, { recursive: true });
   writeFileSync(join(tools, 'package.json'), '{ "private": true }\n');
-  if (npm(process.execPath, ['install', '--no-audit', '--no-fund', '--loglevel=error', '--prefix', tools, `${nodePackage}@${NODE_VERSION}`], { cwd: tools }) !== 0) fail('could not fetch Node from the npm registry');
+  if (
+    npm(process.execPath, ['install', '--no-audit', '--no-fund', '--loglevel=error', '--prefix', tools, `${nodePackage}@${NODE_VERSION}`], { cwd: tools }) !== 0
+  )
+    fail('could not fetch Node from the npm registry');
 }
 
 function ensurePackages() {
   const stamp = join(root, 'node_modules', '.skep-lock');
-  const wanted = createHash('sha256').update(readFileSync(join(root, 'package-lock.json'))).digest('hex');
+  const wanted = createHash('sha256')
+    .update(readFileSync(join(root, 'package-lock.json')))
+    .digest('hex');
   if (existsSync(stamp) && readFileSync(stamp, 'utf8') === wanted) return;
   console.error('skep: fetching packages into node_modules/');
   if (npm(node, ['ci', '--no-audit', '--no-fund', '--loglevel=error']) !== 0) fail('could not fetch the packages from the npm registry');
@@ -56,4 +60,8 @@ const [command = 'start', ...rest] = process.argv.slice(2);
 if (!existsSync(join(root, 'scripts', `${command}.ts`))) fail(`no such command: ${command}`);
 ensureNode();
 ensurePackages();
-process.exit(run(node, ['--disable-warning=ExperimentalWarning', join(root, 'scripts', `${command}.ts`), ...rest], { env: { ...process.env, PATH: `${dirname(node)}:${process.env.PATH}` } }));
+process.exit(
+  run(node, ['--disable-warning=ExperimentalWarning', join(root, 'scripts', `${command}.ts`), ...rest], {
+    env: { ...process.env, PATH: `${dirname(node)}:${process.env.PATH}` },
+  }),
+);

@@ -14,14 +14,20 @@ export function claimsOf(object: StoreObject): readonly string[] {
       return [
         `service/name/${object.spec.name.toLowerCase()}`,
         ...(object.endpoint?.virtualIps ?? []).map((vip) => addressClaim(vip.networkId, vip.address)),
-        ...(object.endpoint?.ports ?? []).filter((port) => port.publishMode === 'ingress' && port.publishedPort).map((port) => ingressPortClaim(port.protocol, port.publishedPort ?? 0)),
+        ...(object.endpoint?.ports ?? [])
+          .filter((port) => port.publishMode === 'ingress' && port.publishedPort)
+          .map((port) => ingressPortClaim(port.protocol, port.publishedPort ?? 0)),
       ];
     case 'task':
       // A task that will never run again has given its addresses back.
       if (isTerminal(object.status.state)) return [];
       return object.networks.flatMap((attachment) => attachment.addresses.map((address) => addressClaim(attachment.networkId, address)));
     case 'network':
-      return [`network/name/${object.spec.name.toLowerCase()}`, ...(object.spec.ingress ? ['network/ingress'] : []), ...(object.state?.vxlanId === undefined ? [] : [`vxlan/${object.state.vxlanId}`])];
+      return [
+        `network/name/${object.spec.name.toLowerCase()}`,
+        ...(object.spec.ingress ? ['network/ingress'] : []),
+        ...(object.state?.vxlanId === undefined ? [] : [`vxlan/${object.state.vxlanId}`]),
+      ];
     case 'secret':
       return [`secret/name/${object.spec.name.toLowerCase()}`];
     case 'config':

@@ -1,6 +1,22 @@
 // The objects of a swarm as the store keeps them: readonly plain data, tagged by `kind`.
 // Who writes which field is in ARCHITECTURE.md and is asserted by the store.
-import type { ClusterSpec, ConfigSpec, Driver, EndpointSpec, GenericResource, Labels, NetworkSpec, NodeRole, NodeSpec, Platform, PortConfig, Resources, SecretSpec, ServiceSpec, TaskSpec } from './spec.ts';
+import type {
+  ClusterSpec,
+  ConfigSpec,
+  Driver,
+  EndpointSpec,
+  GenericResource,
+  Labels,
+  NetworkSpec,
+  NodeRole,
+  NodeSpec,
+  Platform,
+  PortConfig,
+  Resources,
+  SecretSpec,
+  ServiceSpec,
+  TaskSpec,
+} from './spec.ts';
 import type { DesiredState, TaskState } from './task-state.ts';
 
 export interface ObjectMeta {

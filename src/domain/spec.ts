@@ -83,7 +83,7 @@ export interface ContainerSpec {
 export interface Privileges {
   readonly credentialSpec?: { readonly config: string; readonly file: string; readonly registry: string };
   readonly selinux?: { readonly disable: boolean; readonly user: string; readonly role: string; readonly type: string; readonly level: string };
-  readonly seccomp?: { readonly mode: 'default' | 'unconfined' | 'custom'; /** base64 */ readonly profile?: string };
+  readonly seccomp?: { readonly mode: 'default' | 'unconfined' | 'custom' /** base64 */; readonly profile?: string };
   readonly apparmor?: { readonly mode: 'default' | 'disabled' };
   readonly noNewPrivileges?: boolean;
 }
@@ -101,7 +101,12 @@ export interface Mount {
     readonly readOnlyNonRecursive?: boolean;
     readonly readOnlyForceRecursive?: boolean;
   };
-  readonly volume?: { readonly noCopy?: boolean; readonly labels?: Labels; readonly subpath?: string; readonly driver?: { readonly name?: string; readonly options?: Readonly<Record<string, string>> } };
+  readonly volume?: {
+    readonly noCopy?: boolean;
+    readonly labels?: Labels;
+    readonly subpath?: string;
+    readonly driver?: { readonly name?: string; readonly options?: Readonly<Record<string, string>> };
+  };
   readonly image?: { readonly subpath?: string };
   readonly tmpfs?: { readonly sizeBytes?: number; readonly mode?: number; readonly options?: readonly (readonly string[])[] };
 }
@@ -264,9 +269,20 @@ export type NodeAvailability = 'active' | 'pause' | 'drain';
 
 export interface ClusterSpec extends Annotations {
   readonly orchestration: { readonly taskHistoryRetentionLimit?: number };
-  readonly raft: { readonly snapshotInterval?: number; readonly keepOldSnapshots?: number; readonly logEntriesForSlowFollowers?: number; readonly electionTick: number; readonly heartbeatTick: number };
+  readonly raft: {
+    readonly snapshotInterval?: number;
+    readonly keepOldSnapshots?: number;
+    readonly logEntriesForSlowFollowers?: number;
+    readonly electionTick: number;
+    readonly heartbeatTick: number;
+  };
   readonly dispatcher: { readonly heartbeatPeriodNs?: number };
-  readonly ca: { readonly nodeCertExpiryNs?: number; readonly externalCas?: readonly ExternalCa[]; readonly signingCaCert?: string; readonly forceRotate?: number };
+  readonly ca: {
+    readonly nodeCertExpiryNs?: number;
+    readonly externalCas?: readonly ExternalCa[];
+    readonly signingCaCert?: string;
+    readonly forceRotate?: number;
+  };
   readonly taskDefaults: { readonly logDriver?: Driver };
   readonly encryption: { readonly autoLockManagers: boolean };
 }

@@ -45,7 +45,13 @@ export interface AssignmentChange {
 }
 
 export type SessionMessage =
-  | { readonly kind: 'session'; readonly sessionId: string; readonly nodeId: string; readonly heartbeatPeriodMs: number; readonly managers: readonly { readonly nodeId: string; readonly address: string }[] }
+  | {
+      readonly kind: 'session';
+      readonly sessionId: string;
+      readonly nodeId: string;
+      readonly heartbeatPeriodMs: number;
+      readonly managers: readonly { readonly nodeId: string; readonly address: string }[];
+    }
   | { readonly kind: 'complete'; readonly assignments: AssignmentSet }
   | { readonly kind: 'change'; readonly change: AssignmentChange }
   /** The network's state as of store revision `version`; always whole, for the networks this node has tasks on. */
