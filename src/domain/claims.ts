@@ -9,7 +9,7 @@ export function claimsOf(object: StoreObject): readonly string[] {
     case 'cluster':
       return ['cluster'];
     case 'node':
-      return [];
+      return [`node/index/${object.index}`];
     case 'service':
       return [
         `service/name/${object.spec.name.toLowerCase()}`,

@@ -54,12 +54,16 @@ export interface Node extends ObjectMeta {
   readonly description?: NodeDescription;
   readonly status: NodeStatus;
   readonly manager?: ManagerStatus;
+  /** 1 … 65535, held by no other node of the swarm: mesh addresses, marks and conntrack zones follow from it. */
+  readonly index: number;
   /** The role that the node's certificate says; `spec.role` is what was asked for. */
   readonly role: NodeRole;
 }
 
 export interface NodeDescription {
   readonly hostname: string;
+  /** The address that this node's VXLAN packets come from and go to. */
+  readonly dataPathAddress: string;
   readonly platform: Platform;
   readonly resources: Resources;
   readonly engine: { readonly version: string; readonly labels: Labels; readonly plugins: readonly { readonly type: string; readonly name: string }[] };
