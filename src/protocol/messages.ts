@@ -9,6 +9,22 @@ export interface AssignedTask {
   readonly task: Task;
   /** Labels of the service for templates. */
   readonly serviceLabels: Labels;
+  /** One per attachment of the task, in the same order. */
+  readonly networks: readonly AssignedNetwork[];
+}
+
+/** What a node must know of a network to attach a container to it. */
+export interface AssignedNetwork {
+  readonly id: string;
+  readonly name: string;
+  readonly driver: Driver;
+  /** Absent for networks that the engine brings itself (bridge, host, none …): they are used by name. */
+  readonly vxlanId?: number;
+  readonly subnets: readonly { readonly subnet: string; readonly gateway: string }[];
+  readonly internal: boolean;
+  readonly attachable: boolean;
+  readonly labels: Labels;
+  readonly mtu?: number;
 }
 
 export interface AssignedSecret {
