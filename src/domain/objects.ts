@@ -73,6 +73,8 @@ export interface NodeDescription {
 export interface NodeStatus {
   readonly state: 'unknown' | 'down' | 'ready' | 'disconnected';
   readonly message?: string;
+  /** When `state` became what it is. */
+  readonly since?: number;
   /** The address other nodes see; no port. */
   readonly address: string;
 }

@@ -1,0 +1,187 @@
+// Derives what every node must program from one version of the store: who has which address, which tasks may get traffic, which ports
+// are published. Pure; the dispatcher decides when to derive and to whom to send.
+import type { Network, Service, StoreObject, Task } from '#domain/objects.ts';
+import { taskName } from '#domain/task-name.ts';
+import { isTerminal, taskStateRank } from '#domain/task-state.ts';
+import type { StoreEvent, View } from '#domain/view.ts';
+import type { ClusterNetworkState, IngressPort, NetworkEndpoint, NetworkNode, NetworkService, OverlayNetwork } from '#protocol/network-state.ts';
+
+/** The same for all nodes; `stateForNode` cuts out a node's part. */
+export interface SharedNetworkState {
+  readonly version: number;
+  readonly nodes: readonly NetworkNode[];
+  readonly networks: ReadonlyMap<string, OverlayNetwork>;
+  readonly servicesByNetwork: ReadonlyMap<string, readonly NetworkService[]>;
+  readonly ingress: readonly IngressPort[];
+  /** Networks that a node has endpoints on. */
+  readonly networkIdsByNode: ReadonlyMap<string, ReadonlySet<string>>;
+}
+
+/** May the task get traffic? Running, ready to serve, not on its way out, on a node that is not known to be gone. */
+export function isBackend(view: View, task: Task): boolean {
+  return (
+    task.status.state === 'running' &&
+    task.status.serving !== false &&
+    (task.desiredState === 'running' || task.desiredState === 'complete') &&
+    task.nodeId !== undefined &&
+    view.get('node', task.nodeId)?.status.state !== 'down'
+  );
+}
+
+/** Does the task own its addresses on a node now? */
+function isEndpoint(task: Task): boolean {
+  return task.nodeId !== undefined && taskStateRank[task.status.state] >= taskStateRank.assigned && !isTerminal(task.status.state);
+}
+
+/** False when an event cannot have changed what is derived here: most status reports. */
+export function touchesNetworkState(event: StoreEvent): boolean {
+  const { object } = event;
+  if (event.action !== 'update') return object.kind === 'task' || object.kind === 'service' || object.kind === 'network' || object.kind === 'node';
+  return facts(object) !== facts(event.previous);
+}
+
+/** The part of an object that the network state is made of, as something that can be compared. */
+function facts(object: StoreObject): unknown {
+  switch (object.kind) {
+    case 'task':
+      return `${isEndpoint(object)} ${object.status.state === 'running'} ${object.status.serving} ${object.desiredState} ${object.nodeId} ${JSON.stringify(object.networks)}`;
+    case 'node':
+      return `${object.status.state === 'down'} ${object.description?.dataPathAddress} ${object.index}`;
+    case 'service':
+      return `${object.spec.name} ${JSON.stringify(object.endpoint)} ${JSON.stringify(object.spec.task.networks)}`;
+    case 'network':
+      return JSON.stringify([object.state?.vxlanId, object.state?.pools, object.spec]);
+    case 'cluster':
+    case 'secret':
+    case 'config':
+      return '';
+  }
+}
+
+export function deriveNetworkState(view: View): SharedNetworkState {
+  const endpoints = new Map<string, NetworkEndpoint[]>();
+  const networkIdsByNode = new Map<string, Set<string>>();
+  for (const task of view.list('task')) {
+    if (!isEndpoint(task) || task.nodeId === undefined) continue;
+    for (const { networkId, addresses } of task.networks) {
+      group(networkIdsByNode, task.nodeId, () => new Set<string>()).add(networkId);
+      for (const address of addresses) {
+        group(endpoints, networkId, () => []).push({ taskId: task.id, nodeId: task.nodeId, address: bare(address), names: namesOf(task) });
+      }
+    }
+  }
+  const servicesByNetwork = new Map<string, NetworkService[]>();
+  const ingress: IngressPort[] = [];
+  for (const service of view.list('service')) {
+    const backends = [...view.tasksOfService(service.id)].filter((task) => isBackend(view, task));
+    for (const entry of servicesOnNetworks(service, backends)) group(servicesByNetwork, entry.networkId, () => []).push(entry);
+    ingress.push(...ingressPorts(service, backends));
+  }
+  return { version: view.revision, nodes: networkNodes(view), networks: overlays(view, endpoints), servicesByNetwork, ingress, networkIdsByNode };
+}
+
+/** The part of the state that a node needs, with the version it was derived from. */
+export function stateForNode(shared: SharedNetworkState, nodeId: string): ClusterNetworkState {
+  const networkIds = [...(shared.networkIdsByNode.get(nodeId) ?? [])].filter((id) => shared.networks.has(id)).sort();
+  return {
+    version: shared.version,
+    nodes: shared.nodes,
+    networks: networkIds.flatMap((id) => shared.networks.get(id) ?? []),
+    services: networkIds.flatMap((id) => shared.servicesByNetwork.get(id) ?? []),
+    ingress: shared.ingress,
+  };
+}
+
+/** Equal contents, whatever the version. */
+export function sameContent(a: ClusterNetworkState, b: ClusterNetworkState): boolean {
+  return JSON.stringify({ ...a, version: 0 }) === JSON.stringify({ ...b, version: 0 });
+}
+
+/** What the user asked for with `--opt com.docker.network.driver.mtu=…`, the option of Docker's own drivers. */
+export function mtuOf({ spec, state }: Network): number | undefined {
+  const option = 'com.docker.network.driver.mtu';
+  const mtu = Number(state?.driver.options?.[option] ?? spec.driver?.options?.[option]);
+  return Number.isInteger(mtu) && mtu > 0 ? mtu : undefined;
+}
+
+function networkNodes(view: View): NetworkNode[] {
+  return [...view.list('node')].flatMap((node) =>
+    node.description === undefined ? [] : [{ nodeId: node.id, index: node.index, dataPathAddress: node.description.dataPathAddress }],
+  );
+}
+
+function overlays(view: View, endpoints: ReadonlyMap<string, readonly NetworkEndpoint[]>): Map<string, OverlayNetwork> {
+  const networks = new Map<string, OverlayNetwork>();
+  for (const network of view.list('network')) {
+    const { id, spec, state } = network;
+    if (state?.vxlanId === undefined) continue;
+    const mtu = mtuOf(network);
+    networks.set(id, {
+      networkId: id,
+      name: spec.name,
+      vxlanId: state.vxlanId,
+      subnets: state.pools.map(({ subnet, gateway }) => ({ subnet, gateway })),
+      internal: spec.internal,
+      attachable: spec.attachable,
+      ...(mtu === undefined ? {} : { mtu }),
+      encrypted: spec.driver?.options?.['encrypted'] !== undefined && spec.driver.options['encrypted'] !== 'false',
+      endpoints: endpoints.get(id) ?? [],
+    });
+  }
+  return networks;
+}
+
+function servicesOnNetworks(service: Service, backends: readonly Task[]): NetworkService[] {
+  const attachments = service.spec.task.networks ?? service.spec.networks ?? [];
+  return attachments.map(({ target: networkId, aliases }) => {
+    const vip = service.endpoint?.virtualIps.find((candidate) => candidate.networkId === networkId);
+    return {
+      serviceId: service.id,
+      networkId,
+      name: service.spec.name,
+      aliases: aliases ?? [],
+      ...(vip === undefined ? {} : { virtualIp: bare(vip.address) }),
+      backends: backends.flatMap((task) =>
+        task.networks
+          .filter((attachment) => attachment.networkId === networkId)
+          .flatMap(({ addresses }) => addresses.map((address) => ({ taskId: task.id, nodeId: task.nodeId ?? '', address: bare(address) }))),
+      ),
+    };
+  });
+}
+
+function ingressPorts(service: Service, backends: readonly Task[]): IngressPort[] {
+  return (service.endpoint?.ports ?? []).flatMap((port) =>
+    port.publishMode !== 'ingress' || !port.publishedPort
+      ? []
+      : [
+          {
+            serviceId: service.id,
+            protocol: port.protocol,
+            publishedPort: port.publishedPort,
+            targetPort: port.targetPort,
+            backends: backends.map((task) => ({ taskId: task.id, nodeId: task.nodeId ?? '' })),
+          },
+        ],
+  );
+}
+
+function namesOf(task: Task): string[] {
+  if (task.spec.runtime.kind !== 'container') return [];
+  const { hostname } = task.spec.runtime.container;
+  // A templated hostname is known only to the node that expands it.
+  return hostname === undefined || hostname === '' || hostname.includes('{{') ? [taskName(task)] : [taskName(task), hostname];
+}
+
+function bare(address: string): string {
+  return address.split('/', 1)[0] ?? address;
+}
+
+function group<V>(map: Map<string, V>, key: string, make: () => V): V {
+  let value = map.get(key);
+  if (value === undefined) {
+    value = make();
+    map.set(key, value);
+  }
+  return value;
+}
