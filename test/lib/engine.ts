@@ -1,0 +1,194 @@
+// A container engine of their own for tests: dockerd in a network, mount and process namespace, with its files in a temporary folder.
+// Its socket is reached from outside because the folder is shared. A second namespace, "client", is linked to it by a veth pair: traffic from
+// there is traffic from outside. Everything ends with `stop()`, or with the test's process.
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { randomBytes } from 'node:crypto';
+import { closeSync, existsSync, openSync, readdirSync, rmdirSync, rmSync } from 'node:fs';
+import { request } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { SpawnOptions } from 'node:child_process';
+import { importBusybox } from './busybox-image.ts';
+import { createNamespace, type ExecOptions, type ExecResult, type InsideProcess, type Namespace, run, runOrThrow, until } from './namespace.ts';
+
+export type { ExecResult, InsideProcess } from './namespace.ts';
+export { run, runOrThrow, until } from './namespace.ts';
+
+export interface TestEngine {
+  readonly name: string;
+  /** Files of this engine; tests may put theirs here too: it is removed by `stop`. Seen inside and outside under the same path. */
+  readonly folder: string;
+  /** Path of dockerd's socket. */
+  readonly socket: string;
+  /** The node's address on its link to the client. */
+  readonly address: string;
+  /** The node's first process as seen from outside. */
+  readonly pid: number;
+  /** The inside's /proc as seen from outside: process ids that dockerd tells are valid there. */
+  readonly procRoot: string;
+  /** A machine outside the node that reaches it at `address`, and through it nothing else. */
+  readonly client: Namespace & { readonly address: string };
+  /** Runs a command on the node. */
+  exec(argv: readonly string[], options?: ExecOptions): Promise<ExecResult>;
+  spawnInside(argv: readonly string[], options?: SpawnOptions): Promise<InsideProcess>;
+  /** The docker CLI against dockerd itself; rejects with its words when it fails, resolves with its trimmed output. */
+  docker(...args: string[]): Promise<string>;
+  /** The same without rejecting, for a given socket (default: dockerd's). */
+  tryDocker(args: readonly string[], options?: ExecOptions & { readonly socket?: string }): Promise<ExecResult>;
+  importBusybox(tag: string, ...changes: string[]): Promise<string>;
+  /** Ends dockerd with a signal and waits for its end; containers go on or not as dockerd has it. */
+  stopDaemon(signal?: NodeJS.Signals): Promise<void>;
+  /** Starts dockerd again after `stopDaemon`. */
+  startDaemon(): Promise<void>;
+  /** The last lines of dockerd's log, for a test that failed. */
+  daemonLog(): Promise<string>;
+  stop(): Promise<void>;
+}
+
+export interface EngineOptions {
+  readonly name?: string;
+  /** More arguments for dockerd, for instance `--live-restore` or `--label a=b`. */
+  readonly daemonArgs?: readonly string[];
+  /** The binary, to try another version. */
+  readonly daemon?: string;
+}
+
+export async function startEngine({ name = 'engine', daemonArgs = [], daemon = 'dockerd' }: EngineOptions = {}): Promise<TestEngine> {
+  const folder = await mkdtemp(join(tmpdir(), `skep-${name}-`));
+  const id = `${name}-${randomBytes(4).toString('hex')}`;
+  const removeFiles = () => {
+    removeCgroups(id);
+    rmSync(folder, { recursive: true, force: true, maxRetries: 3 });
+  };
+  const node = await createNamespace('node');
+  const client = await createNamespace('client');
+  process.once('exit', removeFiles);
+  const socket = join(folder, 'docker.sock');
+  const process_ = createDaemon({ node, folder, socket, argv: [daemon, ...daemonArguments(folder, socket, id), ...daemonArgs] });
+  const [addresses] = await Promise.all([link(node, client), process_.start()]);
+  const tryDocker: TestEngine['tryDocker'] = (args, { socket: other = socket, ...options } = {}) =>
+    run(['docker', '--config', join(folder, 'docker-cli'), '-H', `unix://${other}`, ...args], options);
+  return {
+    name,
+    folder,
+    socket,
+    address: addresses.node,
+    pid: node.pid,
+    procRoot: `/proc/${node.pid}/root/proc`,
+    client: { ...client, address: addresses.client },
+    exec: node.exec,
+    spawnInside: node.spawnInside,
+    tryDocker,
+    docker: async (...args) => {
+      const result = await tryDocker(args);
+      if (result.code !== 0) throw new Error(`docker ${args.join(' ')}: ${result.stderr.trim()}`);
+      return result.stdout.trim();
+    },
+    importBusybox: (tag, ...changes) => importBusybox(socket, tag, changes),
+    stopDaemon: process_.stop,
+    startDaemon: process_.start,
+    daemonLog: process_.log,
+    async stop() {
+      await Promise.all([node.destroy(), client.destroy()]);
+      process.off('exit', removeFiles);
+      removeCgroups(id);
+      await rm(folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 });
+    },
+  };
+}
+
+function daemonArguments(folder: string, socket: string, id: string): readonly string[] {
+  return [
+    ...['--data-root', join(folder, 'data'), '--exec-root', join(folder, 'exec'), '--pidfile', join(folder, 'dockerd.pid'), '-H', `unix://${socket}`],
+    ...['--bip', '172.30.0.1/24', '--default-address-pool', 'base=172.31.0.0/16,size=24', '--cgroup-parent', `/skep-test-${id}`],
+  ];
+}
+
+interface Daemon {
+  start(): Promise<void>;
+  stop(signal?: NodeJS.Signals): Promise<void>;
+  log(): Promise<string>;
+}
+
+function createDaemon({
+  node,
+  folder,
+  socket,
+  argv,
+}: {
+  readonly node: Namespace;
+  readonly folder: string;
+  readonly socket: string;
+  readonly argv: readonly string[];
+}): Daemon {
+  const logFile = join(folder, 'dockerd.log');
+  let current: InsideProcess | undefined;
+  const log = async () => (await readFile(logFile, 'utf8').catch(() => '')).split('\n').slice(-30).join('\n');
+  return {
+    log,
+    async start() {
+      // After a kill -9 containerd goes on without its dockerd, and its pid file makes the next start fail: it is killed first.
+      await node.exec([
+        'sh',
+        '-c',
+        `kill -9 $(cat ${folder}/exec/containerd/containerd.pid) ; rm -f ${folder}/exec/containerd/containerd.pid ${folder}/dockerd.pid`,
+      ]);
+      const output = openSync(logFile, 'a');
+      current = await node.spawnInside(argv, { stdio: ['ignore', output, output] });
+      closeSync(output);
+      current.child.unref();
+      const started = current;
+      await until('dockerd answers', async () => {
+        if (started.child.exitCode !== null) throw new Error(`dockerd ended at once:\n${await log()}`);
+        return ping(socket);
+      });
+    },
+    async stop(signal = 'SIGTERM') {
+      current?.signal(signal);
+      await current?.exited;
+      current = undefined;
+    },
+  };
+}
+
+function ping(socket: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const probe = request({ socketPath: socket, path: '/_ping', timeout: 1_000 }, (response) => {
+      response.resume();
+      resolve(response.statusCode === 200);
+    });
+    probe.on('error', () => resolve(false));
+    probe.on('timeout', () => probe.destroy());
+    probe.end();
+  });
+}
+
+/** Connects both namespaces by a veth pair with addresses of a random 10.x.y.0/24, so that tests side by side cannot be mistaken for each other. */
+async function link(node: Namespace, client: Namespace): Promise<{ readonly node: string; readonly client: string }> {
+  const [x = 0, y = 0] = randomBytes(2);
+  const base = `10.${200 + (x % 50)}.${y}`;
+  const inNode = (...args: string[]) => runOrThrow(['nsenter', `--net=/proc/${node.pid}/ns/net`, 'ip', ...args]);
+  const inClient = (...args: string[]) => runOrThrow(['nsenter', `--net=/proc/${client.pid}/ns/net`, 'ip', ...args]);
+  await inNode('link', 'add', 'uplink', 'type', 'veth', 'peer', 'name', 'eth0', 'netns', String(client.pid));
+  await inNode('addr', 'add', `${base}.1/24`, 'dev', 'uplink');
+  await inNode('link', 'set', 'uplink', 'up');
+  await inClient('addr', 'add', `${base}.2/24`, 'dev', 'eth0');
+  await inClient('link', 'set', 'eth0', 'up');
+  return { node: `${base}.1`, client: `${base}.2` };
+}
+
+/** dockerd leaves the cgroup folders of containers that were killed with it. */
+function removeCgroups(id: string): void {
+  for (const controller of readdirSync('/sys/fs/cgroup')) removeTree(join('/sys/fs/cgroup', controller, `skep-test-${id}`));
+  removeTree(join('/sys/fs/cgroup', `skep-test-${id}`));
+}
+
+function removeTree(path: string): void {
+  if (!existsSync(path)) return;
+  for (const entry of readdirSync(path, { withFileTypes: true })) if (entry.isDirectory()) removeTree(join(path, entry.name));
+  try {
+    rmdirSync(path);
+  } catch {
+    // A process in it has not quite ended; an empty cgroup folder does no harm.
+  }
+}
