@@ -1,5 +1,6 @@
 // The managers' end of every agent's session: who is there, what each is told, and what they report.
 // It decides nothing about tasks; a session is only a view of the store through one node's eyes.
+import { DEFAULT_HEARTBEAT_PERIOD_NS, heartbeatPeriodNsOf } from '#domain/defaults.ts';
 import type { Node, NodeDescription, NodeStatus } from '#domain/objects.ts';
 import type { View } from '#domain/view.ts';
 import type { Clock, Random } from '#lib/clock.ts';
@@ -32,8 +33,7 @@ export interface Dispatcher {
 
 /** A node is down when it missed this many heartbeats; SwarmKit's number (dispatcher.go, gracePeriodMultiplier). */
 const GRACE_PERIODS = 3;
-/** SwarmKit's default period (5 s), for a cluster that names none. */
-const DEFAULT_PERIOD_MS = 5_000;
+
 /** News of one burst travel together; it adds this much to the time that a change needs to reach the load balancers. */
 const NETWORK_DEBOUNCE_MS = 10;
 /** A tick that comes this late means that this process did not run: agents are not to blame for the silence. */
@@ -156,7 +156,7 @@ class SessionDispatcher implements Dispatcher {
   /** Takes down the nodes that were not heard of in time. */
   private async expire(): Promise<void> {
     const now = this.options.clock.now();
-    for (const session of [...this.sessions.values()]) {
+    for (const session of this.sessions.values()) {
       if (session.expiresAt > now) continue;
       session.end('heartbeat failure');
       this.sessions.delete(session.nodeId);
@@ -218,11 +218,8 @@ class SessionDispatcher implements Dispatcher {
 }
 
 function heartbeatPeriodMs(view: View): number {
-  for (const cluster of view.list('cluster')) {
-    const periodNs = cluster.spec.dispatcher.heartbeatPeriodNs;
-    if (periodNs) return periodNs / 1e6;
-  }
-  return DEFAULT_PERIOD_MS;
+  const [cluster] = view.list('cluster');
+  return (cluster === undefined ? DEFAULT_HEARTBEAT_PERIOD_NS : heartbeatPeriodNsOf(cluster.spec)) / 1e6;
 }
 
 function isUp(node: Node): boolean {
