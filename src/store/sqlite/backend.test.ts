@@ -1,0 +1,104 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync, readdirSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { test, type TestContext } from 'node:test';
+import { AppError } from '#lib/errors.ts';
+import { testStoreBackend } from '../../../test/contracts/store-backend.ts';
+import { createStore } from '../create-store.ts';
+import { makeService } from '../fixtures.ts';
+import { openSqliteBackend } from './backend.ts';
+
+const folders: string[] = [];
+function newPath(): string {
+  const folder = mkdtempSync(join(tmpdir(), 'skep-store-'));
+  folders.push(folder);
+  return join(folder, 'store.db');
+}
+async function dispose(): Promise<void> {
+  for (const folder of folders.splice(0)) rmSync(folder, { recursive: true, force: true });
+}
+function pathFor(t: TestContext): string {
+  t.after(dispose);
+  return newPath();
+}
+
+testStoreBackend(
+  'sqlite',
+  async () => {
+    const path = newPath();
+    return { backend: openSqliteBackend({ path }), reopen: async () => openSqliteBackend({ path }) };
+  },
+  dispose,
+);
+
+async function fill(path: string, count: number): Promise<void> {
+  const store = await createStore({ backend: openSqliteBackend({ path }) });
+  await Promise.all(Array.from({ length: count }, (_, index) => store.commit('control', [{ action: 'create', object: makeService(`s${index}`) }])));
+  await store.close();
+}
+
+function errorOf(run: () => unknown): AppError {
+  try {
+    run();
+  } catch (error) {
+    assert.ok(error instanceof AppError, String(error));
+    return error;
+  }
+  assert.fail('did not throw');
+}
+
+test('sqlite: nobody but the owner can read the files', async (t) => {
+  const path = pathFor(t);
+  const store = await createStore({ backend: openSqliteBackend({ path }) });
+  await store.commit('control', [{ action: 'create', object: makeService('a') }]);
+  const folder = join(path, '..');
+  const files = readdirSync(folder);
+  assert.deepEqual(files.toSorted(), ['store.db', 'store.db-wal']);
+  for (const file of files) assert.equal(statSync(join(folder, file)).mode & 0o777, 0o600, file);
+  await store.close();
+});
+
+test('sqlite: a second daemon on the same file is refused', async (t) => {
+  const path = pathFor(t);
+  const backend = openSqliteBackend({ path });
+  const error = errorOf(() => openSqliteBackend({ path, lockTimeoutMs: 20 }));
+  assert.match(error.message, /is in use by another skepd/);
+  await backend.close();
+});
+
+test('sqlite: a damaged file is named as such and not touched', async (t) => {
+  const path = pathFor(t);
+  await fill(path, 500);
+  const { size } = statSync(path);
+  truncateSync(path, Math.floor(size / 2));
+  assert.match(errorOf(() => openSqliteBackend({ path })).message, /store\.db is damaged \(.+\); restore it from a backup/);
+  writeFileSync(path, 'this is not a database, not even a short one');
+  assert.match(errorOf(() => openSqliteBackend({ path })).message, /is damaged \(file is not a database\)/);
+  assert.equal(statSync(path).size, 44);
+});
+
+test('sqlite: a body that is no JSON is damage too', async (t) => {
+  const path = pathFor(t);
+  await fill(path, 1);
+  const database = new DatabaseSync(path);
+  database.exec("UPDATE object SET body = '{'");
+  database.close();
+  const backend = openSqliteBackend({ path });
+  await assert.rejects(backend.load(), /is damaged/);
+  await backend.close();
+});
+
+test('sqlite: a file of a newer version is refused', async (t) => {
+  const path = pathFor(t);
+  await fill(path, 1);
+  const database = new DatabaseSync(path);
+  database.exec("UPDATE meta SET value = 99 WHERE name = 'schema'");
+  database.close();
+  assert.match(errorOf(() => openSqliteBackend({ path })).message, /written by a newer skepd \(schema 99/);
+});
+
+test('sqlite: a folder that is not there is a clear error', () => {
+  assert.match(errorOf(() => openSqliteBackend({ path: '/nonexistent/store.db' })).message, /\/nonexistent\/store\.db cannot be opened for writing/);
+});
