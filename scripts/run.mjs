@@ -54,7 +54,8 @@ function ensurePackages() {
   console.error('skep: fetching packages into node_modules/');
   // `npm ci` insists on lock entries for the optional packages of every platform, which a registry mirror may not carry;
   // `install` follows the lock for what there is.
-  if (npm(node, ['install', '--no-save', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error']) !== 0) fail('could not fetch the packages from the npm registry');
+  if (npm(node, ['install', '--no-save', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error']) !== 0)
+    fail('could not fetch the packages from the npm registry');
   writeFileSync(stamp, wanted);
 }
 

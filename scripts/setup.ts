@@ -1,0 +1,1 @@
+// `node scripts/run.mjs setup`: fetching Node and the packages was all there is to do.

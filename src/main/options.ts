@@ -1,0 +1,162 @@
+// What skepd can be told: on the command line, in the environment, in a file; in this order of precedence. One table, so that the three agree.
+import { existsSync, readFileSync } from 'node:fs';
+import { hostname } from 'node:os';
+import { resolve } from 'node:path';
+import { Command, InvalidArgumentError, Option } from 'commander';
+import { parse as parseYaml } from 'yaml';
+import { AppError, errorMessage } from '#lib/errors.ts';
+import { type LogLevel, logLevels } from '#platform/log.ts';
+
+export interface TlsFiles {
+  readonly verify: boolean;
+  readonly caFile: string;
+  readonly certFile: string;
+  readonly keyFile: string;
+}
+
+export interface DaemonOptions {
+  /** unix:///path or tcp://host:port, at least one. */
+  readonly hosts: readonly string[];
+  /** Group name or id of our unix sockets. */
+  readonly group: string;
+  /** Address of the container engine; empty: look for one. */
+  readonly engine: string;
+  readonly stateDirectory: string;
+  readonly hostname: string;
+  /** Defaults for `swarm init` and `swarm join`; empty: what the client says. */
+  readonly listenAddr: string;
+  readonly advertiseAddr: string;
+  readonly dataPathAddr: string;
+  readonly dataPathPort: number;
+  readonly defaultAddrPools: readonly string[];
+  readonly logLevel: LogLevel;
+  readonly tls?: TlsFiles;
+}
+
+export const DEFAULT_HOST = 'unix:///run/skep/skep.sock';
+export const DEFAULT_STATE_DIRECTORY = '/var/lib/skep';
+export const DEFAULT_CONFIG_FILE = '/etc/skep/skepd.yaml';
+const CERTIFICATE_FOLDER = '/etc/skep/tls';
+
+interface RawOptions {
+  host?: string[];
+  group?: string;
+  engine?: string;
+  stateDir?: string;
+  hostname?: string;
+  listenAddr?: string;
+  advertiseAddr?: string;
+  dataPathAddr?: string;
+  dataPathPort?: number;
+  defaultAddrPool?: string[];
+  logLevel?: LogLevel;
+  tls?: boolean;
+  tlsverify?: boolean;
+  tlscacert?: string;
+  tlscert?: string;
+  tlskey?: string;
+  configFile?: string;
+}
+
+const collect = (value: string, previous: string[] | undefined) => [...(previous ?? []), ...value.split(',').filter((part) => part !== '')];
+
+function integer(value: string): number {
+  const number = Number(value);
+  if (!/^\d+$/.test(value) || number > 65_535) throw new InvalidArgumentError('It must be a whole number from 0 to 65535.');
+  return number;
+}
+
+/** Every option once; the environment variable of `--data-path-port` is SKEP_DATA_PATH_PORT and so on. */
+const optionTable = [
+  new Option('-H, --host <address>', 'where to serve the API: unix:///path or tcp://host:port; may be given several times').argParser(collect),
+  new Option('-G, --group <group>', 'group of the unix sockets'),
+  new Option('--engine <address>', 'the container engine: unix:///path or tcp://host:port; default: DOCKER_HOST or the usual sockets'),
+  new Option('--state-dir <path>', `where this daemon keeps its state (default: ${DEFAULT_STATE_DIRECTORY})`),
+  new Option('--hostname <name>', "the node's name (default: the machine's)"),
+  new Option('--listen-addr <address>', 'address or interface that managers listen on, with optional port'),
+  new Option('--advertise-addr <address>', 'address or interface that is told to other nodes, with optional port'),
+  new Option('--data-path-addr <address>', 'address or interface for the traffic between containers'),
+  new Option('--data-path-port <port>', 'UDP port for the traffic between containers (default: 4789)').argParser(integer),
+  new Option('--default-addr-pool <cidr>', 'pool that subnets of overlay networks come from; may be given several times').argParser(collect),
+  new Option('--log-level <level>', 'how much is logged').choices(logLevels),
+  new Option('--tls', 'use TLS on tcp:// hosts'),
+  new Option('--tlsverify', 'use TLS on tcp:// hosts and demand a certificate of every client'),
+  new Option('--tlscacert <file>', 'certificate authority that clients must be signed by'),
+  new Option('--tlscert <file>', "the server's certificate"),
+  new Option('--tlskey <file>', "the server's key"),
+  new Option('--config-file <file>', `YAML or JSON with the same names (default: ${DEFAULT_CONFIG_FILE}, if it is there)`),
+].map((option) =>
+  option.env(
+    `SKEP_${option
+      .attributeName()
+      .replaceAll(/[A-Z]/g, (letter) => `_${letter}`)
+      .toUpperCase()}`,
+  ),
+);
+
+/** Parses the arguments after the program's name. Prints help or the version and ends the process when asked to. Throws AppError on bad input. */
+export function readOptions(argv: readonly string[], version: string): DaemonOptions {
+  const command = new Command('skepd').description('Skep: swarm mode for any Docker-compatible engine').version(`skepd version ${version}`, '-v, --version');
+  for (const option of optionTable) command.addOption(option);
+  command.allowExcessArguments(false).parse([...argv], { from: 'user' });
+  const given = command.opts<RawOptions>();
+  return complete({ ...readConfigFile(given.configFile), ...given });
+}
+
+function complete(raw: RawOptions): DaemonOptions {
+  const hosts = raw.host ?? [DEFAULT_HOST];
+  const tls = tlsFiles(raw);
+  return {
+    hosts,
+    group: raw.group ?? '',
+    engine: raw.engine ?? '',
+    stateDirectory: resolve(raw.stateDir ?? DEFAULT_STATE_DIRECTORY),
+    hostname: raw.hostname ?? hostname(),
+    listenAddr: raw.listenAddr ?? '',
+    advertiseAddr: raw.advertiseAddr ?? '',
+    dataPathAddr: raw.dataPathAddr ?? '',
+    dataPathPort: raw.dataPathPort ?? 0,
+    defaultAddrPools: raw.defaultAddrPool ?? [],
+    logLevel: raw.logLevel ?? 'info',
+    ...(tls === undefined ? {} : { tls }),
+  };
+}
+
+function tlsFiles(raw: RawOptions): TlsFiles | undefined {
+  if (!raw.tls && !raw.tlsverify) return undefined;
+  return {
+    verify: raw.tlsverify ?? false,
+    caFile: raw.tlscacert ?? `${CERTIFICATE_FOLDER}/ca.pem`,
+    certFile: raw.tlscert ?? `${CERTIFICATE_FOLDER}/cert.pem`,
+    keyFile: raw.tlskey ?? `${CERTIFICATE_FOLDER}/key.pem`,
+  };
+}
+
+/** The file's values by option name, in either spelling: `data-path-port` or `dataPathPort`. */
+function readConfigFile(asked: string | undefined): RawOptions {
+  const path = asked ?? DEFAULT_CONFIG_FILE;
+  if (asked === undefined && !existsSync(path)) return {};
+  let values: unknown;
+  try {
+    values = parseYaml(readFileSync(path, 'utf8')) ?? {};
+  } catch (error) {
+    throw new AppError('invalidArgument', `cannot read the configuration file ${path}: ${errorMessage(error)}`, { cause: error });
+  }
+  if (typeof values !== 'object' || values === null || Array.isArray(values)) throw new AppError('invalidArgument', `${path} must hold names and values`);
+  return Object.fromEntries(Object.entries(values).map(([name, value]) => fileEntry(path, name, value)));
+}
+
+function fileEntry(path: string, name: string, value: unknown): [string, unknown] {
+  const option = optionTable.find((candidate) => [candidate.name(), candidate.attributeName()].includes(name) && name !== 'config-file');
+  if (option === undefined) throw new AppError('invalidArgument', `${path}: unknown option ${name}`);
+  const isList = option.attributeName() === 'host' || option.attributeName() === 'defaultAddrPool';
+  if (isList) return [option.attributeName(), [value].flat().map(String)];
+  if (option.isBoolean()) {
+    if (typeof value !== 'boolean') throw new AppError('invalidArgument', `${path}: ${name} must be true or false`);
+    return [option.attributeName(), value];
+  }
+  if (typeof value !== 'string' && typeof value !== 'number') throw new AppError('invalidArgument', `${path}: ${name} must be one value`);
+  if (option.argChoices && !option.argChoices.includes(String(value)))
+    throw new AppError('invalidArgument', `${path}: ${name} must be one of ${option.argChoices.join(', ')}`);
+  return [option.attributeName(), option.attributeName() === 'dataPathPort' ? integer(String(value)) : String(value)];
+}
