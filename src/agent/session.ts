@@ -1,0 +1,161 @@
+// Keeps a session with some manager: opens one after the other, passes messages on, sends heartbeats, statuses, descriptions and acknowledgements.
+import type { NodeDescription } from '#domain/objects.ts';
+import { createBackoff } from '#lib/backoff.ts';
+import { type Clock, type Random, randomInteger } from '#lib/clock.ts';
+import { errorMessage } from '#lib/errors.ts';
+import type { Logger } from '#lib/log.ts';
+import type { AssignmentChange, AssignmentSet, ManagerConnection, SessionMessage } from '#protocol/messages.ts';
+import type { ClusterNetworkState } from '#protocol/network-state.ts';
+import type { Executor } from './executor.ts';
+import type { Reporter } from './reporter.ts';
+
+/** SwarmKit's numbers (agent/session.go): pauses between sessions, and how long a manager may take to open one. */
+const INITIAL_BACKOFF_MS = 100;
+const MAXIMUM_BACKOFF_MS = 8_000;
+const OPEN_TIMEOUT_MS = 5_000;
+
+export interface SessionHandlers {
+  complete(assignments: AssignmentSet): void;
+  change(change: AssignmentChange): void;
+  network(state: ClusterNetworkState): void;
+  networkApplied(version: number): void;
+  /** Sets who is told that this node follows a version of the network state. */
+  onNetworkApplied(listener: (version: number) => void): void;
+}
+
+export interface SessionOptions {
+  readonly connect: () => ManagerConnection;
+  readonly executor: Executor;
+  readonly reporter: Reporter;
+  readonly handlers: SessionHandlers;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Logger;
+  readonly signal: AbortSignal;
+}
+
+/** Opens sessions until the signal aborts. */
+export async function runSessions(options: SessionOptions): Promise<void> {
+  const { clock, random, log, signal } = options;
+  const backoff = createBackoff({ initialMs: INITIAL_BACKOFF_MS, maximumMs: MAXIMUM_BACKOFF_MS });
+  while (!signal.aborted) {
+    try {
+      if (await runSession(options)) backoff.reset();
+    } catch (error) {
+      if (signal.aborted) return;
+      log.warn({ error: errorMessage(error) }, 'the session with the manager ended; another one will be opened');
+    }
+    const pauseMs = backoff.nextMs();
+    await clock.sleep(pauseMs / 2 + randomInteger(random, pauseMs), signal).catch(() => {});
+  }
+}
+
+/** One session. Resolves with whether it was ever open; rejects with why it ended. */
+async function runSession({ connect, executor, reporter, handlers, clock, log, signal }: SessionOptions): Promise<boolean> {
+  const description = await executor.describe(signal);
+  const connection = connect();
+  const ending = new AbortController();
+  const either = AbortSignal.any([signal, ending.signal]);
+  const end = (error: unknown) => ending.abort(error);
+  const cancelTimeout = clock.schedule(OPEN_TIMEOUT_MS, () => end(new Error('the manager did not open a session in time')));
+  const duties = new Set<Promise<void>>();
+  let opened = false;
+  const supervise = (duty: Promise<void>) => {
+    const supervised = duty.catch((error: unknown) => end(error));
+    duties.add(supervised);
+  };
+  try {
+    for await (const message of connection.openSession(description, either)) {
+      if (message.kind === 'session') {
+        cancelTimeout();
+        opened = true;
+        log.info({ session: message.sessionId }, 'session with a manager is open');
+        startDuties(message, { connection, executor, reporter, handlers, clock, log, description, supervise, end, signal: either });
+      } else if (message.kind === 'bye') {
+        log.info({ reason: message.reason }, 'the manager ended the session');
+        break;
+      } else pass(message, handlers);
+    }
+    // The reason of an abort is worth more than the quiet end of the iteration that it causes.
+    if (ending.signal.aborted) throw ending.signal.reason;
+    return opened;
+  } finally {
+    cancelTimeout();
+    handlers.onNetworkApplied(() => {});
+    ending.abort(new Error('the session is over'));
+    await Promise.allSettled(duties);
+  }
+}
+
+function pass(message: Exclude<SessionMessage, { kind: 'session' } | { kind: 'bye' }>, handlers: SessionHandlers): void {
+  if (message.kind === 'complete') handlers.complete(message.assignments);
+  else if (message.kind === 'change') handlers.change(message.change);
+  else if (message.kind === 'network') handlers.network(message.state);
+  else handlers.networkApplied(message.version);
+}
+
+interface Duties {
+  readonly connection: ManagerConnection;
+  readonly executor: Executor;
+  readonly reporter: Reporter;
+  readonly handlers: SessionHandlers;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly description: NodeDescription;
+  readonly supervise: (duty: Promise<void>) => void;
+  readonly end: (error: unknown) => void;
+  readonly signal: AbortSignal;
+}
+
+function startDuties(message: Extract<SessionMessage, { kind: 'session' }>, duties: Duties): void {
+  const { connection, reporter, handlers, supervise, end, signal } = duties;
+  const { sessionId, heartbeatPeriodMs } = message;
+  supervise(sendHeartbeats(() => connection.heartbeat(sessionId), heartbeatPeriodMs, duties.clock, signal));
+  supervise(reporter.run((updates) => connection.reportStatus(sessionId, updates), signal));
+  supervise(followDescription(sessionId, duties));
+  handlers.onNetworkApplied((version) => {
+    if (!signal.aborted) connection.reportNetworkApplied(sessionId, version).catch(end);
+  });
+}
+
+async function sendHeartbeats(beat: () => Promise<void>, periodMs: number, clock: Clock, signal: AbortSignal): Promise<void> {
+  while (!signal.aborted) {
+    await clock.sleep(periodMs, signal).catch(() => {});
+    if (!signal.aborted) await beat();
+  }
+}
+
+/** An engine that restarted may have other labels, plugins or another version. */
+async function followDescription(sessionId: string, { connection, executor, log, description, signal }: Duties): Promise<void> {
+  let reported = JSON.stringify(description);
+  let wake = () => {};
+  let changed = false;
+  const notice = () => {
+    changed = true;
+    wake();
+  };
+  const unwatch = executor.watch((taskId) => {
+    if (taskId === undefined) notice();
+  });
+  signal.addEventListener('abort', notice, { once: true });
+  try {
+    while (!signal.aborted) {
+      if (!changed)
+        await new Promise<void>((resolve) => {
+          wake = resolve;
+        });
+      changed = false;
+      if (signal.aborted) return;
+      const current = await executor.describe(signal).catch((error: unknown) => {
+        log.warn({ error: errorMessage(error) }, 'the engine cannot be described now');
+        return undefined;
+      });
+      if (current === undefined || JSON.stringify(current) === reported) continue;
+      await connection.reportDescription(sessionId, current);
+      reported = JSON.stringify(current);
+    }
+  } finally {
+    unwatch();
+    signal.removeEventListener('abort', notice);
+  }
+}
