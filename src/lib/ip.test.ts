@@ -29,7 +29,8 @@ test('an IPv4 address survives formatting and parsing', () => {
 });
 
 test('what is no dotted quad is refused', () => {
-  for (const text of ['', '1', '1.2.3', '1.2.3.4.5', '256.1.1.1', '01.2.3.4', '1.2.3.4 ', '1.2.3.x', '-1.2.3.4', '1..2.3']) assert.equal(parseIpv4(text), undefined, text);
+  for (const text of ['', '1', '1.2.3', '1.2.3.4.5', '256.1.1.1', '01.2.3.4', '1.2.3.4 ', '1.2.3.x', '-1.2.3.4', '1..2.3'])
+    assert.equal(parseIpv4(text), undefined, text);
 });
 
 test('a CIDR gives its address and its subnet', () => {
@@ -72,7 +73,14 @@ test('the search for an address visits every host address once, beginning after 
     }),
   );
   const subnet = parseIpv4Cidr('10.0.0.0/29')?.subnet ?? assert.fail();
-  assert.deepEqual([...ipv4HostsAfter(subnet, parseIpv4('10.0.0.4'))].map(formatIpv4), ['10.0.0.5', '10.0.0.6', '10.0.0.1', '10.0.0.2', '10.0.0.3', '10.0.0.4']);
+  assert.deepEqual([...ipv4HostsAfter(subnet, parseIpv4('10.0.0.4'))].map(formatIpv4), [
+    '10.0.0.5',
+    '10.0.0.6',
+    '10.0.0.1',
+    '10.0.0.2',
+    '10.0.0.3',
+    '10.0.0.4',
+  ]);
 });
 
 test('IPv6 is read in all its forms and written in the shortest', () => {
