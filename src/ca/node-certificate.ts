@@ -1,0 +1,126 @@
+// Certificates of nodes: who a node is (CN), what it may do (OU) and which swarm it belongs to (O). A node makes its key itself and sends
+// only a request; the manager decides every name in the certificate and trusts nothing of the request but its public key.
+import { isIP } from 'node:net';
+import {
+  AuthorityKeyIdentifierExtension,
+  BasicConstraintsExtension,
+  ExtendedKeyUsage,
+  ExtendedKeyUsageExtension,
+  KeyUsageFlags,
+  KeyUsagesExtension,
+  Pkcs10CertificateRequest,
+  Pkcs10CertificateRequestGenerator,
+  SubjectAlternativeNameExtension,
+  SubjectKeyIdentifierExtension,
+  X509Certificate as Certificate,
+  X509CertificateGenerator,
+} from './x509.ts';
+import type { NodeRole } from '#domain/spec.ts';
+import { AppError } from '#lib/errors.ts';
+import { certificateAlgorithm, createKeyPair, exportKey, importSigningKey, newSerialNumber } from './keys.ts';
+import { type RootCa, readCertificate, toPem } from './root.ts';
+
+export interface NodeSubject {
+  readonly nodeId: string;
+  readonly role: NodeRole;
+  readonly clusterId: string;
+}
+
+export interface NodeCertificate extends NodeSubject {
+  /** Milliseconds since the epoch. */
+  readonly notBefore: number;
+  readonly notAfter: number;
+}
+
+/** Names that clients of a manager check: SwarmKit's, which double as values of OU. */
+const roleNames = { manager: 'swarm-manager', worker: 'swarm-worker' } as const satisfies Record<NodeRole, string>;
+const CA_NAME = 'swarm-ca';
+
+const DEFAULT_EXPIRY_MS = 90 * 24 * 3_600_000;
+/** Shorter expiries count as the default, as in SwarmKit's signing policy; the API refuses them before. */
+export const MIN_EXPIRY_MS = 3_600_000;
+/** Against clocks that differ. */
+const BACKDATE_MS = 3_600_000;
+
+/** A new key and the request for a certificate on it, both PEM. */
+export async function createCertificateRequest(): Promise<{ readonly request: string; readonly key: string }> {
+  const keys = await createKeyPair();
+  const request = await Pkcs10CertificateRequestGenerator.create({ name: 'CN=swarm-node', keys, signingAlgorithm: certificateAlgorithm });
+  return { request: `${request.toString('pem').trimEnd()}\n`, key: await exportKey(keys) };
+}
+
+export interface SigningOptions {
+  readonly now: number;
+  /** Default 90 days. */
+  readonly expiryMs?: number;
+  /** Host names and addresses that the node is reached at, beside the names of its role. */
+  readonly hosts?: readonly string[];
+}
+
+/** The certificate (PEM) and after it the root's. Throws AppError `invalidArgument` when the request is not one or not signed by its key. */
+export async function signCertificateRequest(root: RootCa, request: string, subject: NodeSubject, options: SigningOptions): Promise<string> {
+  const { now, hosts = [] } = options;
+  const expiryMs = options.expiryMs && options.expiryMs >= MIN_EXPIRY_MS ? options.expiryMs : DEFAULT_EXPIRY_MS;
+  const publicKey = await checkedPublicKey(request);
+  const issuer = new Certificate(root.certificate);
+  const names = [roleNames[subject.role], subject.nodeId, ...(subject.role === 'manager' ? [CA_NAME] : []), ...hosts];
+  const certificate = await X509CertificateGenerator.create({
+    serialNumber: newSerialNumber(),
+    issuer: issuer.subjectName,
+    subject: [{ O: [subject.clusterId] }, { OU: [roleNames[subject.role]] }, { CN: [subject.nodeId] }],
+    notBefore: new Date(now - BACKDATE_MS),
+    notAfter: new Date(now + expiryMs),
+    publicKey,
+    signingKey: await importSigningKey(root.key),
+    signingAlgorithm: certificateAlgorithm,
+    extensions: [
+      new KeyUsagesExtension(KeyUsageFlags.digitalSignature | KeyUsageFlags.keyEncipherment, true),
+      new ExtendedKeyUsageExtension([ExtendedKeyUsage.serverAuth, ExtendedKeyUsage.clientAuth]),
+      new BasicConstraintsExtension(false, undefined, true),
+      await SubjectKeyIdentifierExtension.create(publicKey),
+      await AuthorityKeyIdentifierExtension.create(issuer),
+      new SubjectAlternativeNameExtension(names.map((value) => ({ type: isIP(value) ? 'ip' : 'dns', value }))),
+    ],
+  });
+  return toPem(certificate.rawData) + root.certificate;
+}
+
+/** What a node's certificate (the first of the PEM text) says; whether it is to be trusted is `verifyNodeCertificate`'s business. */
+export function readNodeCertificate(pem: string): NodeCertificate {
+  const { subject, validFromDate, validToDate } = readCertificate(pem);
+  const fields = new Map(subject.split('\n').map((line): [string, string] => [line.slice(0, line.indexOf('=')), line.slice(line.indexOf('=') + 1)]));
+  const role = (['manager', 'worker'] as const).find((candidate) => roleNames[candidate] === fields.get('OU'));
+  const nodeId = fields.get('CN');
+  const clusterId = fields.get('O');
+  if (!role || !nodeId || !clusterId) throw new AppError('internal', 'the certificate is not that of a swarm node');
+  return { nodeId, role, clusterId, notBefore: validFromDate.getTime(), notAfter: validToDate.getTime() };
+}
+
+/** Reads the certificate and throws AppError `unauthenticated` unless this root signed it and it is valid at `now`. */
+export function verifyNodeCertificate(pem: string, rootPem: string, now: number): NodeCertificate {
+  const [certificate, root] = [readCertificate(pem), readCertificate(rootPem)];
+  const subject = readNodeCertificate(pem);
+  if (!certificate.checkIssued(root) || !certificate.verify(root.publicKey)) {
+    throw new AppError('unauthenticated', `the certificate of node ${subject.nodeId} was not issued by this swarm's certificate authority`);
+  }
+  if (now < subject.notBefore || now > subject.notAfter) {
+    const [from, to] = [subject.notBefore, subject.notAfter].map((time) => new Date(time).toISOString());
+    throw new AppError(
+      'unauthenticated',
+      `the certificate of node ${subject.nodeId} is valid from ${from} to ${to} only; check the clocks, or join the node again`,
+    );
+  }
+  return subject;
+}
+
+async function checkedPublicKey(request: string): Promise<Pkcs10CertificateRequest['publicKey']> {
+  let publicKey: Pkcs10CertificateRequest['publicKey'] | undefined;
+  try {
+    const parsed = new Pkcs10CertificateRequest(request);
+    if (await parsed.verify()) ({ publicKey } = parsed);
+  } catch (error) {
+    throw new AppError('invalidArgument', 'the certificate request cannot be read', { cause: error });
+  }
+  if (!publicKey) throw new AppError('invalidArgument', 'the certificate request is not signed by its own key');
+  return publicKey;
+}
