@@ -1,0 +1,39 @@
+// The cluster data key on this manager's disk: as it is, or wrapped with the unlock key when autolock is on.
+import { AppError } from '#lib/errors.ts';
+import { readFileIfPresent, writeFileAtomically } from '#platform/files.ts';
+import { unwrapDataKey, wrapDataKey } from '#store/seal.ts';
+
+export type StoredDataKey =
+  | { readonly kind: 'plain'; readonly key: Uint8Array }
+  | { readonly kind: 'locked'; readonly unlock: (unlockKey: Uint8Array) => Uint8Array };
+
+const PLAIN = 'plain:';
+const WRAPPED = 'wrapped:';
+
+/** Undefined when there is none. */
+export function readDataKey(path: string): StoredDataKey | undefined {
+  const text = readFileIfPresent(path)?.trim();
+  if (text === undefined) return undefined;
+  if (text.startsWith(PLAIN)) return { kind: 'plain', key: Buffer.from(text.slice(PLAIN.length), 'base64') };
+  if (text.startsWith(WRAPPED)) return { kind: 'locked', unlock: (unlockKey) => unwrapDataKey(text.slice(WRAPPED.length), unlockKey) };
+  throw new AppError('internal', `${path} is damaged`);
+}
+
+/** Without an unlock key the data key lies open, readable by root only. Nothing is written when it would say the same. */
+export function writeDataKey(path: string, dataKey: Uint8Array, unlockKey: Uint8Array | undefined): void {
+  const stored = readDataKey(path);
+  if (unlockKey === undefined) {
+    if (stored?.kind !== 'plain') writeFileAtomically(path, PLAIN + Buffer.from(dataKey).toString('base64'));
+  } else if (stored?.kind !== 'locked' || !opens(stored, unlockKey)) {
+    writeFileAtomically(path, WRAPPED + wrapDataKey(dataKey, unlockKey));
+  }
+}
+
+function opens(stored: Extract<StoredDataKey, { kind: 'locked' }>, unlockKey: Uint8Array): boolean {
+  try {
+    stored.unlock(unlockKey);
+    return true;
+  } catch {
+    return false;
+  }
+}

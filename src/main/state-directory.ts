@@ -1,0 +1,65 @@
+// What lies where in a daemon's state directory, and the few facts that a daemon must know before it can open its store.
+import { existsSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import type { NodeRole } from '#domain/spec.ts';
+import { AppError, errorMessage } from '#lib/errors.ts';
+import { readFileIfPresent, writeFileAtomically } from '#platform/files.ts';
+
+/** This node's place in a swarm: written when it joins, erased when it leaves. */
+export interface SwarmFile {
+  readonly nodeId: string;
+  readonly role: NodeRole;
+  readonly listenAddr: string;
+  readonly advertiseAddr: string;
+  readonly dataPathAddr: string;
+  /** Leaving has begun: what is left is removed at the next start, too. */
+  readonly leaving?: boolean;
+}
+
+export interface StateDirectory {
+  readonly path: string;
+  readonly storeFile: string;
+  readonly dataKeyFile: string;
+  readonly certificateFolder: string;
+  readonly agentFolder: string;
+  readonly pidFile: string;
+  readSwarm(): SwarmFile | undefined;
+  writeSwarm(swarm: SwarmFile): void;
+  /** Forgets the swarm: keys, certificates, store, the agent's memory; last of all that there was one. */
+  erase(): void;
+}
+
+export function createStateDirectory(path: string): StateDirectory {
+  const swarmFile = join(path, 'swarm.json');
+  const directory = {
+    path,
+    storeFile: join(path, 'store.db'),
+    dataKeyFile: join(path, 'data-key'),
+    certificateFolder: join(path, 'certificates'),
+    agentFolder: join(path, 'tasks'),
+    pidFile: join(path, 'skepd.pid'),
+  };
+  return {
+    ...directory,
+    readSwarm() {
+      const text = readFileIfPresent(swarmFile);
+      return text === undefined ? undefined : parseSwarmFile(swarmFile, text);
+    },
+    writeSwarm: (swarm) => writeFileAtomically(swarmFile, JSON.stringify(swarm, null, 2)),
+    erase() {
+      for (const suffix of ['', '-wal', '-shm']) rmSync(directory.storeFile + suffix, { force: true });
+      for (const file of [directory.dataKeyFile, directory.certificateFolder, directory.agentFolder]) if (existsSync(file)) rmSync(file, { recursive: true });
+      rmSync(swarmFile, { force: true });
+    },
+  };
+}
+
+function parseSwarmFile(path: string, text: string): SwarmFile {
+  try {
+    const swarm = JSON.parse(text) as SwarmFile;
+    if (typeof swarm.nodeId === 'string' && typeof swarm.advertiseAddr === 'string') return swarm;
+  } catch (error) {
+    throw new AppError('internal', `${path} cannot be read: ${errorMessage(error)}`, { cause: error });
+  }
+  throw new AppError('internal', `${path} is damaged: it names no node`);
+}
