@@ -1,0 +1,95 @@
+// The constraint enforcer: tasks whose node no longer meets their constraints, or no longer has what they reserve, are rejected there and then.
+// The restart policy moves them elsewhere. Works per node, because reservations add up per node.
+import { matchesConstraints, parseConstraints } from '#domain/constraint.ts';
+import { isTaskDirty } from '#domain/dirty.ts';
+import type { Node, Task } from '#domain/objects.ts';
+import type { GenericResource, Placement, Resources } from '#domain/spec.ts';
+import { isTerminal, taskStateRank } from '#domain/task-state.ts';
+import type { Decision, StoreEvent, View } from '#domain/view.ts';
+import { compareAge, isLive } from './task.ts';
+
+/** Decides for one node. Only active nodes are looked at: a drained one loses its tasks anyway, a paused one keeps them. */
+export function enforceConstraints(view: View, nodeId: string, now: number): Decision {
+  const node = view.get('node', nodeId);
+  if (node === undefined || node.spec.availability !== 'active' || node.status.state === 'down') return { changes: [] };
+  const remaining = createBudget(node.description?.resources);
+  const rejected: Task[] = [];
+  // The oldest keep their reservations.
+  for (const task of [...view.tasksOfNode(nodeId)].sort(compareAge)) {
+    if (!isLive(task) || isTerminal(task.status.state) || taskStateRank[task.status.state] < taskStateRank.assigned) continue;
+    if (!meetsConstraints(view, task, node) || !remaining.take(task)) rejected.push(task);
+  }
+  return { changes: rejected.map((task) => ({ action: 'update', object: reject(task, now) })) };
+}
+
+/** Nodes that an event may have changed for the worse. */
+export function enforcerKeysOfEvent({ action, object }: StoreEvent): readonly string[] {
+  return object.kind === 'node' && action !== 'remove' ? [object.id] : [];
+}
+
+export function allEnforcerKeys(view: View): readonly string[] {
+  return [...view.list('node')].map((node) => node.id);
+}
+
+function meetsConstraints(view: View, task: Task, node: Node): boolean {
+  const constraints = placementInForce(view, task, node)?.constraints ?? [];
+  return constraints.length === 0 || matchesConstraints(parseConstraints(constraints), node);
+}
+
+/** A task that is still up to date although its service's placement changed is held to the new one; an outdated one to its own until the updater comes. */
+function placementInForce(view: View, task: Task, node: Node): Placement | undefined {
+  const service = task.serviceId === undefined ? undefined : view.get('service', task.serviceId);
+  const isCurrent = service !== undefined && !isTaskDirty(service, task, node);
+  return isCurrent ? service.spec.task.placement : task.spec.placement;
+}
+
+function reject(task: Task, now: number): Task {
+  const { serving: _over, ...status } = task.status;
+  return {
+    ...task,
+    status: {
+      ...status,
+      state: 'rejected',
+      timestamp: now,
+      message: 'task rejected by constraint enforcer',
+      error: 'assigned node no longer meets constraints',
+    },
+  };
+}
+
+interface Budget {
+  /** Whether what the task reserves is still there; takes it when it is. */
+  take(task: Task): boolean;
+}
+
+/** A node that has not said what it has is not held to it. */
+function createBudget(resources: Resources | undefined): Budget {
+  if (resources === undefined) return { take: () => true };
+  let nanoCpus = resources.nanoCpus ?? 0;
+  let memoryBytes = resources.memoryBytes ?? 0;
+  const generic = countGeneric(resources.generic ?? []);
+  return {
+    take({ spec, genericResources = [] }) {
+      const reserved = spec.resources?.reservations;
+      const claimed = countGeneric(genericResources);
+      const wantedCpus = reserved?.nanoCpus ?? 0;
+      const wantedBytes = reserved?.memoryBytes ?? 0;
+      if ((wantedCpus > 0 && wantedCpus > nanoCpus) || (wantedBytes > 0 && wantedBytes > memoryBytes)) return false;
+      for (const [name, count] of claimed) if (count > (generic.get(name) ?? 0)) return false;
+      nanoCpus -= wantedCpus;
+      memoryBytes -= wantedBytes;
+      for (const [name, count] of claimed) generic.set(name, (generic.get(name) ?? 0) - count);
+      return true;
+    },
+  };
+}
+
+/** Named resources count one per name and value, discrete ones by their number. */
+function countGeneric(resources: readonly GenericResource[]): Map<string, number> {
+  const counts = new Map<string, number>();
+  for (const resource of resources) {
+    const name = resource.kind === 'named' ? `${resource.name}=${resource.value}` : resource.name;
+    counts.set(name, (counts.get(name) ?? 0) + (resource.kind === 'named' ? 1 : resource.value));
+  }
+  return counts;
+}

@@ -1,0 +1,53 @@
+// Global services: one wanted task on each node that is up, not drained, and meets the constraints. The node is the slot; it is given when
+// the task is made, and the scheduler only confirms it.
+import { isTerminal } from '#domain/task-state.ts';
+import type { Draft, Slot } from './draft.ts';
+import { nodeKey } from './draft.ts';
+import { handOver } from './handover.ts';
+import { nodeFilter } from './node-eligibility.ts';
+import { addFirstTask, restartEnded, startDue } from './restart.ts';
+import { advanceRollout, beginRollout } from './rollout.ts';
+import { noteFailures } from './rollout-failure.ts';
+import { contentOf, removeSlot, shutDown } from './slots.ts';
+import { isInvalidNode, isLive } from './task.ts';
+
+export function reconcileGlobal(draft: Draft): void {
+  const { view } = draft;
+  const slots = slotsByNode(draft);
+  const isEligible = nodeFilter(draft.service);
+  const active = new Set<string>();
+  for (const node of view.list('node')) {
+    const slot = slots.get(node.id);
+    if (isInvalidNode(node) || !isEligible(node)) {
+      if (slot) shutDown(draft, slot);
+    } else if (node.spec.availability === 'pause') {
+      if (slot) holdPaused(draft, slot);
+    } else active.add(node.id);
+  }
+  for (const [nodeId, slot] of slots) if (view.get('node', nodeId) === undefined) removeSlot(draft, slot);
+
+  const present = [...slots].filter(([nodeId]) => active.has(nodeId)).map(([, slot]) => slot);
+  const filled = present.filter((slot) => contentOf(draft, slot).length > 0);
+  noteFailures(draft, filled);
+  beginRollout(draft, filled);
+  for (const slot of filled) restartEnded(draft, slot);
+  for (const nodeId of active) {
+    const slot = slots.get(nodeId);
+    if (slot !== undefined && contentOf(draft, slot).length > 0) continue;
+    if (draft.isFull()) break;
+    addFirstTask(draft, nodeKey(nodeId), slot);
+  }
+  for (const slot of filled) handOver(draft, slot);
+  advanceRollout(draft, filled);
+  startDue(draft, draft.slots());
+}
+
+/** On a paused node nothing begins: what runs stays, what ends is not replaced, and a hand-over that was begun is ended. */
+function holdPaused(draft: Draft, slot: Slot): void {
+  for (const task of slot.tasks) if (isLive(task) && isTerminal(task.status.state)) draft.setDesired(slot, task, 'shutdown');
+  handOver(draft, slot);
+}
+
+export function slotsByNode(draft: Draft): Map<string, Slot> {
+  return new Map(draft.slots().map((slot) => [slot.key.kind === 'node' ? slot.key.nodeId : '', slot]));
+}

@@ -1,0 +1,45 @@
+// One slot, more than one wanted task: when the new one is ready the others stop. This goes on whatever the state of the update is,
+// also when it was paused or replaced in the middle of a slot.
+import type { Task } from '#domain/objects.ts';
+import { compareStates, isTerminal } from '#domain/task-state.ts';
+import type { Draft, Slot } from './draft.ts';
+import { isDirty, shutDown } from './slots.ts';
+import { isLive, readyAtOf } from './task.ts';
+
+/** What the scheduler says when a task cannot be placed because of the very task that it is to replace. */
+const BLOCKED_BY_OLD_TASK = /host-mode port already in use|max replicas per node limit exceed/;
+
+export function handOver(draft: Draft, slot: Slot): void {
+  const live = slot.tasks.filter(isLive);
+  if (live.length < 2) return;
+  const clean = live.filter((task) => !isDirty(draft, task));
+  const ready = clean.filter((task) => isReady(draft, task));
+  if (ready.length > 0) shutDown(draft, slot, mostAdvanced(ready));
+  else if (clean.length > 0) {
+    const successor = mostAdvanced(clean);
+    for (const task of clean) if (task !== successor) draft.setDesired(slot, task, 'shutdown');
+    // Start-first cannot work here: rather a short gap than an update that never ends.
+    if (successor !== undefined && isBlockedByOldTask(successor)) shutDown(draft, slot, successor);
+  }
+}
+
+/** Whether a task runs and serves, or had its time to. Asks to be called again when that time is over. */
+export function isReady(draft: Draft, task: Task): boolean {
+  if (task.status.state !== 'running') return false;
+  const readyAt = readyAtOf(task);
+  if (readyAt === undefined) return false;
+  if (readyAt > draft.now && task.status.serving === false) {
+    draft.wakeAt(readyAt);
+    return false;
+  }
+  return true;
+}
+
+/** The task that is furthest on its way, the oldest among equals. */
+export function mostAdvanced(tasks: readonly Task[]): Task | undefined {
+  return tasks.toSorted((a, b) => Number(isTerminal(a.status.state)) - Number(isTerminal(b.status.state)) || compareStates(b.status.state, a.status.state))[0];
+}
+
+function isBlockedByOldTask(task: Task): boolean {
+  return task.status.state === 'pending' && BLOCKED_BY_OLD_TASK.test(task.status.error ?? '');
+}

@@ -1,0 +1,135 @@
+// The updater: brings slots to the present spec, a few at a time. What it must know between two decisions is in Service.rollout, in
+// Service.updateStatus and in the tasks. Its failure actions are in rollout-failure.ts, the end of a slot's update in handover.ts.
+import { rollbackConfigOf, updateConfigOf } from '#domain/defaults.ts';
+import type { Service, Task, UpdateStatus } from '#domain/objects.ts';
+import type { UpdateConfig } from '#domain/spec.ts';
+import { isTerminal } from '#domain/task-state.ts';
+import type { Draft, Slot } from './draft.ts';
+import { isReady, mostAdvanced } from './handover.ts';
+import { shouldRestart, waitRecord } from './restart.ts';
+import { contentOf, isDirty, shutDown } from './slots.ts';
+import { isLive, milliseconds, readyAtOf } from './task.ts';
+
+const SECOND_MS = 1_000;
+
+/** Whether an update or rollback is under way (and not paused). */
+export function isRollingOut({ updateStatus }: Service): boolean {
+  return updateStatus?.state === 'updating' || updateStatus?.state === 'rollback_started';
+}
+
+export function isPaused({ updateStatus }: Service): boolean {
+  return updateStatus?.state === 'paused' || updateStatus?.state === 'rollback_paused';
+}
+
+/** The settings of the roll-out that goes on: a rollback has its own. */
+export function rolloutConfigOf({ spec, updateStatus }: Service): Required<UpdateConfig> {
+  return updateStatus?.state === 'rollback_started' ? rollbackConfigOf(spec) : updateConfigOf(spec);
+}
+
+/** How long after its start a new task's end counts as a failure of the roll-out. It must outlast the delay between slots (moby does the same). */
+export function monitorMsOf(config: Required<UpdateConfig>): number {
+  return config.delayNs >= config.monitorNs ? milliseconds(config.delayNs) + SECOND_MS : milliseconds(config.monitorNs);
+}
+
+/** A task that the updater made for the roll-out that goes on. Replacements that the restart policy made are not the updater's. */
+export function isOfRollout({ specVersion, rollout }: Service, task: Task): boolean {
+  if (rollout === undefined || rollout.specVersion !== specVersion) return false;
+  return task.specVersion === specVersion && task.restart?.attempts === 0 && task.createdAt >= rollout.startedAt;
+}
+
+/**
+ * Notes that a roll-out begins, when slots are outdated or control asked for a rollback. Status and roll-out of an older spec are void.
+ * A service whose update is completed gets no new status when a slot turns out to be outdated later: the slot is just updated.
+ */
+export function beginRollout(draft: Draft, slots: readonly Slot[]): void {
+  const { service, now } = draft;
+  const isCurrent = service.rollout?.specVersion === service.specVersion;
+  const isRequestedRollback = service.updateStatus?.state === 'rollback_started' && !isCurrent;
+  const isVoid = service.updateStatus === undefined || (service.rollout !== undefined && !isCurrent);
+  if (!isRequestedRollback && !isVoid) return;
+  const totalSlots = slots.filter((slot) => isOutdated(draft, contentOf(draft, slot))).length;
+  if (totalSlots === 0 && !isRequestedRollback && service.updateStatus === undefined) return;
+  const rollout = { specVersion: service.specVersion, startedAt: now, totalSlots, failedTaskIds: [] };
+  if (isRequestedRollback) draft.setService({ ...service, rollout });
+  else if (totalSlots > 0) draft.setService({ ...service, rollout, updateStatus: { state: 'updating', startedAt: now, message: 'update in progress' } });
+  else {
+    const { updateStatus: _ofOlderSpec, rollout: _older, ...rest } = service;
+    draft.setService(rest);
+  }
+}
+
+function isOutdated(draft: Draft, content: readonly Task[]): boolean {
+  return content.length > 0 && content.every((task) => isDirty(draft, task));
+}
+
+/** Starts the update of as many outdated slots as the settings allow, and completes the roll-out when all is done and was watched long enough. */
+export function advanceRollout(draft: Draft, slots: readonly Slot[]): void {
+  if (isPaused(draft.service)) return;
+  const config = rolloutConfigOf(draft.service);
+  const waiting = slots.filter((slot) => isWaitingForUpdate(draft, slot));
+  const busy = slots.map((slot) => busyUntil(draft, slot, milliseconds(config.delayNs))).filter((at) => at > draft.now);
+  const limit = config.parallelism === 0 ? Number.POSITIVE_INFINITY : config.parallelism;
+  const next = waiting.slice(0, Math.max(0, limit - busy.length));
+  let started = 0;
+  for (const slot of next) {
+    if (draft.isFull()) break;
+    startSlotUpdate(draft, slot, config.order);
+    started++;
+  }
+  if (started < waiting.length) for (const at of busy) if (at !== Number.POSITIVE_INFINITY) draft.wakeAt(at);
+  const idle = waiting.length === 0 && !busy.includes(Number.POSITIVE_INFINITY);
+  if (isRollingOut(draft.service)) finishRollout(draft, idle, monitorMsOf(config));
+}
+
+/** Outdated, not yet begun, and not given up: a slot whose new task used up its restarts keeps its old task. */
+function isWaitingForUpdate(draft: Draft, slot: Slot): boolean {
+  if (!isOutdated(draft, contentOf(draft, slot))) return false;
+  const newest = slot.tasks.at(-1);
+  return newest === undefined || isLive(newest) || isDirty(draft, newest) || shouldRestart(draft.service, newest);
+}
+
+/** Until when the slot occupies one of the parallel updates: forever while its new task is not ready, then for the delay. Zero: it does not. */
+function busyUntil(draft: Draft, slot: Slot, delayMs: number): number {
+  const task = slot.tasks.findLast((candidate) => candidate.restart?.attempts === 0);
+  if (task === undefined || isDirty(draft, task)) return 0;
+  const isOver = isTerminal(task.status.state) || !isLive(task);
+  if (!isOver && !isReady(draft, task)) return Number.POSITIVE_INFINITY;
+  if (!isOfRollout(draft.service, task)) return 0;
+  return (readyAtOf(task) ?? 0) + delayMs;
+}
+
+function startSlotUpdate(draft: Draft, slot: Slot, order: 'stop-first' | 'start-first'): void {
+  const live = slot.tasks.filter((task) => isLive(task) && !isTerminal(task.status.state));
+  // Of several outdated tasks one is enough to serve until the new one does.
+  shutDown(draft, slot, order === 'start-first' ? mostAdvanced(live) : undefined);
+  draft.addTask(slot.key, waitRecord(draft, slot));
+}
+
+function finishRollout(draft: Draft, idle: boolean, monitorMs: number): void {
+  const { service, now } = draft;
+  const { rollout, updateStatus } = service;
+  if (rollout === undefined || updateStatus === undefined) return;
+  const { lastStepAt, ...running } = rollout;
+  if (!idle) {
+    if (lastStepAt !== undefined) draft.setService({ ...service, rollout: running });
+    return;
+  }
+  const since = lastStepAt ?? now;
+  const completeAt = rollout.totalSlots === 0 ? now : since + monitorMs;
+  if (completeAt <= now) {
+    draft.setService({ ...service, updateStatus: completed(updateStatus, now), rollout: { ...running, failedTaskIds: [] } });
+    return;
+  }
+  if (lastStepAt === undefined) draft.setService({ ...service, rollout: { ...rollout, lastStepAt: now } });
+  draft.wakeAt(completeAt);
+}
+
+function completed(status: UpdateStatus, now: number): UpdateStatus {
+  const isRollback = status.state === 'rollback_started';
+  return {
+    ...status,
+    state: isRollback ? 'rollback_completed' : 'completed',
+    completedAt: now,
+    message: isRollback ? 'rollback completed' : 'update completed',
+  };
+}
