@@ -1,7 +1,8 @@
 // What all conversions share: Go's omitempty, times, maps in order, and memory of what was converted before.
+
+import type { ObjectMeta as WireMeta } from '#docker-api/meta.ts';
 import type { ObjectMeta } from '#domain/objects.ts';
 import { AppError } from '#lib/errors.ts';
-import type { ObjectMeta as WireMeta } from '#docker-api/meta.ts';
 
 /** A value, or undefined where Go's omitempty would leave it out: empty text, zero, false, an empty list or map. */
 export function nonEmpty<T>(value: T | undefined): T | undefined {

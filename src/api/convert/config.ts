@@ -1,5 +1,5 @@
 // Configs: JSON ↔ domain.
-import type { ConfigSpec as WireConfigSpec, Config as WireConfig } from '#docker-api/secret-config.ts';
+import type { Config as WireConfig, ConfigSpec as WireConfigSpec } from '#docker-api/secret-config.ts';
 import type { Config } from '#domain/objects.ts';
 import type { ConfigSpec } from '#domain/spec.ts';
 import { compact, memoized, metaToJson, nonEmpty, sortedMap } from './common.ts';

@@ -1,7 +1,8 @@
 // Services: JSON ↔ domain, and the JSON text of a service for lists.
+
+import type { ServiceStatus } from '#control/control.ts';
 import type { Service as WireService, ServiceStatus as WireServiceStatus } from '#docker-api/service.ts';
 import type { PortConfig as WirePort, ServiceSpec as WireServiceSpec, UpdateConfig as WireUpdateConfig } from '#docker-api/service-spec.ts';
-import type { ServiceStatus } from '#control/control.ts';
 import type { Endpoint, Service } from '#domain/objects.ts';
 import type { EndpointSpec, PortConfig, ServiceMode, ServiceSpec, UpdateConfig } from '#domain/spec.ts';
 import { compact, invalid, memoized, metaToJson, nonEmpty, oneOf, quoted, sortedMap, timeToJson } from './common.ts';

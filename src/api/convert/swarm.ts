@@ -1,6 +1,7 @@
 // The swarm itself: JSON ↔ domain, for `/swarm` and the swarm's part of `/info`.
-import type { ClusterInfo, InitRequest as WireInitRequest, JoinRequest as WireJoinRequest, Swarm, SwarmSpec } from '#docker-api/swarm.ts';
+
 import type { InitRequest, JoinRequest, JoinTokens, SwarmInfo } from '#control/control.ts';
+import type { ClusterInfo, Swarm, SwarmSpec, InitRequest as WireInitRequest, JoinRequest as WireJoinRequest } from '#docker-api/swarm.ts';
 import type { Cluster } from '#domain/objects.ts';
 import type { ClusterSpec, ExternalCa } from '#domain/spec.ts';
 import { AppError } from '#lib/errors.ts';

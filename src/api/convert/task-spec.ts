@@ -1,8 +1,8 @@
 // Task specs (a service's template, and what each task carries): JSON ↔ domain.
 import type {
+  NetworkAttachmentConfig as WireAttachment,
   Driver as WireDriver,
   GenericResource as WireGenericResource,
-  NetworkAttachmentConfig as WireAttachment,
   ResourceRequirements as WireResources,
   TaskSpec as WireTaskSpec,
 } from '#docker-api/service-spec.ts';

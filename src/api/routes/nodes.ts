@@ -1,0 +1,45 @@
+// /nodes
+import { nodeSpecShape } from '#docker-api/node.ts';
+import { decodeBody } from '#docker-api/shape.ts';
+import { joinJson } from '../convert/common.ts';
+import { nodeSpecFromJson, nodeToText } from '../convert/node.ts';
+import { empty, jsonText, type Route } from '../route.ts';
+import { param } from './params.ts';
+import { flag, objectVersion, parseFilters } from './parse.ts';
+
+const filterKeys = ['id', 'name', 'label', 'node.label', 'role', 'membership'];
+
+export const nodeRoutes: readonly Route[] = [
+  {
+    method: 'GET',
+    path: '/nodes',
+    handler({ query }, { membership }) {
+      const { nodes } = membership.control();
+      return jsonText(joinJson(nodes.list(parseFilters(query, filterKeys)).map(nodeToText)));
+    },
+  },
+  {
+    method: 'GET',
+    path: '/nodes/{id}',
+    handler: (request, { membership }) => jsonText(nodeToText(membership.control().nodes.get(param(request, 'id')))),
+  },
+  {
+    method: 'POST',
+    path: '/nodes/{id}/update',
+    async handler(request, { membership }) {
+      const wire = decodeBody(nodeSpecShape, request.body);
+      const version = objectVersion(request.query, 'node');
+      const { nodes } = membership.control();
+      await nodes.update(param(request, 'id'), version, nodeSpecFromJson(wire));
+      return empty();
+    },
+  },
+  {
+    method: 'DELETE',
+    path: '/nodes/{id}',
+    async handler(request, { membership }) {
+      await membership.control().nodes.remove(param(request, 'id'), flag(request.query, 'force'));
+      return empty();
+    },
+  },
+];

@@ -1,0 +1,99 @@
+// /services
+import type { ServiceCreateResponse, ServiceUpdateResponse } from '#docker-api/service.ts';
+import { serviceSpecShape } from '#docker-api/service-spec.ts';
+import { decodeBody } from '#docker-api/shape.ts';
+import type { ServiceSpec } from '#domain/spec.ts';
+import { AppError } from '#lib/errors.ts';
+import { joinJson } from '../convert/common.ts';
+import { serviceSpecFromJson, serviceToText } from '../convert/service.ts';
+import { adjustServiceSpec } from '../convert/version.ts';
+import { empty, json, jsonText, type Route, type RouteContext, type RouteRequest } from '../route.ts';
+import { pinImage } from './image-pin.ts';
+import { serviceLogs } from './logs.ts';
+import { param } from './params.ts';
+import { objectVersion, parseFilters, registryAuthOf, strictFlag } from './parse.ts';
+import { randomName } from './random-name.ts';
+import { refuseLocalNetworks } from './service-networks.ts';
+
+const filterKeys = ['id', 'name', 'label', 'mode', 'runtime'];
+
+export const serviceRoutes: readonly Route[] = [
+  { method: 'GET', path: '/services', handler: listServices },
+  { method: 'POST', path: '/services/create', handler: createService },
+  { method: 'GET', path: '/services/{id}', handler: inspectService },
+  { method: 'POST', path: '/services/{id}/update', handler: updateService },
+  {
+    method: 'DELETE',
+    path: '/services/{id}',
+    async handler(request, { membership }) {
+      await membership.control().services.remove(param(request, 'id'));
+      return empty();
+    },
+  },
+  { method: 'GET', path: '/services/{id}/logs', handler: serviceLogs },
+];
+
+function listServices({ query, apiVersion }: RouteRequest, { membership }: RouteContext) {
+  // The status came with API 1.41; older clients may send anything there.
+  const withStatus = apiVersion >= 41 && strictFlag(query, 'status');
+  const { services } = membership.control();
+  const found = services.list(parseFilters(query, filterKeys));
+  return jsonText(joinJson(found.map((service) => serviceToText(service, withStatus ? services.status(service) : undefined))));
+}
+
+function inspectService(request: RouteRequest, { membership }: RouteContext) {
+  const insertDefaults = strictFlag(request.query, 'insertDefaults');
+  const { services } = membership.control();
+  const service = services.get(param(request, 'id'));
+  return jsonText(serviceToText(insertDefaults ? services.withDefaults(service) : service));
+}
+
+async function createService(request: RouteRequest, context: RouteContext) {
+  const wire = decodeBody(serviceSpecShape, request.body);
+  const { services, networks } = context.membership.control();
+  await refuseLocalNetworks(wire, networks, request, context);
+  const spec = specOf(wire, request);
+  const pinned = await pinImage(spec, request, context);
+  const named = pinned.spec.name === '' ? { ...pinned.spec, name: randomName() } : pinned.spec;
+  const { id, warnings } = await services.create(named);
+  const answer: ServiceCreateResponse = { ID: id, Warnings: orNull([...pinned.warnings, ...warnings]) };
+  return json(answer, 201);
+}
+
+async function updateService(request: RouteRequest, context: RouteContext) {
+  const wire = decodeBody(serviceSpecShape, request.body);
+  const version = objectVersion(request.query, 'service');
+  const { services, networks } = context.membership.control();
+  await refuseLocalNetworks(wire, networks, request, context);
+  const spec = specOf(wire, request);
+  const service = services.get(param(request, 'id'));
+  const registryAuthFrom = registryAuthFromOf(request.query, registryAuthOf(request.headers['x-registry-auth']));
+  const pinned = await pinImage(spec, request, context);
+  const rollback = rollbackOf(request.query);
+  const { warnings } = await services.update(service.id, version, pinned.spec, { registryAuthFrom, rollback });
+  const answer: ServiceUpdateResponse = { Warnings: orNull([...pinned.warnings, ...warnings]) };
+  return json(answer);
+}
+
+function specOf(wire: Parameters<typeof serviceSpecFromJson>[0], { apiVersion, headers }: RouteRequest): ServiceSpec {
+  return serviceSpecFromJson(adjustServiceSpec(wire, apiVersion), registryAuthOf(headers['x-registry-auth']));
+}
+
+/** Where the credentials come from when the request brings none; not even read when it does. */
+function registryAuthFromOf(query: URLSearchParams, given: string | undefined): 'spec' | 'previous-spec' {
+  const from = query.get('registryAuthFrom') || 'spec';
+  if (from === 'spec' || given !== undefined) return 'spec';
+  if (from === 'previous-spec') return from;
+  throw new AppError('unknown', 'unsupported registryAuthFrom value');
+}
+
+function rollbackOf(query: URLSearchParams): boolean {
+  const option = query.get('rollback') || 'none';
+  if (option === 'none') return false;
+  if (option === 'previous') return true;
+  throw new AppError('unknown', `unrecognized rollback option ${option}`);
+}
+
+function orNull(warnings: readonly string[]): readonly string[] | null {
+  return warnings.length === 0 ? null : warnings;
+}

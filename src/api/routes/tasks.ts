@@ -1,0 +1,43 @@
+// /tasks
+import type { NetworkControl } from '#control/control.ts';
+import type { Network } from '#domain/objects.ts';
+import { joinJson } from '../convert/common.ts';
+import { type NetworkLookup, taskToText } from '../convert/task.ts';
+import { jsonText, type Route } from '../route.ts';
+import { taskLogs } from './logs.ts';
+import { param } from './params.ts';
+import { parseFilters } from './parse.ts';
+
+const filterKeys = ['id', 'name', 'label', 'service', 'node', 'desired-state', '_up-to-date', 'runtime'];
+
+export const taskRoutes: readonly Route[] = [
+  {
+    method: 'GET',
+    path: '/tasks',
+    handler({ query }, { membership }) {
+      const { tasks, networks } = membership.control();
+      const networkOf = lookupOf(networks);
+      return jsonText(joinJson(tasks.list(parseFilters(query, filterKeys)).map((task) => taskToText(task, networkOf))));
+    },
+  },
+  {
+    method: 'GET',
+    path: '/tasks/{id}',
+    handler(request, { membership }) {
+      const { tasks, networks } = membership.control();
+      return jsonText(taskToText(tasks.get(param(request, 'id')), lookupOf(networks)));
+    },
+  },
+  { method: 'GET', path: '/tasks/{id}/logs', handler: taskLogs },
+];
+
+/** Looks each network up once per request: thousands of tasks share a few networks. */
+function lookupOf(networks: NetworkControl): NetworkLookup {
+  const found = new Map<string, Network | undefined>();
+  return (networkId) => {
+    if (found.has(networkId)) return found.get(networkId);
+    const network = networks.find(networkId);
+    found.set(networkId, network);
+    return network;
+  };
+}
