@@ -1,24 +1,11 @@
 // Certificates of nodes: who a node is (CN), what it may do (OU) and which swarm it belongs to (O). A node makes its key itself and sends
 // only a request; the manager decides every name in the certificate and trusts nothing of the request but its public key.
 import { isIP } from 'node:net';
-import {
-  AuthorityKeyIdentifierExtension,
-  BasicConstraintsExtension,
-  ExtendedKeyUsage,
-  ExtendedKeyUsageExtension,
-  KeyUsageFlags,
-  KeyUsagesExtension,
-  Pkcs10CertificateRequest,
-  Pkcs10CertificateRequestGenerator,
-  SubjectAlternativeNameExtension,
-  SubjectKeyIdentifierExtension,
-  X509Certificate as Certificate,
-  X509CertificateGenerator,
-} from './x509.ts';
 import type { NodeRole } from '#domain/spec.ts';
 import { AppError } from '#lib/errors.ts';
-import { certificateAlgorithm, createKeyPair, exportKey, importSigningKey, newSerialNumber } from './keys.ts';
-import { type RootCa, readCertificate, toPem } from './root.ts';
+import { certificateAlgorithm, createKeyPair, exportKey, importSigningKey, newSerialNumber, toPem } from './keys.ts';
+import { type RootCa, readCertificate } from './root.ts';
+import type { Pkcs10CertificateRequest } from './x509.ts';
 
 export interface NodeSubject {
   readonly nodeId: string;
@@ -44,9 +31,10 @@ const BACKDATE_MS = 3_600_000;
 
 /** A new key and the request for a certificate on it, both PEM. */
 export async function createCertificateRequest(): Promise<{ readonly request: string; readonly key: string }> {
+  const { Pkcs10CertificateRequestGenerator } = await import('./x509.ts');
   const keys = await createKeyPair();
   const request = await Pkcs10CertificateRequestGenerator.create({ name: 'CN=swarm-node', keys, signingAlgorithm: certificateAlgorithm });
-  return { request: `${request.toString('pem').trimEnd()}\n`, key: await exportKey(keys) };
+  return { request: toPem('CERTIFICATE REQUEST', request.rawData), key: await exportKey(keys) };
 }
 
 export interface SigningOptions {
@@ -62,9 +50,10 @@ export async function signCertificateRequest(root: RootCa, request: string, subj
   const { now, hosts = [] } = options;
   const expiryMs = options.expiryMs && options.expiryMs >= MIN_EXPIRY_MS ? options.expiryMs : DEFAULT_EXPIRY_MS;
   const publicKey = await checkedPublicKey(request);
-  const issuer = new Certificate(root.certificate);
+  const x509 = await import('./x509.ts');
+  const issuer = new x509.X509Certificate(root.certificate);
   const names = [roleNames[subject.role], subject.nodeId, ...(subject.role === 'manager' ? [CA_NAME] : []), ...hosts];
-  const certificate = await X509CertificateGenerator.create({
+  const certificate = await x509.X509CertificateGenerator.create({
     serialNumber: newSerialNumber(),
     issuer: issuer.subjectName,
     subject: [{ O: [subject.clusterId] }, { OU: [roleNames[subject.role]] }, { CN: [subject.nodeId] }],
@@ -74,15 +63,15 @@ export async function signCertificateRequest(root: RootCa, request: string, subj
     signingKey: await importSigningKey(root.key),
     signingAlgorithm: certificateAlgorithm,
     extensions: [
-      new KeyUsagesExtension(KeyUsageFlags.digitalSignature | KeyUsageFlags.keyEncipherment, true),
-      new ExtendedKeyUsageExtension([ExtendedKeyUsage.serverAuth, ExtendedKeyUsage.clientAuth]),
-      new BasicConstraintsExtension(false, undefined, true),
-      await SubjectKeyIdentifierExtension.create(publicKey),
-      await AuthorityKeyIdentifierExtension.create(issuer),
-      new SubjectAlternativeNameExtension(names.map((value) => ({ type: isIP(value) ? 'ip' : 'dns', value }))),
+      new x509.KeyUsagesExtension(x509.KeyUsageFlags.digitalSignature | x509.KeyUsageFlags.keyEncipherment, true),
+      new x509.ExtendedKeyUsageExtension([x509.ExtendedKeyUsage.serverAuth, x509.ExtendedKeyUsage.clientAuth]),
+      new x509.BasicConstraintsExtension(false, undefined, true),
+      await x509.SubjectKeyIdentifierExtension.create(publicKey),
+      await x509.AuthorityKeyIdentifierExtension.create(issuer),
+      new x509.SubjectAlternativeNameExtension(names.map((value) => ({ type: isIP(value) ? 'ip' : 'dns', value }))),
     ],
   });
-  return toPem(certificate.rawData) + root.certificate;
+  return toPem('CERTIFICATE', certificate.rawData) + root.certificate;
 }
 
 /** What a node's certificate (the first of the PEM text) says; whether it is to be trusted is `verifyNodeCertificate`'s business. */
@@ -114,9 +103,10 @@ export function verifyNodeCertificate(pem: string, rootPem: string, now: number)
 }
 
 async function checkedPublicKey(request: string): Promise<Pkcs10CertificateRequest['publicKey']> {
+  const x509 = await import('./x509.ts');
   let publicKey: Pkcs10CertificateRequest['publicKey'] | undefined;
   try {
-    const parsed = new Pkcs10CertificateRequest(request);
+    const parsed = new x509.Pkcs10CertificateRequest(request);
     if (await parsed.verify()) ({ publicKey } = parsed);
   } catch (error) {
     throw new AppError('invalidArgument', 'the certificate request cannot be read', { cause: error });

@@ -1,9 +1,8 @@
 // The swarm's root of trust: one self-signed certificate whose key never leaves the managers (sealed in the store), and what nodes tell
 // about it. Rotating the root belongs to several nodes and is not here yet.
 import { createPrivateKey, createPublicKey, X509Certificate } from 'node:crypto';
-import { BasicConstraintsExtension, KeyUsageFlags, KeyUsagesExtension, PemConverter, SubjectKeyIdentifierExtension, X509CertificateGenerator } from './x509.ts';
 import { AppError } from '#lib/errors.ts';
-import { certificateAlgorithm, createKeyPair, exportKey, newSerialNumber } from './keys.ts';
+import { certificateAlgorithm, createKeyPair, exportKey, newSerialNumber, toPem } from './keys.ts';
 
 export interface RootCa {
   /** PEM with a final newline: join tokens carry a digest over exactly this text. */
@@ -24,6 +23,7 @@ const VALIDITY_MS = 20 * 365 * 24 * 3_600_000;
 const BACKDATE_MS = 5 * 60_000;
 
 export async function createRootCa({ now }: { readonly now: number }): Promise<RootCa> {
+  const { BasicConstraintsExtension, KeyUsageFlags, KeyUsagesExtension, SubjectKeyIdentifierExtension, X509CertificateGenerator } = await import('./x509.ts');
   const keys = await createKeyPair();
   const certificate = await X509CertificateGenerator.createSelfSigned({
     serialNumber: newSerialNumber(),
@@ -38,11 +38,7 @@ export async function createRootCa({ now }: { readonly now: number }): Promise<R
       await SubjectKeyIdentifierExtension.create(keys.publicKey),
     ],
   });
-  return { certificate: toPem(certificate.rawData), key: await exportKey(keys) };
-}
-
-export function toPem(der: ArrayBuffer): string {
-  return `${PemConverter.encode(der, 'CERTIFICATE').trimEnd()}\n`;
+  return { certificate: toPem('CERTIFICATE', certificate.rawData), key: await exportKey(keys) };
 }
 
 /** The root certificate, parsed. Throws AppError `internal` when the text is none; the text itself stays out of the error. */
