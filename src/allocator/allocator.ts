@@ -96,8 +96,9 @@ function onceFreed(isFreed: boolean, view: View): readonly string[] {
 function decide(round: Round, keys: ReadonlySet<string>, maxChanges: number): AllocatorDecision {
   const { view } = round;
   const everything = keys.has(EVERYTHING);
-  const networks = everything ? [...view.list('network')] : objectsOf(keys, 'network/', (id) => view.get('network', id));
-  for (const network of networks.filter(({ state }) => state === undefined).sort(byUrgency)) allocateNetwork(round, network);
+  // Whoever needs a network finds it allocated, or finds the reason why it is not.
+  const unallocated = [...view.list('network')].filter(({ state }) => state === undefined);
+  for (const network of unallocated.sort(byUrgency)) allocateNetwork(round, network);
 
   const problems = new Map<string, string | undefined>();
   const services = everything ? [...view.list('service')] : servicesOf(view, keys);
