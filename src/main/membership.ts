@@ -1,0 +1,254 @@
+// This daemon's place in a swarm: none, locked, or active; and the ways from one to the other. Texts and status codes are the Docker daemon's
+// (daemon/cluster). What runs while the node is active is node-runtime.ts.
+import type { Control, InitRequest, JoinRequest, LogChunk, LogOptions, SwarmInfo, SwarmMembership } from '#control/control.ts';
+import type { StoreEvent } from '#domain/view.ts';
+import type { Clock, Random } from '#lib/clock.ts';
+import { AppError, errorMessage } from '#lib/errors.ts';
+import { newId } from '#lib/id.ts';
+import type { Logger } from '#lib/log.ts';
+import { parseJoinToken } from '#ca/join-token.ts';
+import { createDataKey, createSealer, parseUnlockKey } from '#store/seal.ts';
+import { type NodeAddresses, resolveNodeAddresses, splitHostPort, type SystemInterfaces } from './addresses.ts';
+import { readDataKey, type StoredDataKey } from './data-key.ts';
+import { checkInitRequest } from './found-swarm.ts';
+import type { NodeFactory, NodeRuntime } from './node-runtime.ts';
+import type { StateDirectory, SwarmFile } from './state-directory.ts';
+
+export interface MembershipOptions {
+  readonly directory: StateDirectory;
+  readonly nodes: NodeFactory;
+  readonly interfaces: () => SystemInterfaces;
+  /** Of the daemon's options; they fill in what a client leaves out. */
+  readonly defaults: { readonly listenAddr: string; readonly advertiseAddr: string; readonly dataPathAddr: string; readonly dataPathPort: number; readonly defaultAddrPools: readonly string[] };
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Logger;
+}
+
+export interface DaemonMembership extends SwarmMembership {
+  /** Takes up where the daemon was when it stopped. */
+  resume(): Promise<void>;
+  /** Stops what runs here; containers go on, and the node stays a member. */
+  stop(): Promise<void>;
+}
+
+type State =
+  | { readonly kind: 'inactive' }
+  | { readonly kind: 'locked'; readonly swarm: SwarmFile; readonly dataKey: Extract<StoredDataKey, { kind: 'locked' }> }
+  | { readonly kind: 'starting'; readonly swarm: SwarmFile }
+  | { readonly kind: 'active'; readonly swarm: SwarmFile; readonly node: NodeRuntime }
+  | { readonly kind: 'error'; readonly swarm: SwarmFile; readonly message: string };
+
+/** What the CLI sends when the user names no address to listen on. */
+const CLI_LISTEN_ADDR = '0.0.0.0:2377';
+
+const NOT_IN_SWARM =
+  'This node is not a swarm manager. Use "docker swarm init" or "docker swarm join" to connect this node to swarm and try again.';
+const PREPARING = 'This node is not a swarm manager. Manager is being prepared or has trouble connecting to the cluster.';
+const LOCKED = 'Swarm is encrypted and needs to be unlocked before it can be used. Please use "docker swarm unlock" to unlock it.';
+const ALREADY_IN_SWARM = 'This node is already part of a swarm. Use "docker swarm leave" to leave this swarm and join another one.';
+const LEAVE_LOCKED = 'Swarm is encrypted and locked. Please unlock it first or use `--force` to ignore this message.';
+const LEAVE_LAST_MANAGER =
+  'You are attempting to leave the swarm on a node that is participating as a manager. Removing the last manager erases all current state of the swarm. Use `--force` to ignore this message. ';
+
+export function createMembership(options: MembershipOptions): DaemonMembership {
+  return new Membership(options);
+}
+
+class Membership implements DaemonMembership {
+  private readonly options: MembershipOptions;
+  private readonly listeners = new Set<(events: readonly StoreEvent[]) => void>();
+  private state: State = { kind: 'inactive' };
+  private turn: Promise<unknown> = Promise.resolve();
+
+  constructor(options: MembershipOptions) {
+    this.options = options;
+  }
+
+  info(): SwarmInfo {
+    const { state } = this;
+    const base = { nodeId: '', nodeAddress: '', controlAvailable: false, error: '', remoteManagers: [], warnings: [] };
+    if (state.kind === 'inactive') return { ...base, state: 'inactive' };
+    const { nodeId, advertiseAddr } = state.swarm;
+    const known = { ...base, nodeId, nodeAddress: splitHostPort(advertiseAddr).host };
+    if (state.kind === 'locked') return { ...base, state: 'locked' };
+    if (state.kind === 'starting') return { ...known, state: 'pending' };
+    if (state.kind === 'error') return { ...known, state: 'error', error: state.message };
+    const { control } = state.node;
+    const managers = control.nodes.list({ role: ['manager'] });
+    return {
+      ...known,
+      state: 'active',
+      controlAvailable: true,
+      remoteManagers: managers.flatMap(({ id, manager }) => (manager === undefined ? [] : [{ nodeId: id, address: manager.address }])),
+      nodes: control.nodes.list({}).length,
+      managers: managers.length,
+      cluster: control.swarm.get(),
+    };
+  }
+
+  control(): Control {
+    switch (this.state.kind) {
+      case 'active':
+        return this.state.node.control;
+      case 'inactive':
+        throw new AppError('unavailable', NOT_IN_SWARM);
+      case 'locked':
+        throw new AppError('unavailable', LOCKED);
+      case 'starting':
+      case 'error':
+        throw new AppError('unavailable', PREPARING);
+    }
+  }
+
+  init(request: InitRequest): Promise<string> {
+    return this.inTurn(async () => {
+      const { state } = this;
+      if (state.kind === 'active' && request.forceNewCluster) return this.keepAlone(state, request);
+      if (state.kind !== 'inactive') throw new AppError('unavailable', ALREADY_IN_SWARM);
+      const { defaults } = this.options;
+      const complete: InitRequest = {
+        ...request,
+        dataPathPort: request.dataPathPort || defaults.dataPathPort,
+        defaultAddrPool: request.defaultAddrPool.length > 0 ? request.defaultAddrPool : defaults.defaultAddrPools,
+      };
+      const addresses = this.addresses(complete);
+      checkInitRequest(complete);
+      const swarm: SwarmFile = { nodeId: newId(this.options.random), role: 'manager', ...addresses };
+      try {
+        await this.start(swarm, createDataKey(), complete);
+      } catch (error) {
+        this.state = { kind: 'inactive' };
+        this.options.directory.erase();
+        throw error;
+      }
+      return swarm.nodeId;
+    });
+  }
+
+  join(request: JoinRequest): Promise<void> {
+    return this.inTurn(async () => {
+      if (this.state.kind !== 'inactive') throw new AppError('unavailable', ALREADY_IN_SWARM);
+      if (request.remoteAddrs.length === 0) throw new AppError('invalidArgument', 'at least 1 RemoteAddr is required to join');
+      for (const address of request.remoteAddrs) if (address === '') throw new AppError('invalidArgument', 'invalid remoteAddr "": invalid empty address');
+      this.addresses(request);
+      parseJoinToken(request.joinToken);
+      throw new AppError('unimplemented', 'this version of skepd cannot join a swarm of several nodes yet; use "docker swarm init" to make one of its own');
+    });
+  }
+
+  leave(force: boolean): Promise<void> {
+    return this.inTurn(async () => {
+      const { state } = this;
+      if (state.kind === 'inactive') throw new AppError('unavailable', 'This node is not part of a swarm');
+      if (!force) throw new AppError('unavailable', state.kind === 'locked' ? LEAVE_LOCKED : LEAVE_LAST_MANAGER);
+      await this.remove(state.swarm);
+    });
+  }
+
+  unlock(key: string): Promise<void> {
+    return this.inTurn(async () => {
+      const { state } = this;
+      if (state.kind === 'inactive') throw new AppError('unavailable', 'This node is not part of a swarm');
+      if (state.kind !== 'locked') throw new AppError('conflict', 'swarm is not locked');
+      await this.start(state.swarm, unwrap(state.dataKey, parseUnlockKey(key)));
+    });
+  }
+
+  onEvents(listener: (events: readonly StoreEvent[]) => void): () => void {
+    this.listeners.add(listener);
+    return () => this.listeners.delete(listener);
+  }
+
+  logs(taskIds: () => readonly string[], options: LogOptions, signal: AbortSignal): AsyncIterable<LogChunk> {
+    if (this.state.kind !== 'active') this.control();
+    return (this.state as Extract<State, { kind: 'active' }>).node.logs(taskIds, options, signal);
+  }
+
+  resume(): Promise<void> {
+    return this.inTurn(async () => {
+      const { directory, log } = this.options;
+      const swarm = directory.readSwarm();
+      if (swarm === undefined) return directory.erase();
+      if (swarm.leaving) return this.remove(swarm);
+      const dataKey = readDataKey(directory.dataKeyFile);
+      if (dataKey === undefined) throw new AppError('internal', `${directory.dataKeyFile} is missing: without it the swarm's secrets cannot be read`);
+      if (dataKey.kind === 'locked') {
+        this.state = { kind: 'locked', swarm, dataKey };
+        log.warn({ node: swarm.nodeId }, 'the swarm is locked; containers go on, nothing is managed until it is unlocked');
+        return;
+      }
+      try {
+        await this.start(swarm, dataKey.key);
+      } catch (error) {
+        this.state = { kind: 'error', swarm, message: errorMessage(error) };
+        log.error({ node: swarm.nodeId, error: errorMessage(error) }, 'this node cannot take its part in the swarm');
+      }
+    });
+  }
+
+  stop(): Promise<void> {
+    return this.inTurn(async () => {
+      if (this.state.kind === 'active') await this.state.node.stop();
+      this.state = { kind: 'inactive' };
+    });
+  }
+
+  /** One change of membership at a time. */
+  private inTurn<T>(action: () => Promise<T>): Promise<T> {
+    const result = this.turn.then(action);
+    this.turn = result.catch(() => {});
+    return result;
+  }
+
+  private async start(swarm: SwarmFile, dataKey: Uint8Array, founding?: InitRequest): Promise<void> {
+    this.state = { kind: 'starting', swarm };
+    const emit = (events: readonly StoreEvent[]) => {
+      for (const listener of this.listeners) listener(events);
+    };
+    const node = await this.options.nodes.start({ swarm, dataKey, sealer: createSealer(dataKey), emit, ...(founding === undefined ? {} : { founding }) });
+    this.state = { kind: 'active', swarm, node };
+    await node.ready();
+  }
+
+  /** `swarm init --force-new-cluster` on the only manager: the swarm stays, its addresses may change. */
+  private async keepAlone(state: Extract<State, { kind: 'active' }>, request: InitRequest): Promise<string> {
+    const swarm: SwarmFile = { ...state.swarm, ...this.addresses(request) };
+    const { directory } = this.options;
+    const dataKey = state.node.dataKey;
+    await state.node.stop();
+    directory.writeSwarm(swarm);
+    await this.start(swarm, dataKey);
+    return swarm.nodeId;
+  }
+
+  private async remove(swarm: SwarmFile): Promise<void> {
+    const { directory, nodes } = this.options;
+    directory.writeSwarm({ ...swarm, leaving: true });
+    if (this.state.kind === 'active') await this.state.node.stop();
+    await nodes.removeAll(swarm);
+    directory.erase();
+    this.state = { kind: 'inactive' };
+  }
+
+  private addresses(request: { readonly listenAddr: string; readonly advertiseAddr: string; readonly dataPathAddr: string }): NodeAddresses {
+    const { defaults, interfaces } = this.options;
+    return resolveNodeAddresses(
+      {
+        listenAddr: request.listenAddr === CLI_LISTEN_ADDR && defaults.listenAddr !== '' ? defaults.listenAddr : request.listenAddr,
+        advertiseAddr: request.advertiseAddr || defaults.advertiseAddr,
+        dataPathAddr: request.dataPathAddr || defaults.dataPathAddr,
+      },
+      interfaces(),
+    );
+  }
+}
+
+function unwrap(dataKey: Extract<StoredDataKey, { kind: 'locked' }>, unlockKey: Uint8Array): Uint8Array {
+  try {
+    return dataKey.unlock(unlockKey);
+  } catch (error) {
+    throw new AppError('unauthenticated', 'swarm could not be unlocked: invalid key provided', { cause: error });
+  }
+}
+

@@ -1,0 +1,51 @@
+// Entry point of skep-netd, the node's data plane. skepd starts it (network/client.ts) and it outlives skepd; nobody calls it by hand, but
+// `--destroy` removes what a killed skepd has left on the machine.
+import { mkdirSync } from 'node:fs';
+import { enableCompileCache } from 'node:module';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+
+enableCompileCache();
+const { errorMessage } = await import('#lib/errors.ts');
+const { lockStateDirectory } = await import('#platform/state-lock.ts');
+const { systemClock } = await import('#platform/clock.ts');
+const { createLogFile } = await import('#network/netd/log-file.ts');
+const { NETD_FOLDER, startNetd } = await import('#network/netd/netd.ts');
+const { LOG_FILE } = await import('#network/netd/protocol.ts');
+
+const { values } = parseArgs({
+  options: {
+    'state-dir': { type: 'string' },
+    'plugin-dir': { type: 'string', default: '/run/docker/plugins' },
+    'data-path-port': { type: 'string', default: '4789' },
+    'log-level': { type: 'string', default: 'info' },
+  },
+});
+const stateDirectory = values['state-dir'];
+if (stateDirectory === undefined) {
+  console.error('skep-netd: --state-dir is missing');
+  process.exit(2);
+}
+
+const directory = join(stateDirectory, NETD_FOLDER);
+mkdirSync(directory, { recursive: true, mode: 0o700 });
+const level = values['log-level'] === 'debug' ? 'debug' : 'info';
+const log = createLogFile({ path: join(stateDirectory, LOG_FILE), clock: systemClock, level });
+try {
+  const lock = lockStateDirectory(directory);
+  const settings = { pluginDirectory: values['plugin-dir'], dataPathPort: Number(values['data-path-port']) };
+  const netd = await startNetd({ stateDirectory, settings, clock: systemClock, log });
+  const signalled = new Promise<void>((resolve) => {
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => resolve());
+  });
+  // The terminal that skepd was started from may go.
+  process.on('SIGHUP', () => {});
+  await Promise.race([netd.ended, signalled]);
+  await netd.close();
+  lock.release();
+  log.info({}, 'data plane ends; the network stays as it is');
+  process.exit(0);
+} catch (error) {
+  log.error({ error: errorMessage(error), stack: error instanceof Error ? error.stack : undefined }, 'data plane cannot run');
+  process.exit(1);
+}

@@ -1,0 +1,11 @@
+// What sealed texts are bound to, so that one cannot be put in another's place. Whoever seals and whoever opens takes the context from here.
+import type { NodeRole } from '#domain/spec.ts';
+
+export const sealContexts = {
+  rootKey: 'cluster/root-key',
+  unlockKey: 'cluster/unlock-key',
+  joinToken: (role: NodeRole) => `cluster/join-token/${role}`,
+  secret: (id: string) => `secret/${id}`,
+  /** Of a task's spec, which moves from the service to its tasks: it cannot be bound to one object. */
+  registryAuth: 'registry-auth',
+} as const;
