@@ -13,7 +13,10 @@ export function findEngine(asked: string, hosts: readonly string[], environment:
   const sockets = [...usualSockets, ...(runtime === undefined ? [] : [`${runtime}/docker.sock`, `${runtime}/podman/podman.sock`])];
   const found = sockets.map((path) => ({ path, address: `unix://${path}` })).find(({ path, address }) => !hosts.includes(address) && isSocket(path));
   if (found !== undefined) return found.address;
-  throw new AppError('failedPrecondition', `no container engine found (looked at DOCKER_HOST, ${sockets.join(', ')}): start Docker or Podman, or name one with --engine`);
+  throw new AppError(
+    'failedPrecondition',
+    `no container engine found (looked at DOCKER_HOST, ${sockets.join(', ')}): start Docker or Podman, or name one with --engine`,
+  );
 }
 
 function isSocket(path: string): boolean {

@@ -19,7 +19,13 @@ export interface MembershipOptions {
   readonly nodes: NodeFactory;
   readonly interfaces: () => SystemInterfaces;
   /** Of the daemon's options; they fill in what a client leaves out. */
-  readonly defaults: { readonly listenAddr: string; readonly advertiseAddr: string; readonly dataPathAddr: string; readonly dataPathPort: number; readonly defaultAddrPools: readonly string[] };
+  readonly defaults: {
+    readonly listenAddr: string;
+    readonly advertiseAddr: string;
+    readonly dataPathAddr: string;
+    readonly dataPathPort: number;
+    readonly defaultAddrPools: readonly string[];
+  };
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Logger;
@@ -42,8 +48,7 @@ type State =
 /** What the CLI sends when the user names no address to listen on. */
 const CLI_LISTEN_ADDR = '0.0.0.0:2377';
 
-const NOT_IN_SWARM =
-  'This node is not a swarm manager. Use "docker swarm init" or "docker swarm join" to connect this node to swarm and try again.';
+const NOT_IN_SWARM = 'This node is not a swarm manager. Use "docker swarm init" or "docker swarm join" to connect this node to swarm and try again.';
 const PREPARING = 'This node is not a swarm manager. Manager is being prepared or has trouble connecting to the cluster.';
 const LOCKED = 'Swarm is encrypted and needs to be unlocked before it can be used. Please use "docker swarm unlock" to unlock it.';
 const ALREADY_IN_SWARM = 'This node is already part of a swarm. Use "docker swarm leave" to leave this swarm and join another one.';
@@ -251,4 +256,3 @@ function unwrap(dataKey: Extract<StoredDataKey, { kind: 'locked' }>, unlockKey: 
     throw new AppError('unauthenticated', 'swarm could not be unlocked: invalid key provided', { cause: error });
   }
 }
-

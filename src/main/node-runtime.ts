@@ -88,7 +88,12 @@ async function startNode(options: NodeFactoryOptions, start: StartOptions): Prom
 }
 
 /** Fills the empty store and writes this manager's keys; the swarm exists once swarm.json is there. */
-async function found({ directory, clock, random }: NodeFactoryOptions, { swarm, dataKey, sealer }: StartOptions, request: InitRequest, store: Store): Promise<void> {
+async function found(
+  { directory, clock, random }: NodeFactoryOptions,
+  { swarm, dataKey, sealer }: StartOptions,
+  request: InitRequest,
+  store: Store,
+): Promise<void> {
   const { changes, clusterId, root, unlockKey } = await foundSwarm({ request, swarm, sealer, clock, random });
   const certificateRequest = await createCertificateRequest();
   const certificate = await signCertificateRequest(
@@ -141,7 +146,10 @@ async function run(options: NodeFactoryOptions, start: StartOptions, store: Stor
     emit(events);
   });
   const parts = [manager.run(stop.signal), agent.run(stop.signal)];
-  for (const part of parts) part.catch((error: unknown) => log.error({ error: errorMessage(error), stack: error instanceof Error ? error.stack : undefined }, 'a part of the node ended'));
+  for (const part of parts)
+    part.catch((error: unknown) =>
+      log.error({ error: errorMessage(error), stack: error instanceof Error ? error.stack : undefined }, 'a part of the node ended'),
+    );
   return {
     control,
     dataKey,
@@ -196,4 +204,3 @@ function taskLogs(store: Store, worker: Worker, { taskIds, logOptions, signal }:
 function hasContainer(store: Store, taskId: string): boolean {
   return store.view.get('task', taskId)?.status.container !== undefined;
 }
-

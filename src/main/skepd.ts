@@ -86,7 +86,12 @@ function readTls({ verify, caFile, certFile, keyFile }: TlsFiles): ServerTls {
 }
 
 function hasGroup(name: string): boolean {
-  return existsSync('/etc/group') && readFileSync('/etc/group', 'utf8').split('\n').some((line) => line.startsWith(`${name}:`));
+  return (
+    existsSync('/etc/group') &&
+    readFileSync('/etc/group', 'utf8')
+      .split('\n')
+      .some((line) => line.startsWith(`${name}:`))
+  );
 }
 
 /** The first signal stops in order; the second one at once. */
