@@ -77,4 +77,6 @@ export interface LocalEndpoint {
   /** The container's first process on this node, to look into its network namespace; 0 when unknown. */
   readonly pid: number;
   readonly networkIds: readonly string[];
+  /** Name servers that the user gave the task: what the swarm does not know is asked of them instead of the host's. */
+  readonly nameservers?: readonly string[];
 }

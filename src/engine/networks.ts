@@ -1,0 +1,193 @@
+// The engine's networks behind the swarm's: made when the first task of this node needs one, removed when the last one is gone.
+// A swarm overlay is a network of our driver with the same subnet and gateway on every node; addresses are given by the managers.
+import type { AssignedNetwork } from '#agent/executor.ts';
+import { AppError, errorMessage } from '#lib/errors.ts';
+import type { Logger } from '#lib/log.ts';
+import type { NetworkInspect } from './api-types.ts';
+import { GATEWAY_BRIDGE, isOverlay } from './container-config.ts';
+import type { EngineClient } from './engine-client.ts';
+import { instanceLabel, networkLabel } from './labels.ts';
+
+export interface BackingNetwork {
+  readonly id: string;
+  readonly name: string;
+}
+
+export interface Networks {
+  /** The engine's network for a task's network, made if it is missing. The task counts as a user from now on. */
+  use(network: AssignedNetwork, taskId: string, signal: AbortSignal): Promise<BackingNetwork>;
+  /** Notes that a task uses a network, without making it: what was found after a restart. */
+  noteUse(networkId: string, taskId: string): void;
+  /** The task uses none any more; networks without users are removed. */
+  release(taskId: string, signal: AbortSignal): Promise<void>;
+  /** The engine's network that stands for a swarm network, if it is there. */
+  find(networkId: string, signal: AbortSignal): Promise<BackingNetwork | undefined>;
+  ensureGatewayBridge(signal: AbortSignal): Promise<void>;
+  /** Removes all that are ours, used or not: for a node that leaves the swarm. */
+  destroy(signal: AbortSignal): Promise<void>;
+}
+
+export interface NetworksOptions {
+  readonly client: EngineClient;
+  readonly driverName: string;
+  readonly instance: string;
+  readonly log: Logger;
+}
+
+export function createNetworks({ client, driverName, instance, log }: NetworksOptions): Networks {
+  const users = new Map<string, Set<string>>();
+  const known = new Map<string, BackingNetwork>();
+  const serially = createSerializer();
+  let gateway: Promise<void> | undefined;
+
+  function noteUse(networkId: string, taskId: string): void {
+    const set = users.get(networkId);
+    if (set === undefined) users.set(networkId, new Set([taskId]));
+    else set.add(taskId);
+  }
+
+  async function listOurs(signal: AbortSignal, networkId?: string): Promise<readonly NetworkInspect[]> {
+    const label = [`${instanceLabel}=${instance}`, networkId === undefined ? networkLabel : `${networkLabel}=${networkId}`];
+    return client.call<readonly NetworkInspect[]>({ method: 'GET', path: '/networks', query: { filters: JSON.stringify({ label }) }, signal });
+  }
+
+  async function find(networkId: string, signal: AbortSignal): Promise<BackingNetwork | undefined> {
+    const [found] = await listOurs(signal, networkId);
+    return found === undefined ? undefined : { id: found.Id, name: found.Name };
+  }
+
+  async function ensure(network: AssignedNetwork, signal: AbortSignal): Promise<BackingNetwork> {
+    const cached = known.get(network.id);
+    // Somebody may have removed it behind our back; the answer costs a millisecond.
+    if (cached !== undefined && (await client.find({ method: 'GET', path: `/networks/${cached.id}`, signal })) !== undefined) return cached;
+    const backing = (await find(network.id, signal)) ?? (await create(network, signal));
+    known.set(network.id, backing);
+    return backing;
+  }
+
+  async function create(network: AssignedNetwork, signal: AbortSignal): Promise<BackingNetwork> {
+    // The swarm's name is what users look for; a network of the engine's own may have it already.
+    for (const name of [network.name, `${network.name}-${network.id}`]) {
+      try {
+        const body = networkBody(network, name, driverName, instance);
+        const { Id } = await client.call<{ Id: string }>({ method: 'POST', path: '/networks/create', body, signal });
+        return { id: Id, name };
+      } catch (error) {
+        if (!(error instanceof AppError && error.code === 'conflict')) throw error;
+        log.info({ network: name }, 'the engine has a network of that name already; another name is used');
+      }
+    }
+    throw new AppError('conflict', `network ${network.name}: the engine has networks of that name and of its replacement already`);
+  }
+
+  async function removeIfUnused(networkId: string, signal: AbortSignal): Promise<void> {
+    if ((users.get(networkId)?.size ?? 0) > 0) return;
+    users.delete(networkId);
+    known.delete(networkId);
+    const backing = await find(networkId, signal);
+    if (backing !== undefined) await removeNetwork(backing, signal);
+  }
+
+  async function removeNetwork({ id, name }: BackingNetwork, signal: AbortSignal): Promise<void> {
+    try {
+      await client.find({ method: 'DELETE', path: `/networks/${id}`, signal });
+    } catch (error) {
+      // A plain container on it keeps it: "has active endpoints". Whoever leaves last removes it.
+      if (!(error instanceof AppError && error.code !== 'unavailable')) throw error;
+      log.info({ network: name, error: errorMessage(error) }, 'a network is still in use');
+    }
+  }
+
+  return {
+    noteUse,
+    find,
+    async use(network, taskId, signal) {
+      if (!isOverlay(network)) return { id: network.name, name: network.name };
+      noteUse(network.id, taskId);
+      await this.ensureGatewayBridge(signal);
+      return serially(network.id, () => ensure(network, signal));
+    },
+    async release(taskId, signal) {
+      for (const [networkId, tasks] of users) {
+        if (!tasks.delete(taskId) || tasks.size > 0) continue;
+        try {
+          await serially(networkId, () => removeIfUnused(networkId, signal));
+        } catch (error) {
+          // Tried again with the same task.
+          if ((users.get(networkId)?.size ?? 0) === 0) noteUse(networkId, taskId);
+          throw error;
+        }
+      }
+    },
+    async ensureGatewayBridge(signal) {
+      gateway ??= ensureGatewayBridge(client, signal);
+      try {
+        await gateway;
+      } catch (error) {
+        gateway = undefined;
+        throw error;
+      }
+    },
+    async destroy(signal) {
+      for (const { Id, Name } of await listOurs(signal)) await removeNetwork({ id: Id, name: Name }, signal);
+      users.clear();
+      known.clear();
+    },
+  };
+}
+
+/** Of our driver, which finds the rest by the network's id; not internal for the engine, because name queries leave by the gateway bridge. */
+function networkBody(network: AssignedNetwork, name: string, driverName: string, instance: string): object {
+  const options = {
+    'skep.network': network.id,
+    'skep.vni': String(network.vxlanId),
+    ...(network.mtu === undefined ? {} : { 'skep.mtu': String(network.mtu) }),
+  };
+  return {
+    Name: name,
+    CheckDuplicate: true,
+    Driver: driverName,
+    Internal: false,
+    Attachable: true,
+    EnableIPv6: network.subnets.some(({ subnet }) => subnet.includes(':')),
+    IPAM: { Driver: 'default', Config: network.subnets.map(({ subnet, gateway }) => ({ Subnet: subnet, Gateway: gateway.split('/', 1)[0] })) },
+    Options: options,
+    Labels: { ...network.labels, [networkLabel]: network.id, [instanceLabel]: instance },
+  };
+}
+
+/** The options that Docker's own swarm mode gives it. It is shared by all users of the engine and never removed here. */
+async function ensureGatewayBridge(client: EngineClient, signal: AbortSignal): Promise<void> {
+  if ((await client.find({ method: 'GET', path: `/networks/${GATEWAY_BRIDGE}`, signal })) !== undefined) return;
+  const body = {
+    Name: GATEWAY_BRIDGE,
+    CheckDuplicate: true,
+    Driver: 'bridge',
+    Options: {
+      'com.docker.network.bridge.name': GATEWAY_BRIDGE,
+      'com.docker.network.bridge.enable_icc': 'false',
+      'com.docker.network.bridge.enable_ip_masquerade': 'true',
+    },
+  };
+  try {
+    await client.call({ method: 'POST', path: '/networks/create', body, signal });
+  } catch (error) {
+    // Another skepd on the same engine was faster.
+    if (!(error instanceof AppError && error.code === 'conflict')) throw error;
+  }
+}
+
+/** Runs work of the same key one after the other. */
+function createSerializer(): <T>(key: string, work: () => Promise<T>) => Promise<T> {
+  const tails = new Map<string, Promise<unknown>>();
+  return async (key, work) => {
+    const previous = tails.get(key);
+    const current = (previous ?? Promise.resolve()).then(work, work);
+    tails.set(key, current);
+    try {
+      return await current;
+    } finally {
+      if (tails.get(key) === current) tails.delete(key);
+    }
+  };
+}
