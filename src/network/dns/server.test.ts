@@ -240,11 +240,15 @@ test('while the asker’s zone is unknown, names that may be ours fail for now a
 
 test('the server never asks itself, and notices its own question when it comes back', async (t) => {
   const upstreams: string[] = [];
-  const server = await serve(t, { upstreams: () => upstreams });
+  let queries = 0;
+  const counted = () => {
+    queries++;
+    return zone;
+  };
+  const server = await serve(t, { upstreams: () => upstreams, zoneFor: counted });
   upstreams.push(`127.0.0.1:${server.port}`);
-  const start = performance.now();
   assert.equal((await ask(server, 'a.example')).rcode, 'SERVFAIL');
-  assert.ok(performance.now() - start < 50);
+  assert.equal(queries, 1);
   // A relay that hands the very packet back.
   const relay = await startUpstream(t, (query) => {
     const back = createSocket('udp4');
