@@ -1,6 +1,7 @@
 // This daemon's place in a swarm: none, locked, or active; and the ways from one to the other. Texts and status codes are the Docker daemon's
 // (daemon/cluster). What runs while the node is active is node-runtime.ts.
 import type { Control, InitRequest, JoinRequest, LogChunk, LogOptions, SwarmInfo, SwarmMembership } from '#control/control.ts';
+import { DEFAULT_DATA_PATH_PORT } from '#domain/defaults.ts';
 import type { StoreEvent } from '#domain/view.ts';
 import type { Clock, Random } from '#lib/clock.ts';
 import { AppError, errorMessage } from '#lib/errors.ts';
@@ -36,6 +37,8 @@ export interface DaemonMembership extends SwarmMembership {
   resume(): Promise<void>;
   /** Stops what runs here; containers go on, and the node stays a member. */
   stop(): Promise<void>;
+  /** The resolver of this node's swarm networks; undefined while the node is not active. */
+  dnsAddress(): string | undefined;
 }
 
 type State =
@@ -92,6 +95,10 @@ class Membership implements DaemonMembership {
     };
   }
 
+  dnsAddress(): string | undefined {
+    return this.state.kind === 'active' ? this.state.node.dnsAddress : undefined;
+  }
+
   control(): Control {
     switch (this.state.kind) {
       case 'active':
@@ -119,7 +126,12 @@ class Membership implements DaemonMembership {
       };
       const addresses = this.addresses(complete);
       checkInitRequest(complete);
-      const swarm: SwarmFile = { nodeId: newId(this.options.random), role: 'manager', ...addresses };
+      const swarm: SwarmFile = {
+        nodeId: newId(this.options.random),
+        role: 'manager',
+        ...addresses,
+        dataPathPort: complete.dataPathPort || DEFAULT_DATA_PATH_PORT,
+      };
       try {
         await this.start(swarm, createDataKey(), complete);
       } catch (error) {

@@ -22,12 +22,12 @@ import type { Sealer } from '#store/seal.ts';
 import { openSqliteBackend } from '#store/sqlite/backend.ts';
 import type { Store } from '#store/store.ts';
 import { splitHostPort } from './addresses.ts';
-import { createAgentState } from './agent-state.ts';
+import { createFileAgentState } from '#engine/agent-state.ts';
 import { writeDataKey } from './data-key.ts';
 import { followLogs } from './follow-logs.ts';
 import { foundSwarm } from './found-swarm.ts';
 import type { StateDirectory, SwarmFile } from './state-directory.ts';
-import { type Worker, type WorkerFactory, removeWorker } from './worker.ts';
+import type { Worker, WorkerFactory } from './worker.ts';
 
 export interface StartOptions {
   readonly swarm: SwarmFile;
@@ -42,6 +42,7 @@ export interface StartOptions {
 export interface NodeRuntime {
   readonly control: Control;
   readonly dataKey: Uint8Array;
+  readonly dnsAddress: string;
   /** Resolves when the node takes tasks, or when waiting for that makes no sense any more. */
   ready(): Promise<void>;
   logs(taskIds: () => readonly string[], options: LogOptions, signal: AbortSignal): AsyncIterable<LogChunk>;
@@ -70,7 +71,8 @@ export function createNodeFactory(options: NodeFactoryOptions): NodeFactory {
   return {
     start: (start) => startNode(options, start),
     async removeAll(swarm) {
-      await removeWorker(await options.createWorker({ swarm }), options);
+      const worker = await options.createWorker({ swarm });
+      await worker.removeAll(new AbortController().signal);
     },
   };
 }
@@ -133,7 +135,7 @@ async function run(options: NodeFactoryOptions, start: StartOptions, store: Stor
     connect: () => manager.dispatcher.connect(swarm.nodeId, splitHostPort(swarm.advertiseAddr).host),
     executor: worker.executor,
     dataPlane: worker.dataPlane,
-    state: createAgentState(directory.agentFolder),
+    state: createFileAgentState({ folder: directory.agentFolder, log }),
     clock,
     random,
     log,
@@ -153,6 +155,7 @@ async function run(options: NodeFactoryOptions, start: StartOptions, store: Stor
   return {
     control,
     dataKey,
+    dnsAddress: worker.dataPlane.dnsAddress,
     ready: () => nodeReady(store, swarm.nodeId, clock),
     logs: (taskIds, logOptions, signal) => taskLogs(store, worker, { taskIds, logOptions, signal }),
     async stop() {

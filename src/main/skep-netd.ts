@@ -5,20 +5,13 @@ import { enableCompileCache } from 'node:module';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 
-enableCompileCache();
-const { errorMessage } = await import('#lib/errors.ts');
-const { lockStateDirectory } = await import('#platform/state-lock.ts');
-const { systemClock } = await import('#platform/clock.ts');
-const { createLogFile } = await import('#network/netd/log-file.ts');
-const { NETD_FOLDER, startNetd } = await import('#network/netd/netd.ts');
-const { LOG_FILE } = await import('#network/netd/protocol.ts');
-
 const { values } = parseArgs({
   options: {
     'state-dir': { type: 'string' },
     'plugin-dir': { type: 'string', default: '/run/docker/plugins' },
     'data-path-port': { type: 'string', default: '4789' },
     'log-level': { type: 'string', default: 'info' },
+    destroy: { type: 'boolean', default: false },
   },
 });
 const stateDirectory = values['state-dir'];
@@ -26,9 +19,17 @@ if (stateDirectory === undefined) {
   console.error('skep-netd: --state-dir is missing');
   process.exit(2);
 }
-
-const directory = join(stateDirectory, NETD_FOLDER);
+const directory = join(stateDirectory, 'network');
 mkdirSync(directory, { recursive: true, mode: 0o700 });
+// Compiled code spares the next start half of its time and memory; by default Node would keep it outside the state directory.
+enableCompileCache(join(stateDirectory, 'network', 'compiled'));
+const { errorMessage } = await import('#lib/errors.ts');
+const { lockStateDirectory } = await import('#platform/state-lock.ts');
+const { systemClock } = await import('#platform/clock.ts');
+const { createLogFile } = await import('#network/netd/log-file.ts');
+const { startNetd } = await import('#network/netd/netd.ts');
+const { LOG_FILE } = await import('#network/netd/protocol.ts');
+
 const level = values['log-level'] === 'debug' ? 'debug' : 'info';
 const log = createLogFile({ path: join(stateDirectory, LOG_FILE), clock: systemClock, level });
 try {
@@ -40,7 +41,8 @@ try {
   });
   // The terminal that skepd was started from may go.
   process.on('SIGHUP', () => {});
-  await Promise.race([netd.ended, signalled]);
+  if (values.destroy) await netd.destroy();
+  else await Promise.race([netd.ended, signalled]);
   await netd.close();
   lock.release();
   log.info({}, 'data plane ends; the network stays as it is');

@@ -46,7 +46,7 @@ async function main(): Promise<void> {
     log,
     clock: systemClock,
     identity: { version: skepVersion, gitCommit: gitCommit() },
-    containerNetworks: createContainerNetworks({ membership, engine, clock: systemClock }),
+    containerNetworks: createContainerNetworks({ membership, engine, clock: systemClock, dnsAddress: () => membership.dnsAddress() }),
   });
   stopOnSignals(async () => {
     await server.close();

@@ -12,6 +12,7 @@ export interface SwarmFile {
   readonly listenAddr: string;
   readonly advertiseAddr: string;
   readonly dataPathAddr: string;
+  readonly dataPathPort: number;
   /** Leaving has begun: what is left is removed at the next start, too. */
   readonly leaving?: boolean;
 }
