@@ -1,7 +1,8 @@
 // Tasks: domain → JSON, as text: lists of ten thousand tasks are asked for every second, and few tasks change between two of them.
 import type { Task as WireTask } from '#docker-api/task.ts';
 import type { Network, NetworkAttachment, Task } from '#domain/objects.ts';
-import { metaToJson, nonEmpty, timeToJson, ZERO_TIME } from './common.ts';
+import type { TaskSpec } from '#domain/spec.ts';
+import { memoized, metaToJson, nonEmpty, timeToJson, ZERO_TIME } from './common.ts';
 import { networkToSwarmText } from './network.ts';
 import { portToJson } from './service.ts';
 import { genericResourcesToJson, taskSpecToJson } from './task-spec.ts';
@@ -28,36 +29,29 @@ function rememberingTexts() {
   };
 }
 
+/** Put together from parts, because tasks share most of theirs: the spec with the tasks of their service, the networks with everybody. */
 function textOfTask(task: Task, networks: readonly (Network | undefined)[]): string {
-  const { head, tail } = partsOfTask(task);
   const attachments = task.networks.map((attachment, index) => attachmentToText(attachment, networks[index]));
-  const middle = attachments.length === 0 ? '' : `,"NetworksAttachments":[${attachments.join(',')}]`;
-  return `${JSON.stringify(head).slice(0, -1)}${middle},${JSON.stringify(tail).slice(1)}`;
-}
-
-/** What comes before the attachments, and what after. */
-function partsOfTask(task: Task): {
-  head: Omit<WireTask, 'NetworksAttachments' | 'GenericResources' | 'JobIteration' | 'Volumes'>;
-  tail: Pick<WireTask, 'GenericResources' | 'JobIteration' | 'Volumes'>;
-} {
-  return {
-    head: {
-      ...metaToJson(task),
-      Labels: {},
-      Spec: taskSpecToJson(task.spec, { withRuntime: false }),
+  return [
+    JSON.stringify({ ...metaToJson(task), Labels: {} } satisfies Partial<WireTask>).slice(0, -1),
+    `"Spec":${specToText(task.spec)}`,
+    JSON.stringify({
       ServiceID: nonEmpty(task.serviceId),
       Slot: nonEmpty(task.slot),
       NodeID: nonEmpty(task.nodeId),
       Status: statusToJson(task),
       DesiredState: task.desiredState,
-    },
-    tail: {
+    } satisfies Partial<WireTask>).slice(1, -1),
+    ...(attachments.length === 0 ? [] : [`"NetworksAttachments":[${attachments.join(',')}]`]),
+    JSON.stringify({
       GenericResources: genericResourcesToJson(task.genericResources),
       JobIteration: task.jobIteration === undefined ? undefined : { Index: nonEmpty(task.jobIteration) },
       Volumes: null,
-    },
-  };
+    } satisfies Partial<WireTask>).slice(1),
+  ].join(',');
 }
+
+const specToText = memoized((spec: TaskSpec) => JSON.stringify(taskSpecToJson(spec, { withRuntime: false })));
 
 function statusToJson({ status }: Task): WireTask['Status'] {
   const { container } = status;
