@@ -88,9 +88,7 @@ function givesBack(previous: StoreEvent['object'], object: StoreEvent['object'])
 
 /** What was freed matters only to those who wait. */
 function onceFreed(isFreed: boolean, view: View): readonly string[] {
-  if (!isFreed) return [];
-  for (const _task of view.tasksInState('new')) return [EVERYTHING];
-  return [];
+  return isFreed && !view.tasksInState('new')[Symbol.iterator]().next().done ? [EVERYTHING] : [];
 }
 
 function decide(round: Round, keys: ReadonlySet<string>, maxChanges: number): AllocatorDecision {

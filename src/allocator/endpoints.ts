@@ -32,13 +32,14 @@ export function asksForPort(service: Service): boolean {
 type Ports = { readonly ports: readonly PortConfig[]; readonly taken: readonly string[] } | { readonly error: string };
 
 function allocatePorts(round: Round, service: Service): Ports {
-  const previous = [...(service.endpoint?.ports ?? [])];
   const wanted = service.spec.endpoint?.ports ?? [];
   const taken: string[] = [];
   const ports: PortConfig[] = [];
   const own = new Set(
     wanted.filter((port) => port.publishMode === 'ingress' && port.publishedPort).map((port) => ingressPortClaim(port.protocol, port.publishedPort ?? 0)),
   );
+  // What the user names now is not a number to be found again for a port that is left open.
+  const previous = (service.endpoint?.ports ?? []).filter((port) => !own.has(ingressPortClaim(port.protocol, port.publishedPort ?? 0)));
   const fail = (error: string) => {
     for (const claim of taken) round.takenPorts.delete(claim);
     return { error };
@@ -97,6 +98,8 @@ function allocateVirtualIps(round: Round, service: Service): VirtualIps {
   for (const networkId of networkIds.ids) {
     const kept = service.endpoint?.virtualIps.find((vip) => vip.networkId === networkId);
     const address = kept?.address ?? round.addresses(networkId)?.take();
+    // The routing mesh works without an address of the ingress network: that there is none left must not hold up anything.
+    if (address === undefined && round.network(networkId)?.spec.ingress) continue;
     if (address === undefined) {
       for (const vip of taken) round.addresses(vip.networkId)?.giveBack(vip.address);
       return { error: 'could not find an available IP while allocating VIP' };
@@ -114,7 +117,6 @@ function vipNetworks(round: Round, service: Service): { readonly ids: readonly s
   const ids: string[] = [];
   if (endpoint?.mode !== 'dnsrr' && (endpoint?.ports ?? []).some((port) => port.publishMode === 'ingress')) {
     const ingress = round.view.claimant('network/ingress');
-    // The routing mesh works without an address of the ingress network: a missing one must not hold up anything.
     if (ingress && round.addresses(ingress.id)) ids.push(ingress.id);
   }
   for (const { target } of attachments) {
