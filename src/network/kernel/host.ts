@@ -1,0 +1,112 @@
+// Brings the host's namespace to what it must be: rules for published ports, settings of the gateway bridge, Docker's own filter, the mesh.
+import { AppError, errorMessage } from '#lib/errors.ts';
+import type { Logger } from '#lib/log.ts';
+import type { Host, PublishedPort } from '../desired.ts';
+import { GATEWAY_BRIDGE, hex, MARK_OWNER_MASK, type Names } from '../names.ts';
+import { renderHostRules } from '../render/host-nft.ts';
+import { planMesh } from '../render/mesh-links.ts';
+import { applyRules, applySteps, listTable, setSysctl } from './apply.ts';
+import { type HostLinks, observeMesh } from './observe.ts';
+import { portKey, type PortHolder } from './ports.ts';
+import { run } from './run.ts';
+
+export interface HostApplier {
+  /** `verify` looks at the kernel whatever was applied before. */
+  apply(host: Host, links: HostLinks, verify: boolean): Promise<void>;
+}
+
+export const NOTHING_ON_HOST: Host = { ports: [], gatewaySubnets: [], withoutEgress: [] };
+
+export function createHostApplier({ names, ports, log }: { readonly names: Names; readonly ports: PortHolder; readonly log: Logger }): HostApplier {
+  let rules: string | undefined;
+  let listing: string | undefined;
+  let acceptsForwarding: boolean | undefined;
+  let meshKey: string | undefined;
+
+  async function applyTable(text: string, verify: boolean): Promise<void> {
+    const isCurrent = rules === text && (!verify || (await listTable(names.table)) === listing);
+    if (isCurrent) return;
+    rules = undefined;
+    await applyRules(text);
+    listing = await listTable(names.table);
+    rules = text;
+  }
+
+  async function applyForwarding(wanted: boolean, verify: boolean): Promise<void> {
+    if (!verify && acceptsForwarding === wanted) return;
+    acceptsForwarding = (await acceptForwarding(wanted, names, log)) ? wanted : undefined;
+  }
+
+  async function applyMesh(host: Host, links: HostLinks, verify: boolean): Promise<void> {
+    const key = JSON.stringify(host.mesh ?? null);
+    if (!verify && meshKey === key) return;
+    meshKey = undefined;
+    await applySteps(planMesh(host.mesh, await observeMesh(names, links), names));
+    if (host.mesh !== undefined) {
+      await setSysctl(`ipv4/conf/${names.meshDevice}/rp_filter`, '2');
+      await setSysctl(`ipv4/conf/${names.meshDevice}/route_localnet`, '1');
+    }
+    meshKey = key;
+  }
+
+  return {
+    async apply(host, links, verify) {
+      const refused = await ports.hold(host.ports);
+      const served: Host = { ...host, ports: host.ports.filter((port: PublishedPort) => !refused.has(portKey(port))) };
+      const serves = served.ports.length > 0;
+      await allOf([
+        // The mesh's device before the rules that name it is not needed: rules compare names. All parts are tried, whatever fails.
+        () => applyTable(renderHostRules(served, names), verify),
+        () => applyForwarding(serves || host.mesh !== undefined, verify),
+        () => (serves ? openGatewayBridge(links) : Promise.resolve()),
+        () => applyMesh(served, links, verify),
+      ]);
+    },
+  };
+}
+
+/** Runs all, then rejects with what went wrong in any. */
+async function allOf(parts: readonly (() => Promise<void>)[]): Promise<void> {
+  const failures: string[] = [];
+  for (const part of parts) await part().catch((error: unknown) => failures.push(errorMessage(error)));
+  if (failures.length > 0) throw new AppError('internal', failures.join('; '));
+}
+
+/** Lets 127.0.0.1:PORT reach containers, and a container its own node's published port even when it is behind it itself. */
+async function openGatewayBridge({ links }: HostLinks): Promise<void> {
+  if (!links.some(({ name }) => name === GATEWAY_BRIDGE)) return;
+  await setSysctl(`ipv4/conf/${GATEWAY_BRIDGE}/route_localnet`, '1');
+  const without = links.filter(({ master, hairpin }) => master === GATEWAY_BRIDGE && !hairpin);
+  if (without.length === 0) return;
+  // A container may end between looking and setting.
+  await applySteps([{ tool: 'ip', lines: without.map(({ name }) => `link set ${name} type bridge_slave hairpin on`) }]).catch(ignoreMissing);
+}
+
+function ignoreMissing(error: unknown): void {
+  if (!errorMessage(error).includes('Cannot find device')) throw error;
+}
+
+/**
+ * Docker drops forwarded packets that it does not know; its chain DOCKER-USER is for such exceptions. Resolves with false while there is no such
+ * chain: the engine has not started yet, or filters otherwise.
+ */
+async function acceptForwarding(wanted: boolean, names: Names, log: Logger): Promise<boolean> {
+  const mark = `${hex(names.mark)}/${hex(MARK_OWNER_MASK)}`;
+  const rule = ['DOCKER-USER', '-m', 'connmark', '--mark', mark, '-m', 'comment', '--comment', names.driver, '-j', 'ACCEPT'];
+  const iptables = (...args: readonly string[]) => run(['iptables', '-w', '5', ...args]);
+  try {
+    const there = (await iptables('-C', ...rule)).code === 0;
+    if (there === wanted) return true;
+    const { code, stderr } = await iptables(wanted ? '-I' : '-D', ...rule);
+    if (code !== 0) log.debug({ error: stderr.trim() }, 'no DOCKER-USER chain');
+    return code === 0;
+  } catch (error) {
+    log.debug({ error: errorMessage(error) }, 'no iptables');
+    return !wanted;
+  }
+}
+
+/** Takes back what `apply` has set outside our own table, devices and rules. */
+export async function closeGatewayBridge(links: HostLinks): Promise<void> {
+  if (links.links.some(({ name }) => name === GATEWAY_BRIDGE)) await setSysctl(`ipv4/conf/${GATEWAY_BRIDGE}/route_localnet`, '0').catch(() => {});
+}

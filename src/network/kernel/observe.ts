@@ -1,0 +1,143 @@
+// Reads what is in the kernel, as the planners want to see it. Only reads.
+import { readdir } from 'node:fs/promises';
+import { parseIpv4Cidr, formatIpv4Subnet } from '#lib/ip.ts';
+import { GATEWAY_BRIDGE, MARK_OWNER_MASK, type Names } from '../names.ts';
+import type { ActualMesh } from '../render/mesh-links.ts';
+import { TUNNEL, type ActualLink, type ActualOverlay } from '../render/overlay-links.ts';
+import { NAMESPACES, run, runOrThrow } from './run.ts';
+
+/** A line of `ip -d -j addr show`; only what is used here. */
+interface AddrRow {
+  readonly ifname?: string;
+  readonly flags?: readonly string[];
+  readonly mtu?: number;
+  readonly address?: string;
+  readonly master?: string;
+  readonly linkinfo?: {
+    readonly info_kind?: string;
+    readonly info_data?: { readonly id?: number; readonly local?: string; readonly port?: number };
+    readonly info_slave_data?: { readonly hairpin?: boolean };
+  };
+  readonly addr_info?: readonly { readonly family: string; readonly local?: string; readonly prefixlen: number; readonly label?: string }[];
+}
+
+export interface HostAddress {
+  readonly device: string;
+  readonly address: string;
+  readonly label: string | undefined;
+}
+
+export interface HostLinks {
+  readonly links: readonly ActualLink[];
+  readonly addresses: ReadonlyMap<string, { readonly mtu: number }>;
+  readonly labelled: readonly HostAddress[];
+  readonly gatewaySubnets: readonly string[];
+}
+
+export async function observeHostLinks(): Promise<HostLinks> {
+  const rows = await addrRows(undefined);
+  const links = rows.flatMap(linkOf);
+  const addresses = new Map(rows.flatMap((row) => ipv4(row).map(({ local = '' }) => [local, { mtu: row.mtu ?? 0 }] as const)));
+  const labelled = rows.flatMap((row) => ipv4(row).map(({ local = '', label }) => ({ device: row.ifname ?? '', address: local, label })));
+  const gateway = links.find(({ name }) => name === GATEWAY_BRIDGE);
+  const gatewaySubnets = (gateway?.addresses ?? []).flatMap((cidr) => {
+    const parsed = parseIpv4Cidr(cidr);
+    return parsed === undefined ? [] : [formatIpv4Subnet(parsed.subnet)];
+  });
+  return { links, addresses, labelled, gatewaySubnets };
+}
+
+export async function observeOverlay(namespace: string): Promise<ActualOverlay> {
+  const [rows, localRoutes] = await Promise.all([addrRows(namespace), localRoutesOf(namespace)]);
+  const links = rows.flatMap(linkOf);
+  const hasTunnel = links.some(({ name }) => name === TUNNEL);
+  const [neighbours, forwarding] = hasTunnel
+    ? await Promise.all([neighboursOf(TUNNEL, namespace), forwardingOf(TUNNEL, namespace)])
+    : [new Map<string, string>(), new Map<string, string>()];
+  return { links, localRoutes, neighbours, forwarding };
+}
+
+export async function observeMesh(names: Names, { links }: HostLinks): Promise<ActualMesh> {
+  const device = links.find(({ name }) => name === names.meshDevice);
+  const rules = await ourRules(names);
+  if (device === undefined) return { rules, neighbours: new Map(), forwarding: new Map(), routes: new Map() };
+  const [neighbours, forwarding, routes] = await Promise.all([neighboursOf(device.name), forwardingOf(device.name), routesThrough(device.name)]);
+  return { device, rules, neighbours, forwarding, routes };
+}
+
+/** The names of our overlay namespaces that exist. */
+export async function observeNamespaces(names: Names): Promise<readonly string[]> {
+  const all = await readdir(NAMESPACES).catch(() => []);
+  return all.filter((name) => names.vxlanIdOf(name) !== undefined);
+}
+
+async function addrRows(namespace: string | undefined): Promise<readonly AddrRow[]> {
+  return json<AddrRow>(await runOrThrow(['ip', ...inside(namespace), '-d', '-j', 'addr', 'show']));
+}
+
+function linkOf(row: AddrRow): readonly ActualLink[] {
+  const { ifname, linkinfo } = row;
+  if (ifname === undefined) return [];
+  const data = linkinfo?.info_kind === 'vxlan' ? linkinfo.info_data : undefined;
+  return [
+    {
+      name: ifname,
+      kind: linkinfo?.info_kind ?? '',
+      mtu: row.mtu ?? 0,
+      up: row.flags?.includes('UP') ?? false,
+      mac: row.address ?? '',
+      ...(row.master === undefined ? {} : { master: row.master }),
+      hairpin: linkinfo?.info_slave_data?.hairpin ?? false,
+      addresses: ipv4(row).map(({ local, prefixlen }) => `${local}/${prefixlen}`),
+      ...(data === undefined ? {} : { tunnel: { vxlanId: data.id ?? 0, localAddress: data.local ?? '', port: data.port ?? 0 } }),
+    },
+  ];
+}
+
+function ipv4(row: AddrRow): readonly { readonly local?: string; readonly prefixlen: number; readonly label?: string }[] {
+  return (row.addr_info ?? []).filter(({ family, local }) => family === 'inet' && local !== undefined);
+}
+
+async function localRoutesOf(namespace: string): Promise<readonly string[]> {
+  // Fails in a namespace that has no address yet ("FIB table does not exist").
+  const { code, stdout } = await run(['ip', ...inside(namespace), '-j', 'route', 'show', 'table', 'local', 'type', 'local', 'proto', 'static']);
+  return code === 0 ? json<{ readonly dst?: string }>(stdout).flatMap(({ dst }) => (dst === undefined ? [] : [dst])) : [];
+}
+
+async function neighboursOf(device: string, namespace?: string): Promise<ReadonlyMap<string, string>> {
+  const output = await runOrThrow(['ip', ...inside(namespace), '-j', 'neigh', 'show', 'dev', device, 'nud', 'permanent']);
+  const rows = json<{ readonly dst?: string; readonly lladdr?: string }>(output);
+  return new Map(rows.flatMap(({ dst, lladdr }) => (dst === undefined || lladdr === undefined || dst.includes(':') ? [] : [[dst, lladdr] as const])));
+}
+
+async function forwardingOf(device: string, namespace?: string): Promise<ReadonlyMap<string, string>> {
+  const output = await runOrThrow(['bridge', ...inside(namespace), '-j', 'fdb', 'show', 'dev', device]);
+  const rows = json<{ readonly mac?: string; readonly dst?: string }>(output);
+  return new Map(rows.flatMap(({ mac, dst }) => (mac === undefined || dst === undefined ? [] : [[mac, dst] as const])));
+}
+
+async function ourRules(names: Names): Promise<ActualMesh['rules']> {
+  const output = await runOrThrow(['ip', '-j', 'rule', 'show']);
+  const rows = json<{ readonly priority?: number; readonly fwmark?: string; readonly table?: string }>(output);
+  const ours: readonly number[] = Object.values(names.rulePriority);
+  return rows
+    .map(({ priority = 0, fwmark = '0', table = '' }) => ({ priority, mark: Number(fwmark), table }))
+    .filter(({ priority, mark }) => ours.includes(priority) && (mark & MARK_OWNER_MASK) >>> 0 === names.mark);
+}
+
+async function routesThrough(device: string): Promise<ReadonlyMap<number, string>> {
+  // Fails when no table but main has a route yet ("FIB table does not exist").
+  const { code, stdout } = await run(['ip', '-j', 'route', 'show', 'table', 'all', 'dev', device]);
+  if (code !== 0) return new Map();
+  const rows = json<{ readonly dst?: string; readonly gateway?: string; readonly table?: string | number }>(stdout);
+  return new Map(rows.flatMap(({ dst, gateway, table }) => (dst === 'default' && gateway !== undefined ? [[Number(table), gateway] as const] : [])));
+}
+
+function inside(namespace: string | undefined): readonly string[] {
+  return namespace === undefined ? [] : ['-n', namespace];
+}
+
+/** iproute2 prints nothing at all for an empty list, and rows of `{}` for what a filter left out. */
+function json<Row>(output: string): readonly Row[] {
+  return output.trim() === '' ? [] : (JSON.parse(output) as readonly Row[]);
+}

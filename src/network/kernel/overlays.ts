@@ -1,0 +1,122 @@
+// Brings overlay namespaces to what they must be, and containers' veth pairs into them. Remembers what it has applied, so that a state that changes
+// nothing costs nothing; `verify` looks at the kernel whatever was applied before.
+import { AppError, errorMessage } from '#lib/errors.ts';
+import type { Overlay } from '../desired.ts';
+import type { Names } from '../names.ts';
+import { BRIDGE, planOverlayLinks, type ActualOverlay } from '../render/overlay-links.ts';
+import { OVERLAY_TABLE, renderOverlayRules } from '../render/overlay-nft.ts';
+import { addNamespace, applyRules, applySteps, ensureBridgeFilter, listTable, removeNamespace, setSysctls } from './apply.ts';
+import { observeNamespaces, observeOverlay } from './observe.ts';
+
+export interface Overlays {
+  apply(overlay: Overlay, verify: boolean): Promise<void>;
+  /** Removes our namespaces that are for none of these networks. */
+  removeOthers(vxlanIds: ReadonlySet<number>): Promise<void>;
+  /** Makes an endpoint's veth pair: one end on the overlay's bridge, the other in the host's namespace under the resolved name, for the engine to take. */
+  attach(overlay: Overlay, endpointId: string): Promise<string>;
+  /** Removes an endpoint's veth pair. Removing none is no error. */
+  detach(vxlanId: number, endpointId: string): Promise<void>;
+}
+
+/** Bridged IPv4 passes our rules; the bridge takes part as a router does, but sends nobody away (no redirects, no reverse path checks). */
+const SYSCTLS = {
+  'bridge/bridge-nf-call-iptables': '1',
+  'ipv4/ip_forward': '1',
+  'ipv4/conf/all/rp_filter': '0',
+  'ipv4/conf/default/rp_filter': '0',
+  'ipv4/conf/all/arp_ignore': '0',
+  'ipv4/conf/default/arp_ignore': '0',
+  'ipv4/conf/all/send_redirects': '0',
+  'ipv4/conf/default/send_redirects': '0',
+  'ipv6/conf/default/disable_ipv6': '1',
+} as const;
+
+interface Applied {
+  readonly overlay: string;
+  readonly rules: string;
+  readonly listing: string | undefined;
+}
+
+export function createOverlays({ names }: { readonly names: Names }): Overlays {
+  const applied = new Map<number, Applied>();
+
+  async function apply(overlay: Overlay, verify: boolean): Promise<void> {
+    const key = JSON.stringify(overlay);
+    const previous = applied.get(overlay.vxlanId);
+    if (!verify && previous?.overlay === key) return;
+    applied.delete(overlay.vxlanId);
+    const namespace = names.namespace(overlay.vxlanId);
+    const actual = await ensureNamespace(namespace, previous === undefined);
+    await applySteps(planOverlayLinks(overlay, actual, names));
+    const rules = renderOverlayRules(overlay);
+    const listing = verify || previous === undefined ? await listTable(OVERLAY_TABLE, namespace) : previous.listing;
+    const current = previous?.rules === rules && listing !== undefined && listing === previous.listing;
+    if (!current) await applyRules(rules, namespace);
+    applied.set(overlay.vxlanId, { overlay: key, rules, listing: current ? listing : await listTable(OVERLAY_TABLE, namespace) });
+  }
+
+  return {
+    apply,
+    async removeOthers(vxlanIds) {
+      for (const namespace of await observeNamespaces(names)) {
+        const vxlanId = names.vxlanIdOf(namespace);
+        if (vxlanId === undefined || vxlanIds.has(vxlanId)) continue;
+        await removeNamespace(namespace);
+        applied.delete(vxlanId);
+      }
+    },
+    async attach(overlay, endpointId) {
+      await apply(overlay, false);
+      try {
+        await addVeth(overlay, endpointId, names);
+      } catch {
+        // The namespace is not what it was, or a pair of an earlier try is in the way: look, repair, and try once more.
+        await removeVeth(overlay.vxlanId, endpointId, names);
+        await apply(overlay, true);
+        await addVeth(overlay, endpointId, names);
+      }
+      return names.hostPort(endpointId);
+    },
+    detach: (vxlanId, endpointId) => removeVeth(vxlanId, endpointId, names),
+  };
+}
+
+/** The namespace as it is now, made first if need be. A name without a namespace behind it (a crash may leave one) is made anew. */
+async function ensureNamespace(namespace: string, isFirstLook: boolean): Promise<ActualOverlay> {
+  const isNew = await addNamespace(namespace);
+  if (isNew || isFirstLook) {
+    await ensureBridgeFilter();
+    try {
+      await setSysctls(namespace, SYSCTLS);
+    } catch (error) {
+      if (isNew || !/Invalid argument/.test(errorMessage(error))) throw error;
+      await removeNamespace(namespace);
+      await addNamespace(namespace);
+      await setSysctls(namespace, SYSCTLS);
+    }
+  }
+  return observeOverlay(namespace);
+}
+
+async function addVeth(overlay: Overlay, endpointId: string, names: Names): Promise<void> {
+  const namespace = names.namespace(overlay.vxlanId);
+  const port = overlayPort(endpointId);
+  await applySteps([
+    { tool: 'ip', lines: [`link add ${names.hostPort(endpointId)} mtu ${overlay.mtu} type veth peer name ${port} mtu ${overlay.mtu} netns ${namespace}`] },
+    { tool: 'ip', namespace, lines: [`link set ${port} master ${BRIDGE} up`, `link set ${port} type bridge_slave hairpin on`] },
+  ]);
+}
+
+/** Either end takes the other with it; where the pair is, depends on how far the engine came. */
+async function removeVeth(vxlanId: number, endpointId: string, names: Names): Promise<void> {
+  const missing = (error: unknown) => {
+    if (!/Cannot find device|Cannot open network namespace/.test(errorMessage(error))) throw new AppError('internal', errorMessage(error), { cause: error });
+  };
+  await applySteps([{ tool: 'ip', namespace: names.namespace(vxlanId), lines: [`link del ${overlayPort(endpointId)}`] }]).catch(missing);
+  await applySteps([{ tool: 'ip', lines: [`link del ${names.hostPort(endpointId)}`] }]).catch(missing);
+}
+
+/** The overlay's end of an endpoint's veth pair, in the overlay's own namespace. */
+function overlayPort(endpointId: string): string {
+  return `p-${endpointId.slice(0, 12)}`;
+}

@@ -1,0 +1,34 @@
+// Takes a number (names.ts) that no other skepd in this network namespace has. The claim is the resolver's address itself, labelled with the state
+// directory's key: the kernel gives an address only once, and the claim lives exactly as long as the things that are named after it.
+import { AppError } from '#lib/errors.ts';
+import { observeHostLinks } from '../kernel/observe.ts';
+import { run } from '../kernel/run.ts';
+import { dnsLabelOf, slotCandidates, slotOfAddress } from '../names.ts';
+
+/** The slot that the state directory holds already, else the first free one, taken. */
+export async function claimSlot({ stateKey, previous }: { readonly stateKey: string; readonly previous: number | undefined }): Promise<number> {
+  const { labelled } = await observeHostLinks();
+  const label = dnsLabelOf(stateKey);
+  const own = labelled.find((entry) => entry.label === label);
+  const slot = own === undefined ? undefined : slotOfAddress(own.address);
+  if (slot !== undefined) return slot;
+  for (const candidate of slotCandidates(stateKey, previous)) if (await addAddress(addressOf(candidate), label)) return candidate;
+  throw new AppError('resourceExhausted', 'no free address in 169.254.53.0/24 on the loopback device: too many skepds on this machine');
+}
+
+/** False when somebody has the address. */
+export async function addAddress(address: string, label: string): Promise<boolean> {
+  // Scope link: never chosen as the source of anything that is not an answer.
+  const { code, stderr } = await run(['ip', 'addr', 'add', `${address}/32`, 'dev', 'lo', 'scope', 'link', 'label', label]);
+  if (code === 0) return true;
+  if (/File exists|already assigned/.test(stderr)) return false;
+  throw new AppError('internal', `cannot add the resolver's address ${address}: ${stderr.trim()}`);
+}
+
+export async function removeAddress(address: string): Promise<void> {
+  await run(['ip', 'addr', 'del', `${address}/32`, 'dev', 'lo']);
+}
+
+function addressOf(slot: number): string {
+  return `169.254.53.${slot}`;
+}

@@ -1,0 +1,39 @@
+// What skepd and skep-netd say to each other: HTTP with JSON bodies over `netd.sock` in the state directory.
+//   GET  /status   → NetdStatus
+//   GET  /alive    → a response that never ends; its end tells that netd has
+//   PUT  /cluster  ClusterNetworkState → {} once the kernel follows it
+//   PUT  /local    LocalNetworkState   → {} once the kernel follows it
+//   POST /stop     ends the process and leaves the network as it is
+//   POST /destroy  removes everything from the node, then ends the process
+// An error is { message } with status 400 or 500.
+import { createHash } from 'node:crypto';
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+export interface NetdSettings {
+  /** Where the engine looks for drivers. */
+  readonly pluginDirectory: string;
+  readonly dataPathPort: number;
+}
+
+export interface NetdStatus {
+  readonly version: string;
+  readonly pid: number;
+  readonly settings: NetdSettings;
+  readonly driverName: string;
+  readonly dnsAddress: string;
+  readonly clusterVersion: number;
+  readonly localVersion: number;
+}
+
+export const SOCKET_FILE = 'netd.sock';
+export const LOG_FILE = 'netd.log';
+
+/** Identifies the code of the data plane, so that a netd of other code is replaced: the digest of its sources. */
+export function netdVersion(): string {
+  const root = join(import.meta.dirname, '..');
+  const digest = createHash('sha256');
+  const files = readdirSync(root, { recursive: true, encoding: 'utf8' }).filter((name) => /\.[jt]s$/.test(name) && !/\.test\.[jt]s$/.test(name));
+  for (const file of files.sort()) digest.update(file).update(readFileSync(join(root, file)));
+  return digest.digest('hex').slice(0, 16);
+}

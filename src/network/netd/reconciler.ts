@@ -1,0 +1,148 @@
+// Keeps the kernel as the states want it. There is one way to get there, whatever happened before: look at the newest states, derive what must be,
+// bring every part to it. A part that fails does not keep others from being done; it is tried again until it works.
+import { createBackoff } from '#lib/backoff.ts';
+import type { Clock } from '#lib/clock.ts';
+import { AppError, errorMessage } from '#lib/errors.ts';
+import type { Logger } from '#lib/log.ts';
+import { deriveHost, deriveOverlays, type NetworkInputs, type Overlay } from '../desired.ts';
+import type { Connections } from '../kernel/connections.ts';
+import type { HostApplier } from '../kernel/host.ts';
+import { observeHostLinks, type HostLinks } from '../kernel/observe.ts';
+import type { Overlays } from '../kernel/overlays.ts';
+import type { Names } from '../names.ts';
+import { addAddress } from './claim.ts';
+import { createSerial, type Serial } from './serial.ts';
+import { findStale, type Facts, factsOf } from './stale.ts';
+import type { NetdState } from './state.ts';
+import type { StrayCollector } from './strays.ts';
+
+export interface Reconciler {
+  /** Resolves when the kernel follows the states as they are now, or newer ones; rejects with AppError `internal` and what did not work. */
+  reconcile(): Promise<void>;
+  /** Does something with an overlay network that is in place, while nothing else changes it. `undefined` when there is no such network. */
+  withOverlay<T>(vxlanId: number, work: (overlay: Overlay | undefined) => Promise<T>): Promise<T>;
+  /** Looks at the kernel even where nothing has changed. */
+  verify(scope: 'host' | 'everything'): Promise<void>;
+  close(): Promise<void>;
+}
+
+export interface ReconcilerDependencies {
+  readonly names: Names;
+  readonly state: NetdState;
+  readonly dataPathPort: number;
+  readonly overlays: Overlays;
+  readonly host: HostApplier;
+  readonly connections: Connections;
+  readonly strays: StrayCollector;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+/** Others may flush rules (a firewall's reload) or delete devices; so long may it take until that is noticed. */
+const VERIFY_HOST_MS = 10_000;
+/** Every so many checks of the host, the overlay namespaces are looked at too: nobody but us has business there. */
+const VERIFY_OVERLAYS_EVERY = 6;
+
+type Scope = 'changes' | 'host' | 'everything';
+
+export function createReconciler(dependencies: ReconcilerDependencies): Reconciler {
+  const { clock, log } = dependencies;
+  const runs = createSerial();
+  const exclusive = createSerial();
+  const backoff = createBackoff({ initialMs: 200, maximumMs: VERIFY_HOST_MS });
+  let waiting: { scope: Scope; readonly done: Promise<void> } | undefined;
+  let facts: Facts | undefined;
+  let cancelRetry = () => {};
+  let cancelVerify = () => {};
+  let checks = 0;
+  let closed = false;
+
+  function request(scope: Scope): Promise<void> {
+    if (closed) return Promise.reject(new AppError('unavailable', 'the data plane is being closed'));
+    if (waiting === undefined) {
+      const entry: { scope: Scope; done: Promise<void> } = { scope, done: Promise.resolve() };
+      entry.done = runs(async () => {
+        waiting = undefined;
+        await runOnce(entry.scope);
+      });
+      waiting = entry;
+    } else if (rank(scope) > rank(waiting.scope)) waiting.scope = scope;
+    return waiting.done;
+  }
+
+  async function runOnce(scope: Scope): Promise<void> {
+    cancelRetry();
+    try {
+      facts = await applyAll(dependencies, exclusive, scope, facts);
+      backoff.reset();
+    } catch (error) {
+      const pauseMs = backoff.nextMs();
+      log.error({ error: errorMessage(error), pauseMs }, 'the kernel does not follow yet; it will be tried again');
+      if (!closed) cancelRetry = clock.schedule(pauseMs, () => void request(scope).catch(() => {}));
+      throw error;
+    }
+  }
+
+  function scheduleVerify(): void {
+    cancelVerify = clock.schedule(VERIFY_HOST_MS, () => {
+      checks++;
+      void request(checks % VERIFY_OVERLAYS_EVERY === 0 ? 'everything' : 'host')
+        .catch(() => {})
+        .finally(() => {
+          if (!closed) scheduleVerify();
+        });
+    });
+  }
+  scheduleVerify();
+
+  return {
+    reconcile: () => request('changes'),
+    verify: (scope) => request(scope),
+    withOverlay: (vxlanId, work) =>
+      exclusive(async () => work(deriveOverlays(inputsOf(dependencies, await observeHostLinks())).find((overlay) => overlay.vxlanId === vxlanId))),
+    async close() {
+      closed = true;
+      cancelRetry();
+      cancelVerify();
+      await runs(() => Promise.resolve());
+      cancelRetry();
+    },
+  };
+}
+
+function rank(scope: Scope): number {
+  return ['changes', 'host', 'everything'].indexOf(scope);
+}
+
+/** Brings every part to what it must be; returns what was in place, to see next time what is gone. */
+async function applyAll(dependencies: ReconcilerDependencies, exclusive: Serial, scope: Scope, before: Facts | undefined): Promise<Facts> {
+  const { names, overlays, host, state, connections } = dependencies;
+  const failures: string[] = [];
+  const attempt = (work: () => Promise<void>) => exclusive(work).catch((error: unknown) => failures.push(errorMessage(error)));
+  const links = await observeHostLinks();
+  const inputs = inputsOf(dependencies, links);
+  const after = factsOf(inputs, names);
+  if (!links.labelled.some(({ label, address }) => label === names.dnsLabel && address === names.dnsAddress)) {
+    await attempt(async () => void (await addAddress(names.dnsAddress, names.dnsLabel)));
+  }
+  for (const overlay of deriveOverlays(inputs)) await attempt(() => overlays.apply(overlay, scope === 'everything'));
+  await attempt(() => overlays.removeOthers(new Set(state.driverNetworks.map(({ vxlanId }) => vxlanId))));
+  await attempt(() => host.apply(deriveHost(inputs), links, scope !== 'changes'));
+  if (scope !== 'changes') await attempt(() => dependencies.strays.collect(links));
+  const stale = findStale(before, after);
+  for (const { namespace, addresses } of stale.answeredBy) await connections.forgetAnsweredBy(addresses, namespace);
+  await connections.forgetUdpTo(stale.udpPorts);
+  if (failures.length > 0) throw new AppError('internal', failures.join('; '));
+  return after;
+}
+
+function inputsOf({ state, dataPathPort }: ReconcilerDependencies, links: HostLinks): NetworkInputs {
+  return {
+    cluster: state.cluster,
+    local: state.local,
+    driverNetworks: state.driverNetworks,
+    hostAddresses: links.addresses,
+    gatewaySubnets: links.gatewaySubnets,
+    dataPathPort,
+  };
+}

@@ -1,0 +1,141 @@
+// The nftables rules of the host's namespace: published ports, and containers without a way out. A published port is answered by translating only
+// the destination, first to a node, on that node to a container, so that the container sees the client's own address on every node.
+import type { Host, Mesh, PublishedPort } from '../desired.ts';
+import { GATEWAY_BRIDGE, hex, MARK_MASK, meshAddressOf, meshMacOf, nodeMark, type Names } from '../names.ts';
+
+/** Addresses of this VXLAN id's device; user networks have other ids (they begin at 4097). */
+export const MESH_VXLAN_ID = 4096;
+
+/** An IPv4 and a TCP header without options. */
+const TCP_HEADERS_BYTES = 40;
+
+/** The text for `nft -f` that replaces the table in one transaction; for nothing to do, the text that removes it. */
+export function renderHostRules(host: Host, names: Names): string {
+  const table = `table ip ${names.table}`;
+  const remove = [`${table} {}`, `delete ${table}`];
+  if (host.ports.length === 0 && host.withoutEgress.length === 0 && host.mesh === undefined) return [...remove, ''].join('\n');
+  return [
+    ...remove,
+    `${table} {`,
+    ...indent(1, [...host.ports.flatMap((port) => publishedChain(port, names)), ...(host.mesh ? host.ports.flatMap((port) => arrivedChain(port)) : [])]),
+    ...indent(1, [...portMap('published', host.ports, 'port'), ...(host.mesh ? portMap('arrived', host.ports, 'arrived') : [])]),
+    ...indent(1, [...guardChain(), ...(host.mesh ? zoneAndMarkChains(host.mesh, names) : [])]),
+    ...indent(1, [...translateChains(host, names), ...filterChains(host, names), ...sourceChain(host, names)]),
+    '}',
+    '',
+  ].join('\n');
+}
+
+/** The first stage: in turn to the tasks here and the nodes that have more, each node as often as it has tasks. */
+function publishedChain(port: PublishedPort, names: Names): readonly string[] {
+  const remote = port.remote.flatMap(({ index, weight }) => Array.from({ length: weight }, () => `${meshAddressOf(index)} . ${port.publishedPort}`));
+  return chain(`port_${key(port)}`, balance(port.protocol, [...targets(port), ...remote], `ct mark set ${hex(names.mark)} `));
+}
+
+/** The second stage, for what another node passed on: only to tasks here, so nothing goes round in circles. */
+function arrivedChain(port: PublishedPort): readonly string[] {
+  return chain(`arrived_${key(port)}`, balance(port.protocol, targets(port), ''));
+}
+
+function balance(protocol: string, choices: readonly string[], mark: string): readonly string[] {
+  const [first] = choices;
+  if (first === undefined) return ['meta l4proto tcp reject with tcp reset', 'reject'];
+  const match = `meta l4proto ${protocol} ${mark}`;
+  if (choices.length === 1) return [`${match}dnat to ${first.replace(' . ', ':')}`];
+  return [`${match}dnat ip to numgen inc mod ${choices.length} map { ${choices.map((choice, index) => `${index} : ${choice}`).join(', ')} }`];
+}
+
+function targets({ local }: PublishedPort): readonly string[] {
+  return local.map(({ address, port }) => `${address} . ${port}`);
+}
+
+function portMap(name: string, ports: readonly PublishedPort[], chainPrefix: string): readonly string[] {
+  const elements = ports.map((port) => `${port.protocol} . ${port.publishedPort} : goto ${chainPrefix}_${key(port)}`);
+  return [`map ${name} {`, '  type inet_proto . inet_service : verdict;', ...(elements.length === 0 ? [] : [`  elements = { ${elements.join(', ')} };`]), '}'];
+}
+
+/** Containers may not talk to the host's 127.0.0.0/8, which route_localnet on their bridge would otherwise allow. */
+function guardChain(): readonly string[] {
+  return chain('guard', [
+    'type filter hook prerouting priority -300; policy accept;',
+    `iifname "${GATEWAY_BRIDGE}" ip daddr 127.0.0.0/8 drop`,
+    `iifname "${GATEWAY_BRIDGE}" ip saddr 127.0.0.0/8 drop`,
+  ]);
+}
+
+/** The same client port may reach us through two nodes: a conntrack zone per node keeps them apart, and a mark leads answers back to the right one. */
+function zoneAndMarkChains(mesh: Mesh, names: Names): readonly string[] {
+  if (mesh.peers.length === 0) return [];
+  const device = `"${names.meshDevice}"`;
+  const zones = mesh.peers.map(({ index }) => `${meshMacOf(index)} : ${index}`).join(', ');
+  const marks = mesh.peers.map(({ index }) => `${meshMacOf(index)} : ${hex(nodeMark(names, index))}`).join(', ');
+  return [
+    ...chain('zones', ['type filter hook prerouting priority -300; policy accept;', `iifname ${device} ct original zone set ether saddr map { ${zones} }`]),
+    ...chain('marks', [
+      'type filter hook prerouting priority -150; policy accept;',
+      `iifname ${device} ct state new ct mark set ether saddr map { ${marks} }`,
+      `iifname != ${device} ct direction reply ct mark and ${hex(MARK_MASK)} > ${hex(names.mark)} ct mark and ${hex(MARK_MASK)} <= ${hex(names.mark + 0xffff)} meta mark set ct mark and ${hex(MARK_MASK)}`,
+    ]),
+  ];
+}
+
+function translateChains({ mesh }: Host, names: Names): readonly string[] {
+  const lookup = 'fib daddr type local meta l4proto . th dport vmap @published';
+  const arrived = mesh ? [`iifname "${names.meshDevice}" ip daddr ${meshAddressOf(mesh.index)} meta l4proto . th dport vmap @arrived`] : [];
+  return [
+    ...chain('pre', ['type nat hook prerouting priority -110; policy accept;', ...arrived, `${mesh ? `iifname != "${names.meshDevice}" ` : ''}${lookup}`]),
+    ...chain('out', ['type nat hook output priority -110; policy accept;', lookup]),
+  ];
+}
+
+/** Containers on internal networks only may answer who reached them, and ask the resolver; they begin nothing else. */
+function filterChains({ withoutEgress, mesh }: Host, names: Names): readonly string[] {
+  const device = `"${names.meshDevice}"`;
+  const clamp = mesh
+    ? [
+        `oifname ${device} tcp flags syn tcp option maxseg size set rt mtu`,
+        `iifname ${device} tcp flags syn tcp option maxseg size set ${mesh.mtu - TCP_HEADERS_BYTES}`,
+      ]
+    : [];
+  const block = withoutEgress.length > 0;
+  return [
+    ...(block ? [`set without_egress { type ipv4_addr; elements = { ${withoutEgress.join(', ')} }; }`] : []),
+    ...(block || mesh
+      ? chain('through', [
+          'type filter hook forward priority -150; policy accept;',
+          ...clamp,
+          ...(block ? ['ip saddr @without_egress ct direction original drop'] : []),
+        ])
+      : []),
+    ...(block
+      ? chain('in', [
+          'type filter hook input priority -150; policy accept;',
+          `ip saddr @without_egress ip daddr != ${names.dnsAddress} ct direction original drop`,
+        ])
+      : []),
+  ];
+}
+
+/** The three cases in which an answer would not find its way back past us without another source address. */
+function sourceChain({ gatewaySubnets, mesh }: Host, names: Names): readonly string[] {
+  const ours = `ct mark and ${hex(MARK_MASK)} == ${hex(names.mark)}`;
+  const nodes = mesh ? [mesh.localAddress, ...mesh.peers.map(({ nodeAddress }) => nodeAddress)] : [];
+  return chain('post', [
+    'type nat hook postrouting priority 90; policy accept;',
+    `ip saddr 127.0.0.0/8 oifname != "lo" ${ours} masquerade`,
+    ...gatewaySubnets.map((subnet) => `ip saddr ${subnet} ip daddr ${subnet} ${ours} masquerade`),
+    ...(mesh ? [`ip saddr { ${[...new Set(nodes)].join(', ')} } oifname "${names.meshDevice}" ${ours} masquerade`] : []),
+  ]);
+}
+
+function chain(name: string, lines: readonly string[]): readonly string[] {
+  return [`chain ${name} {`, ...indent(1, lines), '}'];
+}
+
+function indent(depth: number, lines: readonly string[]): readonly string[] {
+  return lines.map((line) => `${'  '.repeat(depth)}${line}`);
+}
+
+function key({ protocol, publishedPort }: PublishedPort): string {
+  return `${protocol}_${publishedPort}`;
+}

@@ -1,0 +1,113 @@
+// Who may see which names: the zone of every container on this node, out of the swarm's network state. Names are those of the networks that a container
+// is on, and no others. The name server itself is in dns/.
+import type { ClusterNetworkState, LocalEndpoint, LocalNetworkState, NetworkService, OverlayNetwork } from '#protocol/network-state.ts';
+import type { Zone } from './dns/zone.ts';
+
+/** What one network's names stand for. Built once per state, because a service's start looks up many names. */
+interface NetworkNames {
+  readonly name: string;
+  /** Lower-case name → addresses, all equals: each query begins the list elsewhere. */
+  readonly forward: ReadonlyMap<string, readonly string[]>;
+  readonly reverse: ReadonlyMap<string, string>;
+}
+
+export interface Zones {
+  /** The zone of the container with this address on the gateway bridge; undefined when there is none (yet). */
+  zoneFor(gatewayAddress: string): Zone | undefined;
+}
+
+/** `turn` counts queries for names that stand for several equals; it outlives a state so that a change does not favour the first. */
+export function createZones(cluster: ClusterNetworkState, local: LocalNetworkState, turn: { next: number }): Zones {
+  const endpoints = new Map<string, LocalEndpoint>();
+  for (const endpoint of local.endpoints) if (endpoint.gatewayAddress !== undefined) endpoints.set(endpoint.gatewayAddress, endpoint);
+  const overlays = new Map(cluster.networks.map((network) => [network.networkId, network]));
+  const servicesByNetwork = Map.groupBy(cluster.services, ({ networkId }) => networkId);
+  const built = new Map<string, NetworkNames>();
+  const namesOf = (networkId: string): NetworkNames | undefined => {
+    const overlay = overlays.get(networkId);
+    if (overlay === undefined) return undefined;
+    let names = built.get(networkId);
+    if (names === undefined) {
+      names = networkNames(overlay, servicesByNetwork.get(networkId) ?? []);
+      built.set(networkId, names);
+    }
+    return names;
+  };
+  return {
+    zoneFor(gatewayAddress) {
+      const endpoint = endpoints.get(gatewayAddress);
+      if (endpoint === undefined) return undefined;
+      return zoneOf(
+        endpoint.networkIds.flatMap((id) => namesOf(id) ?? []),
+        turn,
+      );
+    },
+  };
+}
+
+function zoneOf(networks: readonly NetworkNames[], turn: { next: number }): Zone {
+  return {
+    lookup(name) {
+      for (const candidate of candidates(name, networks)) {
+        const found = candidate.network.forward.get(candidate.name);
+        if (found !== undefined) return rotate(found, turn);
+      }
+      return undefined;
+    },
+    reverse(address) {
+      for (const { reverse } of networks) {
+        const name = reverse.get(address);
+        if (name !== undefined) return name;
+      }
+      return undefined;
+    },
+  };
+}
+
+/** The name as it is on every network, in order; then as "name.network" on the network that is meant. */
+function* candidates(name: string, networks: readonly NetworkNames[]): Generator<{ readonly name: string; readonly network: NetworkNames }> {
+  for (const network of networks) yield { name, network };
+  for (const network of networks) {
+    const suffix = `.${network.name}`;
+    if (name.endsWith(suffix) && name.length > suffix.length) yield { name: name.slice(0, -suffix.length), network };
+  }
+}
+
+function rotate(addresses: readonly string[], turn: { next: number }): readonly string[] {
+  if (addresses.length < 2) return addresses;
+  const start = turn.next++ % addresses.length;
+  return [...addresses.slice(start), ...addresses.slice(0, start)];
+}
+
+/** A service's own name goes before aliases, and both before containers' names. An alias of several services stands for all of them. */
+function networkNames(network: OverlayNetwork, services: readonly NetworkService[]): NetworkNames {
+  const own = new Map<string, readonly string[]>();
+  const aliases = new Map<string, readonly string[]>();
+  const containers = new Map<string, readonly string[]>();
+  const reverse = new Map<string, string>();
+  for (const service of services) {
+    const tasks = service.backends.map(({ address }) => address);
+    const addresses = service.virtualIp === undefined ? tasks : [service.virtualIp];
+    for (const [names, list] of [
+      [[service.name], own],
+      [service.aliases, aliases],
+    ] as const) {
+      for (const name of names) {
+        append(list, name, addresses);
+        append(list, `tasks.${name}`, tasks);
+      }
+    }
+    if (service.virtualIp !== undefined) reverse.set(service.virtualIp, `${service.name}.${network.name}`);
+  }
+  for (const { address, names } of network.endpoints) {
+    for (const name of names) append(containers, name, [address]);
+    if (names[0] !== undefined) reverse.set(address, `${names[0]}.${network.name}`);
+  }
+  return { name: network.name.toLowerCase(), forward: new Map([...containers, ...aliases, ...own]), reverse };
+}
+
+/** Adds addresses to a name, sorted and once each. */
+function append(list: Map<string, readonly string[]>, name: string, addresses: readonly string[]): void {
+  const key = name.toLowerCase();
+  list.set(key, [...new Set([...(list.get(key) ?? []), ...addresses])].sort());
+}
