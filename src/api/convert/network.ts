@@ -82,7 +82,7 @@ function ipamToResource({ spec, state }: Network): NetworkResource['IPAM'] {
   if (state === undefined) return { Driver: '', Options: null, Config: null };
   if (state.vxlanId === undefined && state.pools.length === 0) return { Driver: '', Options: null, Config: [] };
   return {
-    Driver: spec.ipam?.driver?.name ?? 'default',
+    Driver: spec.ipam?.driver?.name || 'default',
     Options: spec.ipam?.driver?.options ?? null,
     Config: state.pools.map(({ subnet, gateway, range }, index) => ({
       Subnet: subnet,
@@ -112,7 +112,7 @@ export function networkToSwarmJson(network: Network): SwarmNetwork {
     },
     DriverState: state ? { Name: nonEmpty(state.driver.name), Options: driverStateOptions(network) } : {},
     IPAMOptions: state && {
-      Driver: { Name: spec.ipam?.driver?.name ?? 'default', Options: optionalMap(spec.ipam?.driver?.options) },
+      Driver: { Name: spec.ipam?.driver?.name || 'default', Options: optionalMap(spec.ipam?.driver?.options) },
       Configs: nonEmpty(state.pools.map(({ subnet, range, gateway }) => poolToJson({ subnet, gateway, ...(range ? { range } : {}) }))),
     },
   };
