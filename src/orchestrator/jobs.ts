@@ -7,6 +7,7 @@ import { nodeKey, numberKey } from './draft.ts';
 import { slotsByNode } from './global.ts';
 import { nodeFilter } from './node-eligibility.ts';
 import { addFirstTask, restartEnded, shouldRestart, startDue } from './restart.ts';
+import { advanceRollout, beginRollout } from './rollout.ts';
 import { removeSlot } from './slots.ts';
 import { isInvalidNode, isLive } from './task.ts';
 
@@ -36,6 +37,7 @@ export function reconcileReplicatedJob(draft: Draft, { maxConcurrent, totalCompl
     addFirstTask(draft, numberKey(number), slots.get(number));
     missing--;
   }
+  endRollback(draft);
   startDue(draft, draft.slots());
 }
 
@@ -58,7 +60,14 @@ export function reconcileGlobalJob(draft: Draft): void {
     if (draft.isFull()) break;
     addFirstTask(draft, nodeKey(node.id), slot);
   }
+  endRollback(draft);
   startDue(draft, draft.slots());
+}
+
+/** Jobs have no updater: an update is a new iteration, and a rollback that was asked for is done when that began. */
+function endRollback(draft: Draft): void {
+  beginRollout(draft, []);
+  advanceRollout(draft, []);
 }
 
 type SlotState = 'free' | 'running' | 'completed' | 'given-up';

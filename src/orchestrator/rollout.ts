@@ -90,8 +90,8 @@ function isWaitingForUpdate(draft: Draft, slot: Slot): boolean {
 
 /** Until when the slot occupies one of the parallel updates: forever while its new task is not ready, then for the delay. Zero: it does not. */
 function busyUntil(draft: Draft, slot: Slot, delayMs: number): number {
-  const task = slot.tasks.findLast((candidate) => candidate.restart?.attempts === 0);
-  if (task === undefined || isDirty(draft, task)) return 0;
+  const task = slot.tasks.findLast((candidate) => candidate.restart?.attempts === 0 && !isDirty(draft, candidate));
+  if (task === undefined) return 0;
   const isOver = isTerminal(task.status.state) || !isLive(task);
   if (!isOver && !isReady(draft, task)) return Number.POSITIVE_INFINITY;
   if (!isOfRollout(draft.service, task)) return 0;
@@ -99,9 +99,9 @@ function busyUntil(draft: Draft, slot: Slot, delayMs: number): number {
 }
 
 function startSlotUpdate(draft: Draft, slot: Slot, order: 'stop-first' | 'start-first'): void {
-  const live = slot.tasks.filter((task) => isLive(task) && !isTerminal(task.status.state));
-  // Of several outdated tasks one is enough to serve until the new one does.
-  shutDown(draft, slot, order === 'start-first' ? mostAdvanced(live) : undefined);
+  const running = slot.tasks.filter((task) => isLive(task) && task.status.state === 'running');
+  // Of several outdated tasks one is enough to serve until the new one does; one that does not even run is no use.
+  shutDown(draft, slot, order === 'start-first' ? mostAdvanced(running) : undefined);
   draft.addTask(slot.key, waitRecord(draft, slot));
 }
 

@@ -1,0 +1,150 @@
+// The reaper and the constraint enforcer.
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import type { Node, Task } from '#domain/objects.ts';
+import type { Resources } from '#domain/spec.ts';
+import { makeTask } from '../../test/lib/swarm.ts';
+import { World } from './testing/world.ts';
+
+const container = { kind: 'container', container: { image: 'busybox' } } as const;
+
+function failing(world: World, times: number): void {
+  for (let time = 0; time < times; time++) {
+    world.obey();
+    for (const task of world.running()) world.fail(task);
+    world.advance(5_000);
+  }
+}
+
+describe('the reaper', () => {
+  it('keeps the live task of a slot and the newest that are over, up to the limit', () => {
+    const world = new World({ historyLimit: 3 });
+    world.create({ mode: { kind: 'replicated', replicas: 2 } });
+    failing(world, 6);
+    for (const slot of [1, 2]) assert.equal(world.tasks((task) => task.slot === slot).length, 3);
+    assert.equal(world.live().length, 2);
+  });
+
+  it('keeps everything when the limit is negative, and only the live task when it is zero', () => {
+    const everything = new World({ historyLimit: -1 });
+    everything.create();
+    failing(everything, 8);
+    assert.equal(everything.tasks().length, 9);
+    const nothing = new World({ historyLimit: 0 });
+    nothing.create();
+    failing(nothing, 3);
+    assert.deepEqual(nothing.summary(), ['1 busybox new/running']);
+  });
+
+  it('never deletes the newest task of a slot, so that a finished slot is not filled again', () => {
+    const world = new World({ historyLimit: 0 });
+    world.create({ task: { runtime: container, forceUpdate: 0, restart: { condition: 'none' } } });
+    failing(world, 3);
+    assert.deepEqual(world.summary(), ['1 busybox failed/shutdown']);
+  });
+
+  it('keeps one task more than the policy allows restarts', () => {
+    const world = new World();
+    world.create({ task: { runtime: container, forceUpdate: 0, restart: { maxAttempts: 7 } } });
+    failing(world, 20);
+    assert.equal(world.tasks().length, 8);
+  });
+
+  it('never deletes a task that a node may still run', () => {
+    const world = new World({ historyLimit: 1, nodes: 2 });
+    world.create();
+    world.obey();
+    world.setNode(1, { state: 'down' });
+    world.obey({ start: () => false });
+    assert.deepEqual(world.summary(), ['1 busybox running/shutdown', '1 busybox new/running']);
+  });
+
+  it('follows the limit when it changes', () => {
+    const world = new World({ historyLimit: 5 });
+    world.create();
+    failing(world, 6);
+    assert.equal(world.tasks().length, 5);
+    const [cluster] = world.swarm.view.list('cluster');
+    assert.ok(cluster);
+    world.swarm.put({ ...cluster, spec: { ...cluster.spec, orchestration: { taskHistoryRetentionLimit: 2 } } });
+    world.settle();
+    assert.equal(world.tasks().length, 2);
+  });
+
+  it('deletes tasks without a service when they are orphaned, or were to be removed and have stopped', () => {
+    const world = new World();
+    const attachment = (id: string, fields: Partial<Task>): Task => {
+      const { serviceId: _service, slot: _slot, ...task } = makeTask(id, fields);
+      return task;
+    };
+    const status = (state: Task['status']['state']) => ({ state, timestamp: 1, message: '' });
+    world.swarm.put(
+      attachment('a', { status: status('orphaned'), nodeId: 'node00001' }),
+      attachment('b', { status: status('running'), nodeId: 'node00001', desiredState: 'remove' }),
+      attachment('c', { status: status('shutdown'), nodeId: 'node00001', desiredState: 'remove' }),
+      attachment('d', { status: status('running'), nodeId: 'node00001' }),
+    );
+    world.settle();
+    assert.deepEqual(
+      [...world.swarm.view.list('task')].map((task) => task.id),
+      ['b', 'd'],
+    );
+  });
+});
+
+describe('the constraint enforcer', () => {
+  const onSsd = { runtime: container, forceUpdate: 0, placement: { constraints: ['node.labels.disk==ssd'] } } as const;
+
+  it('rejects tasks whose node no longer meets their constraints, and the policy replaces them', () => {
+    const world = new World();
+    world.setNode(1, { labels: { disk: 'ssd' } });
+    world.create({ task: onSsd });
+    world.obey();
+    world.setNode(1, { labels: { disk: 'hdd' } });
+    assert.deepEqual(world.summary(), ['1 busybox rejected/shutdown', '1 busybox new/ready']);
+    const [task] = world.tasks((candidate) => candidate.status.state === 'rejected');
+    assert.equal(task?.status.message, 'task rejected by constraint enforcer');
+    assert.equal(task?.status.error, 'assigned node no longer meets constraints');
+  });
+
+  it('leaves paused nodes and tasks without a node alone', () => {
+    const world = new World();
+    world.setNode(1, { labels: { disk: 'ssd' } });
+    world.create({ task: onSsd, mode: { kind: 'replicated', replicas: 2 } });
+    const [first] = world.tasks();
+    assert.ok(first);
+    world.report(first, 'running');
+    world.setNode(1, { availability: 'pause', labels: {} });
+    assert.deepEqual(world.summary(), ['1 busybox running/running', '2 busybox new/running']);
+  });
+
+  it('holds a task to the new constraints of its service when it is still up to date', () => {
+    const world = new World();
+    world.setNode(1, { labels: { disk: 'ssd', zone: 'a' } });
+    world.create({ task: onSsd });
+    world.obey();
+    world.update((spec) => ({ ...spec, task: { ...spec.task, placement: { constraints: ['node.labels.zone==a'] } } }));
+    world.setNode(1, { labels: { zone: 'a' } });
+    assert.deepEqual(world.summary(), ['1 busybox running/running'], 'the old constraint is void');
+  });
+
+  it('rejects the youngest tasks when a node has less than they reserve', () => {
+    const reserving = (reservations: Resources) => ({ runtime: container, forceUpdate: 0, resources: { reservations } }) as const;
+    const world = new World();
+    world.create({ task: reserving({ memoryBytes: 1_000 }), mode: { kind: 'replicated', replicas: 2 } });
+    world.obey();
+    const shrink = (resources: Resources) => {
+      const node = world.node(1);
+      const description = { ...(node.description as Node['description'] & object), resources };
+      world.swarm.put({ ...node, description });
+      world.settle();
+    };
+    shrink({ nanoCpus: 1, memoryBytes: 2_000 });
+    assert.equal(world.running().length, 2);
+    shrink({ nanoCpus: 1, memoryBytes: 1_999 });
+    assert.deepEqual(
+      world.running().map((task) => task.slot),
+      [1],
+    );
+  });
+});
