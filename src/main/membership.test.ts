@@ -1,0 +1,164 @@
+import assert from 'node:assert/strict';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type TestContext, test } from 'node:test';
+import type { Control, InitRequest } from '#control/control.ts';
+import { defaultClusterSpec } from '#domain/defaults.ts';
+import { silentLogger } from '#lib/log.ts';
+import { createFakeClock, createSeededRandom } from '#lib/testing/fake-clock.ts';
+import { createUnlockKey, formatUnlockKey } from '#store/seal.ts';
+import { writeDataKey } from './data-key.ts';
+import { createMembership } from './membership.ts';
+import type { NodeFactory } from './node-runtime.ts';
+import { createStateDirectory } from './state-directory.ts';
+
+const request: InitRequest = {
+  listenAddr: '0.0.0.0:2377',
+  advertiseAddr: '192.0.2.1',
+  dataPathAddr: '',
+  dataPathPort: 0,
+  defaultAddrPool: [],
+  subnetSize: 0,
+  forceNewCluster: false,
+  autoLockManagers: false,
+  availability: 'active',
+  spec: { ...defaultClusterSpec, name: '' },
+};
+const join_ = {
+  listenAddr: '0.0.0.0:2377',
+  advertiseAddr: '',
+  dataPathAddr: '',
+  availability: 'active',
+  joinToken: 'x',
+  remoteAddrs: ['192.0.2.2:2377'],
+} as const;
+const interfaces = () => ({ eth0: [{ address: '192.0.2.1', family: 'IPv4' as const, internal: false, netmask: '', mac: '', cidr: null }] });
+
+/** A membership on a real state directory whose node does nothing but remember what was asked of it. */
+function setUp(context: TestContext, path = mkdtempSync(join(tmpdir(), 'skep-membership-'))) {
+  context.after(() => rmSync(path, { recursive: true, force: true }));
+  const directory = createStateDirectory(path);
+  const asked: string[] = [];
+  let failure: Error | undefined;
+  const nodes: NodeFactory = {
+    async start({ swarm, dataKey, founding }) {
+      asked.push(founding === undefined ? 'start' : 'found');
+      if (failure !== undefined) throw failure;
+      if (founding !== undefined) {
+        writeDataKey(directory.dataKeyFile, dataKey, undefined);
+        directory.writeSwarm(swarm);
+      }
+      return {
+        control: {} as Control,
+        dataKey,
+        dnsAddress: '169.254.53.53',
+        ready: async () => {},
+        logs: async function* () {},
+        stop: async () => void asked.push('stop'),
+      };
+    },
+    removeAll: async () => void asked.push('remove'),
+  };
+  const membership = createMembership({
+    directory,
+    nodes,
+    interfaces,
+    defaults: { listenAddr: '', advertiseAddr: '', dataPathAddr: '', dataPathPort: 0, defaultAddrPools: [] },
+    clock: createFakeClock(),
+    random: createSeededRandom(3),
+    log: silentLogger,
+  });
+  return { path, directory, membership, asked, fail: (error: Error) => (failure = error) };
+}
+
+test('a node without a swarm says so, in the words of Docker', async (context) => {
+  const { membership } = setUp(context);
+  await membership.resume();
+  assert.equal(membership.info().state, 'inactive');
+  assert.throws(() => membership.control(), { code: 'unavailable', message: /^This node is not a swarm manager. Use "docker swarm init"/ });
+  await assert.rejects(membership.leave(false), { code: 'unavailable', message: 'This node is not part of a swarm' });
+  await assert.rejects(membership.unlock('x'), { message: 'This node is not part of a swarm' });
+});
+
+test('init makes a swarm once; leaving needs force and leaves an empty state directory', async (context) => {
+  const { membership, directory, asked } = setUp(context);
+  const id = await membership.init(request);
+  assert.equal(directory.readSwarm()?.nodeId, id);
+  assert.equal(directory.readSwarm()?.dataPathPort, 4789);
+  await assert.rejects(membership.init(request), { code: 'unavailable', message: /already part of a swarm/ });
+  await assert.rejects(membership.join(join_), { code: 'unavailable', message: /already part of a swarm/ });
+  await assert.rejects(membership.leave(false), { message: /Removing the last manager erases all current state/ });
+  await membership.leave(true);
+  assert.deepEqual(asked, ['found', 'stop', 'remove']);
+  assert.equal(directory.readSwarm(), undefined);
+  assert(!existsSync(directory.dataKeyFile));
+});
+
+test('an init that fails leaves nothing behind', async (context) => {
+  const { membership, directory, fail } = setUp(context);
+  fail(new Error('no engine'));
+  await assert.rejects(membership.init(request), /no engine/);
+  assert.equal(membership.info().state, 'inactive');
+  assert.equal(directory.readSwarm(), undefined);
+});
+
+test('bad requests are refused before anything is made', async (context) => {
+  const { membership, asked } = setUp(context);
+  await assert.rejects(membership.init({ ...request, dataPathPort: 80 }), { message: 'Datapath port number is not in valid range (1024-49151) : 80' });
+  await assert.rejects(membership.init({ ...request, subnetSize: 30 }), { message: 'subnet size is out of range: 30' });
+  await assert.rejects(membership.init({ ...request, defaultAddrPool: ['abc'] }), { message: 'invalid base pool abc: invalid CIDR address: abc' });
+  await assert.rejects(membership.init({ ...request, defaultAddrPool: ['10.0.0.0/25'] }), {
+    message: 'invalid CIDR: "10.0.0.0/25". Subnet size is too small for pool: 24',
+  });
+  await assert.rejects(membership.init({ ...request, spec: { ...defaultClusterSpec, name: 'mine' } }), { message: 'swarm spec must be named "default"' });
+  await assert.rejects(membership.join({ ...join_, remoteAddrs: [] }), { message: 'at least 1 RemoteAddr is required to join' });
+  await assert.rejects(membership.join(join_), { message: 'invalid join token' });
+  assert.deepEqual(asked, []);
+});
+
+test('a daemon resumes what it was, also in the middle of leaving', async (context) => {
+  const first = setUp(context);
+  const id = await first.membership.init(request);
+  await first.membership.stop();
+  const second = setUp(context, first.path);
+  await second.membership.resume();
+  assert.deepEqual(second.asked, ['start']);
+  const swarm = second.directory.readSwarm();
+  assert.equal(swarm?.nodeId, id);
+  if (swarm !== undefined) second.directory.writeSwarm({ ...swarm, leaving: true });
+  const third = setUp(context, first.path);
+  await third.membership.resume();
+  assert.deepEqual([third.membership.info().state, third.asked], ['inactive', ['remove']]);
+  assert.equal(third.directory.readSwarm(), undefined);
+});
+
+test('a locked node stays locked until it gets its key', async (context) => {
+  const first = setUp(context);
+  await first.membership.init(request);
+  const unlockKey = createUnlockKey(createSeededRandom(1));
+  rmSync(first.directory.dataKeyFile);
+  writeDataKey(first.directory.dataKeyFile, new Uint8Array(32).fill(7), unlockKey);
+  const second = setUp(context, first.path);
+  await second.membership.resume();
+  assert.equal(second.membership.info().state, 'locked');
+  assert.throws(() => second.membership.control(), { message: /Swarm is encrypted and needs to be unlocked/ });
+  await assert.rejects(second.membership.leave(false), { message: /Swarm is encrypted and locked/ });
+  await assert.rejects(second.membership.unlock('nonsense'), { code: 'invalidArgument', message: 'invalid key string' });
+  const wrong = formatUnlockKey(createUnlockKey(createSeededRandom(2)));
+  await assert.rejects(second.membership.unlock(wrong), { code: 'unauthenticated', message: 'swarm could not be unlocked: invalid key provided' });
+  await second.membership.unlock(formatUnlockKey(unlockKey));
+  assert.deepEqual(second.asked, ['start']);
+  await assert.rejects(second.membership.unlock(formatUnlockKey(unlockKey)), { code: 'conflict', message: 'swarm is not locked' });
+});
+
+test('a node that cannot start says why and may still leave', async (context) => {
+  const first = setUp(context);
+  await first.membership.init(request);
+  const second = setUp(context, first.path);
+  second.fail(new Error('the store is damaged'));
+  await second.membership.resume();
+  assert.deepEqual([second.membership.info().state, second.membership.info().error], ['error', 'the store is damaged']);
+  await second.membership.leave(true);
+  assert.equal(second.membership.info().state, 'inactive');
+});
