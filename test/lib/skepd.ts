@@ -1,0 +1,147 @@
+// A real skepd on an engine of its own (engine.ts), for tests that talk to it as users do: through the docker CLI or plain HTTP.
+import { closeSync, openSync } from 'node:fs';
+import { mkdir, readFile } from 'node:fs/promises';
+import { request } from 'node:http';
+import { join } from 'node:path';
+import { type ExecResult, type InsideProcess, type ExecOptions } from './namespace.ts';
+import { type EngineOptions, startEngine, type TestEngine, until } from './engine.ts';
+
+export interface TestSkepd {
+  readonly engine: TestEngine;
+  /** Path of skepd's API socket. */
+  readonly socket: string;
+  readonly stateDirectory: string;
+  /** The docker CLI against skepd; rejects with its words when it fails, resolves with its trimmed standard output. */
+  docker(...args: string[]): Promise<string>;
+  /** The same without rejecting. */
+  tryDocker(args: readonly string[], options?: ExecOptions): Promise<ExecResult>;
+  /** One HTTP request to skepd; `body` is sent as JSON unless it is a string. */
+  http(method: string, path: string, body?: unknown, headers?: Readonly<Record<string, string>>): Promise<HttpAnswer>;
+  /** `docker swarm init` with the node's address; resolves with the node's id. */
+  init(...args: string[]): Promise<string>;
+  /** Ends skepd with a signal and waits for its end. Containers and skep-netd go on. */
+  stopDaemon(signal?: NodeJS.Signals): Promise<void>;
+  /** Starts it again after `stopDaemon`, on the same state; resolves when it answers. */
+  startDaemon(): Promise<void>;
+  /** The last lines of skepd's log. */
+  daemonLog(lines?: number): Promise<string>;
+  /** Leaves the swarm, stops skepd and its engine, and removes every file. */
+  stop(): Promise<void>;
+}
+
+export interface HttpAnswer {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
+  readonly text: string;
+  /** Undefined when the body is no JSON. */
+  readonly json: unknown;
+}
+
+export interface SkepdOptions {
+  readonly engine?: TestEngine;
+  readonly engineOptions?: EngineOptions;
+  readonly args?: readonly string[];
+}
+
+const main = join(import.meta.dirname, '../../src/main/skepd.ts');
+
+export async function startSkepd({ engine: given, engineOptions, args = [] }: SkepdOptions = {}): Promise<TestSkepd> {
+  const engine = given ?? (await startEngine(engineOptions));
+  const stateDirectory = join(engine.folder, 'skep');
+  const socket = join(engine.folder, 'skep.sock');
+  const logFile = join(engine.folder, 'skepd.log');
+  await mkdir(stateDirectory, { recursive: true });
+  let current: InsideProcess | undefined;
+
+  const daemonLog = async (lines = 40) => (await readFile(logFile, 'utf8').catch(() => '')).split('\n').slice(-lines).join('\n');
+  const http: TestSkepd['http'] = (method, path, body, headers) => send(socket, { method, path, body, headers });
+  const tryDocker: TestSkepd['tryDocker'] = (dockerArgs, options) => engine.tryDocker(dockerArgs, { ...options, socket });
+
+  async function startDaemon(): Promise<void> {
+    const output = openSync(logFile, 'a');
+    const argv = ['--host', `unix://${socket}`, '--engine', `unix://${engine.socket}`, '--state-dir', stateDirectory, '--log-level', 'debug', ...args];
+    current = await engine.spawnInside([process.execPath, '--disable-warning=ExperimentalWarning', main, ...argv], { stdio: ['ignore', output, output] });
+    closeSync(output);
+    current.child.unref();
+    const started = current;
+    await until('skepd answers', async () => {
+      if (started.child.exitCode !== null) throw new Error(`skepd ended at once:\n${await daemonLog()}`);
+      return http('GET', '/info').then(
+        ({ status, json }) => status === 200 && (json as { Swarm: { LocalNodeState: string } }).Swarm.LocalNodeState !== 'pending',
+        () => false,
+      );
+    });
+  }
+
+  async function docker(...dockerArgs: string[]): Promise<string> {
+    const result = await tryDocker(dockerArgs);
+    if (result.code !== 0) throw new Error(`docker ${dockerArgs.join(' ')}: ${result.stderr.trim()}\n-- skepd's log:\n${await daemonLog()}`);
+    return result.stdout.trim();
+  }
+
+  async function stopDaemon(signal: NodeJS.Signals = 'SIGTERM'): Promise<void> {
+    current?.signal(signal);
+    await current?.exited;
+    current = undefined;
+  }
+
+  try {
+    await startDaemon();
+  } catch (error) {
+    if (given === undefined) await engine.stop();
+    throw error;
+  }
+  return {
+    engine,
+    socket,
+    stateDirectory,
+    docker,
+    tryDocker,
+    http,
+    async init(...initArgs) {
+      await docker('swarm', 'init', '--advertise-addr', engine.address, ...initArgs);
+      return docker('info', '--format', '{{.Swarm.NodeID}}');
+    },
+    stopDaemon,
+    startDaemon,
+    daemonLog,
+    async stop() {
+      if (current !== undefined) await http('POST', '/swarm/leave?force=1').catch(() => {});
+      await stopDaemon();
+      if (given === undefined) await engine.stop();
+    },
+  };
+}
+
+interface HttpRequest {
+  readonly method: string;
+  readonly path: string;
+  readonly body: unknown;
+  readonly headers: Readonly<Record<string, string>> | undefined;
+}
+
+function send(socketPath: string, { method, path, body, headers }: HttpRequest): Promise<HttpAnswer> {
+  const payload = body === undefined ? undefined : typeof body === 'string' ? body : JSON.stringify(body);
+  return new Promise((resolve, reject) => {
+    const type = payload === undefined ? {} : { 'content-type': 'application/json' };
+    const outgoing = request({ socketPath, method, path, headers: { ...type, ...headers } }, (response) => {
+      const chunks: Buffer[] = [];
+      response.on('data', (chunk: Buffer) => chunks.push(chunk));
+      response.on('error', reject);
+      response.on('end', () => {
+        const text = Buffer.concat(chunks).toString();
+        resolve({ status: response.statusCode ?? 0, headers: response.headers, text, json: parse(text) });
+      });
+    });
+    outgoing.on('error', reject);
+    outgoing.end(payload);
+  });
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
