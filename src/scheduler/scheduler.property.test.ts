@@ -193,4 +193,44 @@ describe('scheduler, whatever happens', () => {
       { numRuns: 100 },
     );
   });
+
+  it('sends each of many small services to the least loaded node that takes it, the first id among equals', () => {
+    const loads = fc.array(fc.nat(3), { minLength: 1, maxLength: 6 });
+    fc.assert(
+      fc.property(loads, fc.array(fc.integer({ min: 0, max: 2 }), { maxLength: 30, size: 'max' }), (existing, wishes) => {
+        const made = existing.map((_, index) => makeNode(index + 1));
+        const running = existing.flatMap((count, index) =>
+          Array.from({ length: count }, (_, slot) =>
+            makeTask(`r${index}-${slot}`, {
+              serviceId: `r${index}`,
+              nodeId: made[index]?.id ?? '',
+              status: { state: 'running', timestamp: 1, message: '' },
+            }),
+          ),
+        );
+        // Named so that the order of the groups is the order of the wishes.
+        const wanted = wishes.map((cpus, index) => {
+          const id = `w${String(index).padStart(3, '0')}`;
+          const spec: TaskSpec = {
+            runtime: { kind: 'container', container: { image: 'i' } },
+            forceUpdate: 0,
+            resources: { reservations: { nanoCpus: cpus * CPU } },
+          };
+          return makeTask(id, { serviceId: id, spec });
+        });
+        const swarm = createSwarm([...made, ...running, ...wanted]);
+        const scheduler = createScheduler();
+        swarm.commit(scheduler.decide(swarm.view, new Set(scheduler.allKeys(swarm.view)), 1).changes, 'scheduler');
+        const state = existing.map((tasks) => ({ tasks, free: 4 }));
+        for (const [index, cpus] of wishes.entries()) {
+          const fits = state.filter(({ free }) => free >= cpus);
+          const best = fits.find(({ tasks }) => tasks === Math.min(...fits.map((node) => node.tasks)));
+          const expected = best && made[state.indexOf(best)]?.id;
+          assert.equal(swarm.view.get('task', wanted[index]?.id ?? '')?.nodeId, expected);
+          if (best) [best.tasks, best.free] = [best.tasks + 1, best.free - cpus];
+        }
+      }),
+      { numRuns: 200 },
+    );
+  });
 });

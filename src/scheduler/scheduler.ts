@@ -9,6 +9,7 @@ import { type ClusterIndex, createClusterIndex, groupOf, isOnNode, isActive, isW
 import { explain, noSuitableNode, refusal } from './filters.ts';
 import { type Requirements, requirementsOf } from './requirements.ts';
 import { createSpread } from './spread.ts';
+import { createLightest, type FindLightest } from './lightest.ts';
 
 export interface SchedulerDecision {
   readonly changes: readonly Change[];
@@ -95,6 +96,7 @@ interface Context {
 /** What is collected during one decision. */
 interface Round extends Context {
   readonly board: Board;
+  readonly findLightest: FindLightest;
   readonly changes: Change[];
   readonly manyFailures: number;
   /** Explanations that hold while nothing is placed. */
@@ -103,9 +105,11 @@ interface Round extends Context {
 
 function decide(context: Context, keys: ReadonlySet<string>): SchedulerDecision {
   const { view, index, maxChanges } = context;
+  const board = createBoard([...view.list('node')], index);
   const round: Round = {
     ...context,
-    board: createBoard([...view.list('node')], index),
+    board,
+    findLightest: createLightest(board),
     changes: [],
     manyFailures: manyFailuresOf(view),
     explained: { placements: 0, texts: new Map() },
@@ -140,7 +144,7 @@ function placeGroup(round: Round, key: string): boolean {
   if (first === undefined) return true;
   const requirements = requirementsOf(first, view);
   const serviceId = first.serviceId ?? key;
-  const spread = createSpread(board, { requirements, serviceId, penalties: penaltiesOf(round, key) }, tasks.length);
+  const spread = createSpread(board, { requirements, serviceId, penalties: penaltiesOf(round, key) }, tasks.length, round.findLightest);
   for (const task of tasks) {
     if (changes.length >= round.maxChanges) return false;
     const position = spread.next();

@@ -5,6 +5,7 @@ import type { Node } from '#domain/objects.ts';
 import type { Board } from './board.ts';
 import { refusal } from './filters.ts';
 import { createHeap, type Heap } from './heap.ts';
+import type { FindLightest } from './lightest.ts';
 import type { Requirements } from './requirements.ts';
 
 const NODE_LABEL_PREFIX = 'node.labels.';
@@ -31,10 +32,14 @@ export interface Spread {
 }
 
 /** Spreads tasks of one group over the board; `count` says how many are to come. */
-export function createSpread(board: Board, group: Group, count: number): Spread {
+export function createSpread(board: Board, group: Group, count: number, findLightest: FindLightest): Spread {
+  const { requirements, serviceId, penalties } = group;
+  if (count === 1 && requirements.spread.length === 0 && penalties.size === 0 && board.serviceTasks(serviceId).size === 0) {
+    return spreadOne(findLightest(requirements, serviceId));
+  }
   const scores = scoresOf(board, group);
   const descriptors = group.requirements.spread.filter((descriptor) => readerOf(descriptor) !== undefined);
-  if (descriptors.length === 0 && count === 1) return spreadOne(scores);
+  if (descriptors.length === 0 && count === 1) return spreadOne(bestOf(scores));
   if (descriptors.length === 0) return toSpread(createLeaf(board, group, scores, fitting(scores)));
   return toSpread(createTree(board, group, scores, descriptors));
 }
@@ -62,13 +67,18 @@ function fitting(scores: Float64Array): number[] {
 }
 
 /** One task needs no order, only the best. */
-function spreadOne(scores: Float64Array): Spread {
+function bestOf(scores: Float64Array): number | undefined {
   let best: number | undefined;
   let least = Number.POSITIVE_INFINITY;
   for (let position = 0; position < scores.length; position++) {
     const score = scores[position] ?? least;
     if (score < least) [best, least] = [position, score];
   }
+  return best;
+}
+
+function spreadOne(position: number | undefined): Spread {
+  let best = position;
   return {
     next: () => best,
     placed() {
