@@ -83,7 +83,11 @@ export const anyMount: fc.Arbitrary<Mount> = record(
       driver: optional<NonNullable<NonNullable<Mount['volume']>['driver']>>({ name: word, options: someLabels }),
     }),
     image: optional<NonNullable<Mount['image']>>({ subpath: word }),
-    tmpfs: optional<NonNullable<Mount['tmpfs']>>({ sizeBytes: count, mode: count, options: fc.array(words, { minLength: 1, maxLength: 2 }) }),
+    tmpfs: optional<NonNullable<Mount['tmpfs']>>({
+      sizeBytes: count,
+      mode: count,
+      options: fc.array(fc.array(word, { minLength: 1, maxLength: 2 }), { minLength: 1, maxLength: 2 }),
+    }),
   },
   { requiredKeys: ['type', 'target'] },
 );
