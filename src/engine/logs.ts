@@ -88,17 +88,33 @@ export async function* framedMessages(chunks: AsyncIterable<Uint8Array>): AsyncG
   }
 }
 
-/** A terminal's log has no frames; each line is a message. */
+/** A terminal's log has no frames; each line is a message, or several where the engine had cut it. */
 async function* rawMessages(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Message> {
   let buffer = Buffer.alloc(0);
   for await (const chunk of chunks) {
     buffer = Buffer.concat([buffer, chunk]);
     for (let end = buffer.indexOf(NEWLINE); end >= 0; end = buffer.indexOf(NEWLINE)) {
-      yield { stream: 'stdout', bytes: buffer.subarray(0, end + 1) };
+      yield* cutAgain(buffer.subarray(0, end + 1));
       buffer = buffer.subarray(end + 1);
     }
   }
-  if (buffer.length > 0) yield { stream: 'stdout', bytes: buffer };
+  if (buffer.length > 0) yield* cutAgain(buffer);
+}
+
+/** The engine cuts a program's line after that many bytes, and puts time and attributes before each part. */
+const ENGINE_PART_BYTES = 16_384;
+const PART_HEADER = /^\d{4}-\d\d-\d\dT[\d:.]+Z [^ ]* /;
+
+function* cutAgain(line: Buffer): Generator<Message> {
+  let rest = line;
+  for (;;) {
+    const header = PART_HEADER.exec(rest.subarray(0, 4_096).toString('latin1'))?.[0].length ?? 0;
+    const end = header + ENGINE_PART_BYTES;
+    if (header === 0 || !PART_HEADER.test(rest.subarray(end, end + 4_096).toString('latin1'))) break;
+    yield { stream: 'stdout', bytes: rest.subarray(0, end) };
+    rest = rest.subarray(end);
+  }
+  yield { stream: 'stdout', bytes: rest };
 }
 
 /** Log drivers cut long lines into messages without a newline at the end; they are one line again here, with the time of the first. */
