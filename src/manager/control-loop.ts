@@ -79,7 +79,10 @@ export async function runControlLoop(loop: ControlLoop, { store, clock, log }: L
         for (const key of keys) dirty.add(key);
         // A conflict only means that somebody else was faster: look again at once. Anything else waits, and is said.
         if (error instanceof AppError && error.code === 'conflict') continue;
-        log.error({ loop: loop.name, error: errorMessage(error), stack: error instanceof Error ? error.stack : undefined }, 'control loop failed; it will try again');
+        log.error(
+          { loop: loop.name, error: errorMessage(error), stack: error instanceof Error ? error.stack : undefined },
+          'control loop failed; it will try again',
+        );
         await clock.sleep(backoff.nextMs(), signal).catch(() => {});
       }
     }
@@ -88,7 +91,13 @@ export async function runControlLoop(loop: ControlLoop, { store, clock, log }: L
   }
 }
 
-async function runOnce(loop: ControlLoop, keys: ReadonlySet<string>, { store, clock }: LoopDependencies, wakeUps: Map<string, number>, dirty: Set<string>): Promise<void> {
+async function runOnce(
+  loop: ControlLoop,
+  keys: ReadonlySet<string>,
+  { store, clock }: LoopDependencies,
+  wakeUps: Map<string, number>,
+  dirty: Set<string>,
+): Promise<void> {
   for (const key of keys) wakeUps.delete(key);
   const decision = loop.decide(store.view, keys, clock.now());
   for (const key of decision.postponed ?? []) dirty.add(key);

@@ -55,7 +55,10 @@ const description = {
 test('a service goes from a spec to running tasks with addresses, and away again', async (context) => {
   const clock = createFakeClock();
   const store = await createStore({ backend: createMemoryBackend(), clock });
-  await store.commit('manager', [cluster, node, back].map((object) => ({ action: 'create', object })));
+  await store.commit(
+    'manager',
+    [cluster, node, back].map((object) => ({ action: 'create', object })),
+  );
   const manager = createManager({
     store,
     clock,
@@ -86,7 +89,11 @@ test('a service goes from a spec to running tasks with addresses, and away again
   })();
   const web: Service = {
     ...makeService('web', { name: 'web' }),
-    spec: { ...makeService('web', { name: 'web' }).spec, mode: { kind: 'replicated', replicas: 3 }, endpoint: { ports: [{ protocol: 'tcp', targetPort: 80, publishMode: 'ingress' }] } },
+    spec: {
+      ...makeService('web', { name: 'web' }).spec,
+      mode: { kind: 'replicated', replicas: 3 },
+      endpoint: { ports: [{ protocol: 'tcp', targetPort: 80, publishMode: 'ingress' }] },
+    },
   };
   const withNetwork = { ...web, spec: { ...web.spec, task: { ...web.spec.task, networks: [{ target: 'net' }] } } };
   await store.commit('control', [{ action: 'create', object: withNetwork }]);
