@@ -1,6 +1,7 @@
 // The engine as the API sees it: one HTTP peer on a unix socket or TCP, asked for small JSON answers here and for everything else by proxy/.
-// It deliberately knows nothing of containers or networks.
-import type { IncomingMessage, OutgoingHttpHeaders } from 'node:http';
+// It deliberately knows nothing of containers or networks. engine-client.ts implements it.
+import type { ClientRequest, IncomingMessage, OutgoingHttpHeaders } from 'node:http';
+import type { Socket } from 'node:net';
 
 /** What the engine said of itself when it was last asked. */
 export interface EngineFacts {
@@ -27,7 +28,7 @@ export interface EngineRequest {
 export interface EngineResponse {
   readonly status: number;
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
-  /** The whole body, at most MAX_ENGINE_JSON_BYTES; undefined when it is empty or not JSON. */
+  /** The whole body, at most MAX_ENGINE_BODY_BYTES; undefined when it is empty or not JSON. */
   readonly body: unknown;
 }
 
@@ -43,4 +44,16 @@ export interface EngineConnection {
   /** An answer that goes on (events, logs): headers first, then the stream to be read by the caller. Same errors as `json`. */
   stream(request: EngineRequest): Promise<IncomingMessage>;
   close(): void;
+}
+
+/** What only the proxy needs: the wire itself. */
+export interface EngineLink extends EngineConnection {
+  /** The engine's answer with its body as it came, for answers that are passed on. */
+  exchange(request: EngineRequest): Promise<EngineResponse & { readonly bytes: Buffer }>;
+  /** A connection of its own, half-open when one side ends. Rejects with AppError `unavailable`. */
+  dial(signal?: AbortSignal): Promise<Socket>;
+  /** An HTTP request whose head is exactly this; the caller writes the body. `reuse` allows a kept connection. */
+  open(head: { readonly method: string; readonly path: string; readonly rawHeaders: readonly string[]; readonly reuse: boolean }): ClientRequest;
+  /** The AppError for a failure to reach the engine. Also forgets what is known of it: another one may answer next time. */
+  unreachable(cause: unknown): Error;
 }

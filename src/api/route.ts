@@ -39,6 +39,14 @@ export type RouteResult =
   | { readonly kind: 'json'; readonly status: number; readonly value: unknown; readonly headers?: Readonly<Record<string, string>> }
   /** JSON that is text already, for long lists; the server adds the newline. */
   | { readonly kind: 'json-text'; readonly status: number; readonly text: string | Buffer; readonly headers?: Readonly<Record<string, string>> }
+  /** A short body of another type. An answer to HEAD gets its headers only. */
+  | {
+      readonly kind: 'bytes';
+      readonly status: number;
+      readonly contentType: string;
+      readonly bytes: Buffer;
+      readonly headers?: Readonly<Record<string, string>>;
+    }
   /** No body: 200 with Content-Length 0, or 204. */
   | { readonly kind: 'empty'; readonly status: number; readonly headers?: Readonly<Record<string, string>> }
   /** Headers are sent at once, each chunk is flushed as it comes. A body that throws cuts the connection. */

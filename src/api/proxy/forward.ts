@@ -1,0 +1,108 @@
+// Hands an ordinary request to the engine and its answer back: streamed both ways, each side held back by the other, cut when the other is cut.
+// Connections that stop being HTTP (attach, exec, sessions) are hijack.ts.
+import type { ClientRequest, IncomingMessage, ServerResponse } from 'node:http';
+import type { EngineLink } from '../engine-connection.ts';
+import { responseHeaders, withoutConnectionHeaders } from './rewrite.ts';
+
+export interface ForwardedRequest {
+  readonly method: string;
+  /** With version and query, for the engine. */
+  readonly path: string;
+  /** The body in place of the client's own, which has then been read already. */
+  readonly body?: Buffer;
+}
+
+/** Headers that a replaced body makes wrong. */
+const bodyHeaders = new Set(['content-length', 'transfer-encoding', 'trailer', 'expect']);
+
+/**
+ * Resolves when the answer is complete or either side is gone. Rejects with the engine's AppError `unavailable` when it cannot be reached;
+ * nothing has been answered then.
+ */
+export async function forward(request: IncomingMessage, response: ServerResponse, forwarded: ForwardedRequest, engine: EngineLink): Promise<void> {
+  const withBody = forwarded.body === undefined && hasBody(request);
+  // Only a request that may be sent twice uses a kept connection: the engine may have closed it while we write.
+  const repeatable = !withBody && (forwarded.method === 'GET' || forwarded.method === 'HEAD');
+  if (repeatable && !(await attempt(request, response, forwarded, engine, { reuse: true, withBody }))) return;
+  if (repeatable && response.headersSent) return;
+  await attempt(request, response, forwarded, engine, { reuse: false, withBody });
+}
+
+export function hasBody(request: IncomingMessage): boolean {
+  return request.headers['transfer-encoding'] !== undefined || Number(request.headers['content-length'] ?? 0) > 0;
+}
+
+/** Resolves with true when a kept connection was dead and the request is worth another try. */
+function attempt(
+  request: IncomingMessage,
+  response: ServerResponse,
+  forwarded: ForwardedRequest,
+  engine: EngineLink,
+  how: { readonly reuse: boolean; readonly withBody: boolean },
+): Promise<boolean> {
+  const upstream = engine.open({ method: forwarded.method, path: forwarded.path, rawHeaders: engineHeaders(request, forwarded), reuse: how.reuse });
+  return new Promise((resolve, reject) => {
+    let answered = false;
+    const clientGone = () => {
+      if (!response.writableFinished) upstream.destroy();
+      resolve(false);
+    };
+    response.once('close', clientGone);
+    upstream.on('error', (error: NodeJS.ErrnoException) => {
+      // Once the answer is on its way its own stream tells how it ends; a late write error is only the rest of an upload nobody wants.
+      if (answered || response.destroyed) return resolve(false);
+      response.off('close', clientGone);
+      if (upstream.reusedSocket && error.code === 'ECONNRESET') return resolve(true);
+      reject(engine.unreachable(error));
+    });
+    upstream.on('continue', () => response.writeContinue());
+    upstream.on('response', (answer) => {
+      answered = true;
+      relay(request, response, upstream, answer, () => resolve(false));
+    });
+    send(request, upstream, forwarded, how.withBody);
+  });
+}
+
+function engineHeaders(request: IncomingMessage, forwarded: ForwardedRequest): string[] {
+  if (forwarded.body === undefined) return withoutConnectionHeaders(request.rawHeaders);
+  return [...withoutConnectionHeaders(request.rawHeaders, bodyHeaders), 'Content-Length', String(forwarded.body.length)];
+}
+
+function send(request: IncomingMessage, upstream: ClientRequest, forwarded: ForwardedRequest, withBody: boolean): void {
+  if (!withBody) return void upstream.end(forwarded.body);
+  // The head goes out before the body comes: the engine may want to refuse, or to say `100 Continue`.
+  upstream.flushHeaders();
+  request.pipe(upstream, { end: false });
+  request.once('end', () => {
+    if (request.rawTrailers.length > 0) upstream.addTrailers(pairs(request.rawTrailers));
+    upstream.end();
+  });
+}
+
+function relay(request: IncomingMessage, response: ServerResponse, upstream: ClientRequest, answer: IncomingMessage, done: () => void): void {
+  response.sendDate = false;
+  response.writeHead(answer.statusCode ?? 502, answer.statusMessage, responseHeaders(answer.rawHeaders));
+  // Headers at once: `docker wait` and `docker events` start only when they have them.
+  response.flushHeaders();
+  answer.pipe(response, { end: false });
+  answer.once('end', () => {
+    if (answer.rawTrailers.length > 0) response.addTrailers(pairs(answer.rawTrailers));
+    response.end();
+    // The engine has said all: what is left of an upload is read and dropped, so that the client gets to our answer.
+    request.unpipe(upstream);
+    request.resume();
+  });
+  answer.once('close', () => {
+    // An answer that was cut short is passed on as one that was cut short.
+    if (!answer.complete) response.destroy();
+    done();
+  });
+  answer.once('error', () => response.destroy());
+}
+
+function pairs(raw: readonly string[]): [string, string][] {
+  const result: [string, string][] = [];
+  for (let index = 0; index + 1 < raw.length; index += 2) result.push([raw[index] ?? '', raw[index + 1] ?? '']);
+  return result;
+}

@@ -1,0 +1,236 @@
+// The daemon's HTTP server: our routes where we have one, the engine for the rest. node:http owns framing; there is no framework, because
+// what matters here is what a framework hides: upgrades, half-closed sockets, 100-continue, trailers (docs/design/api-and-proxy.md).
+import { createServer, type IncomingMessage, type Server as HttpServer, type ServerResponse } from 'node:http';
+import type { Server, Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+import type { SwarmMembership } from '#control/control.ts';
+import type { Clock } from '#lib/clock.ts';
+import { errorMessage } from '#lib/errors.ts';
+import type { Logger } from '#lib/log.ts';
+import { MAX_HEADER_BYTES } from './engine-client.ts';
+import type { EngineLink } from './engine-connection.ts';
+import { createEventLog, eventsRoute } from './event-stream.ts';
+import { type HostSpec, listenOn } from './hosts.ts';
+import { containerRoutes } from './proxy/container-routes.ts';
+import type { ContainerNetworks } from './proxy/container-networks.ts';
+import { forward } from './proxy/forward.ts';
+import { enterFront } from './proxy/front.ts';
+import { hijack, isHijackPath } from './proxy/hijack.ts';
+import { type ClientPath, enginePath, headText } from './proxy/rewrite.ts';
+import { readJsonBody } from './request-body.ts';
+import { type CommonHeaders, commonHeaders, describeError, writeError, writeResult } from './respond.ts';
+import type { Route, RouteContext, RouteResult } from './route.ts';
+import { createRouter, type Match } from './router.ts';
+import { type Identity, systemRoutes } from './system.ts';
+import { apiPath, expectsPlainTextErrors, negotiate, splitVersion } from './version.ts';
+
+export interface ApiServerOptions {
+  readonly membership: SwarmMembership;
+  readonly engine: EngineLink;
+  readonly routes: readonly Route[];
+  readonly log: Logger;
+  readonly clock: Clock;
+  readonly identity: Identity;
+  readonly containerNetworks?: ContainerNetworks;
+}
+
+export interface ApiServer {
+  /** Resolves with the address as a user would write it, the chosen port in it. May be called for several hosts. */
+  listen(host: HostSpec): Promise<{ readonly address: string }>;
+  /** Stops listening, lets requests in progress finish for CLOSE_GRACE_MS, then cuts what is left. */
+  close(): Promise<void>;
+}
+
+/** A slow client of a plain TCP port must not hold a parser for ever. */
+const HEADERS_TIMEOUT_MS = 60_000;
+const CLOSE_GRACE_MS = 2_000;
+
+export function createApiServer(options: ApiServerOptions): ApiServer {
+  const { engine, log, clock } = options;
+  const events = createEventLog(options.membership, clock);
+  const networks = options.containerNetworks;
+  const router = createRouter([
+    ...systemRoutes(options.identity),
+    eventsRoute({ events, containerNetworks: networks }),
+    ...containerRoutes({ engine, containerNetworks: networks }),
+    ...options.routes,
+  ]);
+  const context: RouteContext = { membership: options.membership, engine, log, clock };
+  const common = { server: `Skep/${options.identity.version} (linux)`, experimental: 'false', ostype: 'linux' };
+  learnCommonHeaders(engine, common);
+
+  const http = createServer({
+    maxHeaderSize: MAX_HEADER_BYTES,
+    // As dockerd: uploads take as long as they take, and idle connections stay.
+    requestTimeout: 0,
+    keepAliveTimeout: 0,
+    headersTimeout: HEADERS_TIMEOUT_MS,
+    shouldUpgradeCallback: (request) => isHijackPath(splitVersion(request.url ?? '').path),
+  });
+  const serve = (request: IncomingMessage, response: ServerResponse) => {
+    void serveRequest({ router, context, engine, common }, request, response).catch((error: unknown) => {
+      log.error({ error: errorMessage(error), path: request.url }, 'a request failed after its answer had begun');
+      response.destroy();
+    });
+  };
+  http.on('request', serve);
+  http.on('checkContinue', serve);
+  http.on('upgrade', (request, socket, head) => void serveHijack({ engine, common, log }, request, socket, head));
+  http.on('clientError', (_error, socket) => {
+    if (socket.writable) socket.end('HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\n\r\n400 Bad Request');
+    else socket.destroy();
+  });
+  return lifetime(http, () => events.close(), clock);
+}
+
+function lifetime(http: HttpServer, stopEvents: () => void, clock: Clock): ApiServer {
+  const servers = new Set<Server>();
+  const sockets = new Set<Socket>();
+  const accept = (socket: Socket) => {
+    sockets.add(socket);
+    socket.once('close', () => sockets.delete(socket));
+    enterFront(socket, http);
+  };
+  return {
+    async listen(host) {
+      const { server, address } = await listenOn(host, accept);
+      servers.add(server);
+      return { address };
+    },
+    async close() {
+      stopEvents();
+      const closed = [...servers].map((server) => new Promise<void>((resolve) => server.close(() => resolve())));
+      servers.clear();
+      for (const socket of sockets) if (isIdle(socket)) socket.destroy();
+      const cancel = clock.schedule(CLOSE_GRACE_MS, () => {
+        for (const socket of sockets) socket.destroy();
+      });
+      await Promise.all(closed);
+      cancel();
+    },
+  };
+}
+
+/** Between two requests of a kept connection: Node's server keeps the answer in progress on the socket. */
+function isIdle(socket: Socket): boolean {
+  const message = (socket as Socket & { readonly _httpMessage?: ServerResponse | null })._httpMessage;
+  return message === null;
+}
+
+/** Common headers follow the engine's; until it has answered they are what every Linux engine says. */
+function learnCommonHeaders(engine: EngineLink, common: { experimental: string; ostype: string }): void {
+  engine.facts().then(
+    ({ pingHeaders }) => {
+      common.experimental = pingHeaders['docker-experimental'] ?? common.experimental;
+      common.ostype = pingHeaders['ostype'] ?? common.ostype;
+    },
+    () => {},
+  );
+}
+
+interface Serving {
+  readonly router: ReturnType<typeof createRouter>;
+  readonly context: RouteContext;
+  readonly engine: EngineLink;
+  readonly common: CommonHeaders;
+}
+
+async function serveRequest(serving: Serving, request: IncomingMessage, response: ServerResponse): Promise<void> {
+  const url = request.url ?? '/';
+  const { requested, path: rest } = splitVersion(url);
+  const gone = new AbortController();
+  response.once('close', () => {
+    if (!response.writableFinished) gone.abort(new Error('the client has gone'));
+  });
+  try {
+    const client: ClientPath = { ...(requested === undefined ? {} : { requested }), apiVersion: negotiate(requested), rest };
+    const queryStart = rest.indexOf('?');
+    const path = queryStart < 0 ? rest : rest.slice(0, queryStart);
+    const match = serving.router.find(request.method ?? 'GET', path);
+    if (match)
+      await serveRoute(serving, match, { request, response, client, path, query: queryStart < 0 ? '' : rest.slice(queryStart + 1), signal: gone.signal });
+    else await forward(request, response, { method: request.method ?? 'GET', path: await pathForEngine(client, serving.engine) }, serving.engine);
+  } catch (error) {
+    if (response.headersSent || response.destroyed) throw gone.signal.aborted ? new Error('the client has gone', { cause: error }) : error;
+    writeError(response, error, serving.common, expectsPlainTextErrors(requested));
+    request.resume();
+  }
+}
+
+/** An unversioned path goes as it is, so the engine need not be asked what it speaks. */
+async function pathForEngine(client: ClientPath, engine: EngineLink): Promise<string> {
+  return client.requested === undefined ? client.rest : enginePath(client, await engine.facts());
+}
+
+interface Exchange {
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+  readonly client: ClientPath;
+  readonly path: string;
+  readonly query: string;
+  readonly signal: AbortSignal;
+}
+
+async function serveRoute(serving: Serving, match: Match, exchange: Exchange): Promise<void> {
+  const { request, response, client, path, signal } = exchange;
+  const { route, params } = match;
+  const mode = route.body ?? (route.method === 'POST' || route.method === 'PUT' ? 'json' : 'none');
+  if (mode === 'json' && request.headers.expect !== undefined) response.writeContinue();
+  const body = mode === 'json' ? await readJsonBody(request) : undefined;
+  const query = new URLSearchParams(exchange.query);
+  const result = await route.handler(
+    {
+      method: request.method ?? 'GET',
+      path,
+      params,
+      query,
+      body: body?.value,
+      headers: request.headers,
+      apiVersion: client.apiVersion,
+      signal,
+      rawBody: request,
+    },
+    serving.context,
+  );
+  if (result.kind !== 'engine') return await writeResult(response, result, serving.common, signal);
+  await handOver(serving, exchange, result, body?.bytes);
+}
+
+async function handOver(serving: Serving, exchange: Exchange, result: Extract<RouteResult, { kind: 'engine' }>, read: Buffer | undefined): Promise<void> {
+  const { request, response, client } = exchange;
+  const rest =
+    result.path === undefined && result.query === undefined
+      ? client.rest
+      : apiPath(undefined, result.path ?? exchange.path, result.query ?? new URLSearchParams(exchange.query));
+  const body = result.body === undefined ? read : Buffer.from(JSON.stringify(result.body));
+  const path = await pathForEngine({ ...client, rest }, serving.engine);
+  await forward(request, response, { method: request.method ?? 'GET', path, ...(body === undefined ? {} : { body }) }, serving.engine);
+}
+
+/** A connection that is taken over; when the engine cannot be reached the client still gets an HTTP answer. */
+async function serveHijack(
+  serving: { readonly engine: EngineLink; readonly common: CommonHeaders; readonly log: Logger },
+  request: IncomingMessage,
+  socket: Duplex,
+  head: Buffer,
+): Promise<void> {
+  const { requested, path: rest } = splitVersion(request.url ?? '/');
+  try {
+    const client: ClientPath = { ...(requested === undefined ? {} : { requested }), apiVersion: negotiate(requested), rest };
+    await hijack(request, socket, head, await pathForEngine(client, serving.engine), serving.engine);
+  } catch (error) {
+    serving.log.debug({ error: errorMessage(error), path: request.url }, 'a connection was not taken over');
+    const { status, message } = describeError(error);
+    const body = `${JSON.stringify({ message })}\n`;
+    const headers = [
+      ...commonHeaders(serving.common),
+      'Content-Type',
+      'application/json',
+      'Content-Length',
+      String(Buffer.byteLength(body)),
+      'Connection',
+      'close',
+    ];
+    socket.end(headText(`HTTP/1.1 ${status} ${status === 503 ? 'Service Unavailable' : 'Error'}`, headers) + body);
+  }
+}

@@ -1,0 +1,81 @@
+// Ping, version and info: the engine's answers with the swarm's parts in them.
+import type { SwarmInfo } from '#control/control.ts';
+import { swarmInfoToJson } from './convert/swarm.ts';
+import type { EngineFacts } from './engine-connection.ts';
+import { json, type Route, type RouteContext, type RouteRequest, type RouteResult } from './route.ts';
+import { MAX_API_VERSION, MIN_API_VERSION, versionText } from './version.ts';
+
+export interface Identity {
+  /** Of this program. */
+  readonly version: string;
+  readonly gitCommit: string;
+}
+
+/** A ping says what this daemon speaks; it does not wait longer than this for an engine that does not answer. */
+const PING_PATIENCE_MS = 1_000;
+
+export function systemRoutes(identity: Identity): readonly Route[] {
+  return [
+    { method: 'GET', path: '/_ping', handler: ping },
+    { method: 'HEAD', path: '/_ping', handler: ping },
+    { method: 'GET', path: '/version', handler: (request, context) => version(request, context, identity) },
+    { method: 'GET', path: '/info', handler: info },
+  ];
+}
+
+async function ping(request: RouteRequest, context: RouteContext): Promise<RouteResult> {
+  const facts = await factsSoon(context);
+  const builder = facts?.pingHeaders['builder-version'];
+  const headers = {
+    ...(builder === undefined ? {} : { 'Builder-Version': builder }),
+    'Cache-Control': 'no-cache, no-store, must-revalidate',
+    Pragma: 'no-cache',
+    Swarm: swarmHeader(context.membership.info()),
+  };
+  const body = Buffer.from(request.method === 'HEAD' ? '' : 'OK');
+  return { kind: 'bytes', status: 200, contentType: 'text/plain; charset=utf-8', bytes: body, headers };
+}
+
+async function factsSoon({ engine, clock }: RouteContext): Promise<EngineFacts | undefined> {
+  const answered = new AbortController();
+  const late = clock.sleep(PING_PATIENCE_MS, answered.signal).then(
+    () => undefined,
+    () => undefined,
+  );
+  try {
+    return await Promise.race([engine.facts().catch(() => undefined), late]);
+  } finally {
+    answered.abort();
+  }
+}
+
+export function swarmHeader(info: Pick<SwarmInfo, 'state' | 'controlAvailable'>): string {
+  if (info.state !== 'active') return info.state;
+  return info.controlAvailable ? 'active/manager' : 'active/worker';
+}
+
+interface VersionAnswer {
+  Components?: { Name: string; Version: string; Details?: Record<string, string> }[];
+  ApiVersion?: string;
+  MinAPIVersion?: string;
+  [field: string]: unknown;
+}
+
+async function version(request: RouteRequest, { engine }: RouteContext, identity: Identity): Promise<RouteResult> {
+  const [answer, facts] = await Promise.all([
+    engine.json<VersionAnswer>({ method: 'GET', path: '/version', apiVersion: request.apiVersion, signal: request.signal }),
+    engine.facts(request.signal),
+  ]);
+  const versions = { ApiVersion: versionText(MAX_API_VERSION), MinAPIVersion: versionText(MIN_API_VERSION) };
+  // Clients read what they may speak from the component "Engine"; what the engine itself speaks is told of under our own name.
+  const components = (answer.Components ?? []).map((component) =>
+    component.Name.startsWith('Engine') || component.Name.startsWith('Podman') ? { ...component, Details: { ...component.Details, ...versions } } : component,
+  );
+  const own = { Name: 'Skep', Version: identity.version, Details: { GitCommit: identity.gitCommit, EngineApiVersion: versionText(facts.apiVersion) } };
+  return json({ ...answer, ...versions, Components: [...components, own] });
+}
+
+async function info(request: RouteRequest, { engine, membership }: RouteContext): Promise<RouteResult> {
+  const answer = await engine.json<Record<string, unknown>>({ method: 'GET', path: '/info', apiVersion: request.apiVersion, signal: request.signal });
+  return json({ ...answer, Swarm: swarmInfoToJson(membership.info()) });
+}
