@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { ServiceSpec } from '#domain/spec.ts';
-import { imageOf, World } from './testing/world.ts';
+import { byText, imageOf, World } from './testing/world.ts';
 
 function start(nodes: number, spec: Partial<ServiceSpec> = {}): World {
   const world = new World({ nodes });
@@ -16,7 +16,7 @@ const liveNodes = (world: World) =>
   world
     .live()
     .map(({ nodeId }) => nodeId)
-    .toSorted();
+    .toSorted(byText);
 
 describe('a global service', () => {
   it('has one task on each node, assigned when it is made', () => {
@@ -92,7 +92,7 @@ describe('a global service', () => {
       world
         .running()
         .map((running) => [running.nodeId, imageOf(running)])
-        .toSorted(),
+        .toSorted(byText),
       [
         ['node00001', 'busybox:2'],
         ['node00002', 'busybox'],

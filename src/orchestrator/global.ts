@@ -26,8 +26,7 @@ export function reconcileGlobal(draft: Draft): void {
   }
   for (const [nodeId, slot] of slots) if (view.get('node', nodeId) === undefined) removeSlot(draft, slot);
 
-  const present = [...slots].filter(([nodeId]) => active.has(nodeId)).map(([, slot]) => slot);
-  const filled = present.filter((slot) => contentOf(draft, slot).length > 0);
+  const filled = filledSlots(draft, active);
   noteFailures(draft, filled);
   beginRollout(draft, filled);
   for (const slot of filled) restartEnded(draft, slot);
@@ -37,9 +36,14 @@ export function reconcileGlobal(draft: Draft): void {
     if (draft.isFull()) break;
     addFirstTask(draft, nodeKey(nodeId), slot);
   }
-  for (const slot of filled) handOver(draft, slot);
-  advanceRollout(draft, filled);
+  const all = filledSlots(draft, active);
+  for (const slot of all) handOver(draft, slot);
+  advanceRollout(draft, all);
   startDue(draft, draft.slots());
+}
+
+function filledSlots(draft: Draft, nodeIds: ReadonlySet<string>): readonly Slot[] {
+  return draft.slots().filter((slot) => slot.key.kind === 'node' && nodeIds.has(slot.key.nodeId) && contentOf(draft, slot).length > 0);
 }
 
 /** On a paused node nothing begins: what runs stays, what ends is not replaced, and a hand-over that was begun is ended. */

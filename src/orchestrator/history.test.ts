@@ -1,8 +1,9 @@
 // The reaper and the constraint enforcer.
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import type { Node, Task } from '#domain/objects.ts';
-import type { Resources } from '#domain/spec.ts';
+import type { Task } from '#domain/objects.ts';
+import type { Resources, TaskSpec } from '#domain/spec.ts';
+import type { TaskState } from '#domain/task-state.ts';
 import { makeTask } from '../../test/lib/swarm.ts';
 import { World } from './testing/world.ts';
 
@@ -14,6 +15,15 @@ function failing(world: World, times: number): void {
     for (const task of world.running()) world.fail(task);
     world.advance(5_000);
   }
+}
+
+function attachment(id: string, state: TaskState, fields: Partial<Task> = {}): Task {
+  const { serviceId: _service, slot: _slot, ...task } = makeTask(id, { status: { state, timestamp: 1, message: '' }, nodeId: 'node00001', ...fields });
+  return task;
+}
+
+function reserving(reservations: Resources): TaskSpec {
+  return { runtime: container, forceUpdate: 0, resources: { reservations } };
 }
 
 describe('the reaper', () => {
@@ -73,16 +83,11 @@ describe('the reaper', () => {
 
   it('deletes tasks without a service when they are orphaned, or were to be removed and have stopped', () => {
     const world = new World();
-    const attachment = (id: string, fields: Partial<Task>): Task => {
-      const { serviceId: _service, slot: _slot, ...task } = makeTask(id, fields);
-      return task;
-    };
-    const status = (state: Task['status']['state']) => ({ state, timestamp: 1, message: '' });
     world.swarm.put(
-      attachment('a', { status: status('orphaned'), nodeId: 'node00001' }),
-      attachment('b', { status: status('running'), nodeId: 'node00001', desiredState: 'remove' }),
-      attachment('c', { status: status('shutdown'), nodeId: 'node00001', desiredState: 'remove' }),
-      attachment('d', { status: status('running'), nodeId: 'node00001' }),
+      attachment('a', 'orphaned'),
+      attachment('b', 'running', { desiredState: 'remove' }),
+      attachment('c', 'shutdown', { desiredState: 'remove' }),
+      attachment('d', 'running'),
     );
     world.settle();
     assert.deepEqual(
@@ -129,14 +134,13 @@ describe('the constraint enforcer', () => {
   });
 
   it('rejects the youngest tasks when a node has less than they reserve', () => {
-    const reserving = (reservations: Resources) => ({ runtime: container, forceUpdate: 0, resources: { reservations } }) as const;
     const world = new World();
     world.create({ task: reserving({ memoryBytes: 1_000 }), mode: { kind: 'replicated', replicas: 2 } });
     world.obey();
     const shrink = (resources: Resources) => {
       const node = world.node(1);
-      const description = { ...(node.description as Node['description'] & object), resources };
-      world.swarm.put({ ...node, description });
+      assert.ok(node.description);
+      world.swarm.put({ ...node, description: { ...node.description, resources } });
       world.settle();
     };
     shrink({ nanoCpus: 1, memoryBytes: 2_000 });

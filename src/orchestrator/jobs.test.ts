@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { RestartPolicy } from '#domain/spec.ts';
-import { World } from './testing/world.ts';
+import { byText, World } from './testing/world.ts';
 
 function replicatedJob(maxConcurrent: number, totalCompletions: number, { nodes = 1, restart = {} }: { nodes?: number; restart?: RestartPolicy } = {}): World {
   const world = new World({ nodes });
@@ -32,7 +32,7 @@ describe('a replicated job', () => {
       world
         .live()
         .map((task) => task.slot)
-        .toSorted(),
+        .toSorted(byText),
       [0, 1, 2],
     );
     world.obey();
@@ -83,7 +83,7 @@ describe('a replicated job', () => {
     assert.deepEqual(
       completed(world)
         .map((task) => task.jobIteration)
-        .toSorted(),
+        .toSorted(byText),
       [0, 1, 1],
     );
     assert.equal(world.tasks().length, 3);
@@ -124,7 +124,7 @@ describe('a global job', () => {
       world
         .live()
         .map((task) => task.nodeId)
-        .toSorted(),
+        .toSorted(byText),
       ['node00001', 'node00002', 'node00003'],
     );
   });

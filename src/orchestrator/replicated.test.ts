@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { performance } from 'node:perf_hooks';
 import { describe, it } from 'node:test';
 import { makeService } from '../../test/lib/swarm.ts';
-import { World } from './testing/world.ts';
+import { byText, World } from './testing/world.ts';
 
 const replicas = (count: number) => ({ mode: { kind: 'replicated', replicas: count } as const });
 
@@ -31,7 +31,7 @@ describe('a replicated service', () => {
       world
         .live()
         .map((task) => task.logDriver?.name)
-        .toSorted(),
+        .toSorted(byText),
       ['local', 'local'],
     );
     assert.ok(world.tasks().some((task) => task.logDriver?.name === 'journald'));
@@ -59,14 +59,14 @@ describe('a replicated service', () => {
       world
         .live()
         .map((task) => task.nodeId)
-        .toSorted(),
+        .toSorted(byText),
       ['node00001', 'node00002'],
     );
     assert.deepEqual(
       world
         .live()
         .map((task) => task.slot)
-        .toSorted(),
+        .toSorted(byText),
       [1, 3],
     );
     world.obey();

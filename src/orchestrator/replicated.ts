@@ -8,17 +8,21 @@ import { noteFailures } from './rollout-failure.ts';
 import { chooseSlots, contentOf, removeSlot } from './slots.ts';
 
 export function reconcileReplicated(draft: Draft, replicas: number): void {
-  const filled = draft.slots().filter((slot) => contentOf(draft, slot).length > 0);
-  const { kept, surplus } = chooseSlots(draft, filled, replicas);
+  const { kept, surplus } = chooseSlots(draft, filledSlots(draft), replicas);
   for (const slot of surplus) removeSlot(draft, slot);
   noteFailures(draft, kept);
   // After the failures: they may have turned the update into a rollback, which begins at once.
   beginRollout(draft, kept);
   for (const slot of kept) restartEnded(draft, slot);
   removeDeadSlots(draft, fillSlots(draft, replicas));
-  for (const slot of kept) handOver(draft, slot);
-  advanceRollout(draft, kept);
+  const all = filledSlots(draft);
+  for (const slot of all) handOver(draft, slot);
+  advanceRollout(draft, all);
   startDue(draft, draft.slots());
+}
+
+function filledSlots(draft: Draft): readonly Slot[] {
+  return draft.slots().filter((slot) => contentOf(draft, slot).length > 0);
 }
 
 /** Tasks for the lowest free slot numbers until there are enough; returns how many the service still lacks because the decision is full. */

@@ -1,9 +1,9 @@
 // Rolling updates and rollbacks: order, parallelism, delay, monitoring, failure actions, and the words users see.
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import type { ServiceSpec, UpdateConfig } from '#domain/spec.ts';
 import type { Task } from '#domain/objects.ts';
-import { imageOf, World, type WorldOptions } from './testing/world.ts';
+import type { ServiceSpec, UpdateConfig } from '#domain/spec.ts';
+import { byText, imageOf, World, type WorldOptions } from './testing/world.ts';
 
 const SECOND_NS = 1_000_000_000;
 
@@ -37,7 +37,7 @@ describe('rolling update', () => {
       world
         .live()
         .map((task) => [task.slot, imageOf(task), task.desiredState])
-        .toSorted(),
+        .toSorted(byText),
       [
         [1, 'busybox:2', 'running'],
         [2, 'busybox:2', 'ready'],
@@ -57,7 +57,7 @@ describe('rolling update', () => {
       world
         .tasks((task) => task.slot === 1)
         .map((task) => [imageOf(task), task.desiredState])
-        .toSorted(),
+        .toSorted(byText),
       [
         ['busybox', 'shutdown'],
         ['busybox:2', 'running'],
@@ -155,7 +155,7 @@ describe('rolling update', () => {
       world
         .live()
         .map((task) => [task.slot, imageOf(task)])
-        .toSorted(),
+        .toSorted(byText),
       [
         [1, 'busybox'],
         [1, 'busybox:3'],
@@ -216,7 +216,7 @@ describe('a failing update', () => {
     world.advance(600_000);
     world.obey();
     world.restartManager();
-    assert.deepEqual(world.running().map(imageOf).toSorted(), ['busybox', 'busybox', 'busybox:2'], 'the restart policy goes on, the update does not');
+    assert.deepEqual(world.running().map(imageOf).toSorted(byText), ['busybox', 'busybox', 'busybox:2'], 'the restart policy goes on, the update does not');
     assert.equal(world.service.updateStatus?.state, 'paused');
     world.updateImage('busybox:3');
     assert.equal(world.service.updateStatus?.state, 'updating');

@@ -2,7 +2,7 @@
 // the seed of a failing history and shrinks it.
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import type { Task } from '#domain/objects.ts';
 import type { RestartPolicy, ServiceMode, UpdateConfig } from '#domain/spec.ts';
 import { isTerminal, taskStateRank } from '#domain/task-state.ts';

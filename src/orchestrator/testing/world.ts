@@ -259,6 +259,11 @@ export class World {
   }
 }
 
+/** A fixed order for whatever a test compares. */
+export function byText(a: unknown, b: unknown): number {
+  return JSON.stringify(a) < JSON.stringify(b) ? -1 : 1;
+}
+
 export function imageOf(task: Task): string {
   return task.spec.runtime.kind === 'container' ? task.spec.runtime.container.image : '';
 }
