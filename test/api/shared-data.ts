@@ -14,7 +14,7 @@ export function sampleNames(prefix: string): readonly string[] {
     .map((name) => name.replace(/\.json$/, ''));
 }
 
-// biome-ignore lint/suspicious/noExplicitAny: recorded JSON has whatever shape it was recorded with.
+// oxlint-disable-next-line typescript/no-explicit-any -- recorded JSON has whatever shape it was recorded with
 export type Recorded = Record<string, any>;
 
 export function readSample(name: string): Recorded {

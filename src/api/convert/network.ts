@@ -6,14 +6,8 @@ import { compact, memoized, metaToJson, nonEmpty, optionalMap, sortedMap, timeTo
 
 /** Where other tools look for a network's VXLAN ids. */
 const VXLAN_IDS = 'com.docker.network.driver.overlay.vxlanid_list';
-const PREDEFINED_LABEL = 'com.docker.swarm.predefined';
 /** First API version that says whether a network has IPv4. */
 const API_WITH_ENABLE_IPV4 = 48;
-
-/** Stand-ins for each node's bridge and host networks: in the store so that specs can refer to them, shown to nobody. */
-export function isPredefined(network: Network): boolean {
-  return Object.hasOwn(network.spec.labels, PREDEFINED_LABEL);
-}
 
 /** What is known of a network beyond its object: who is on it here, and which nodes are on it. */
 export interface NetworkDetails {

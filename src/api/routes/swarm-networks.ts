@@ -1,8 +1,8 @@
 // The swarm's networks as this node can tell them.
 import type { NetworkControl } from '#control/control.ts';
 import type { Network } from '#domain/objects.ts';
+import { isPredefinedNetwork } from '#domain/predefined-network.ts';
 import { AppError } from '#lib/errors.ts';
-import { isPredefined } from '../convert/network.ts';
 import type { RouteContext } from '../route.ts';
 
 /** The swarm's networks where this node is a manager that can tell; none elsewhere. */
@@ -10,7 +10,7 @@ export function swarmNetworks({ membership }: RouteContext): readonly Network[] 
   return (
     networkControlOf({ membership })
       ?.list()
-      .filter((network) => !isPredefined(network)) ?? []
+      .filter((network) => !isPredefinedNetwork(network)) ?? []
   );
 }
 
