@@ -3,6 +3,7 @@
 // words. Everything here works on domain objects; JSON is the api's business.
 import type { Cluster, Config, Network, Node, Secret, Service, Task } from '#domain/objects.ts';
 import type { ClusterSpec, ConfigSpec, Labels, NetworkSpec, NodeAvailability, NodeSpec, SecretSpec, ServiceSpec } from '#domain/spec.ts';
+import type { StoreEvent } from '#domain/view.ts';
 
 /** A parsed `filters` query: key → values, already checked against the endpoint's keys by the caller. */
 export type Filters = Readonly<Record<string, readonly string[]>>;
@@ -66,8 +67,14 @@ export interface NetworkControl {
   find(ref: string): Network | undefined;
   create(spec: NetworkSpec): Promise<string>;
   remove(ref: string): Promise<void>;
-  /** Makes an attachment task for a plain container and resolves once its addresses are allocated. */
-  attach(networkRef: string, containerId: string, addresses: readonly string[]): Promise<Task>;
+  /** Makes an attachment task for a plain container (on `nodeId`; default: this manager's) and resolves once its addresses are allocated. */
+  attach(
+    networkRef: string,
+    containerId: string,
+    addresses: readonly string[],
+    options?: { readonly nodeId?: string; readonly signal?: AbortSignal },
+  ): Promise<Task>;
+  /** Gives the addresses of an attachment back. Detaching what is gone is no error. */
   detach(taskId: string): Promise<void>;
 }
 
@@ -146,7 +153,7 @@ export interface SwarmMembership {
   leave(force: boolean): Promise<void>;
   unlock(key: string): Promise<void>;
   /** Calls back for every committed change of a swarm object while this node is a manager. For `/events`. */
-  onEvents(listener: (events: readonly import('#domain/view.ts').StoreEvent[]) => void): () => void;
+  onEvents(listener: (events: readonly StoreEvent[]) => void): () => void;
   /**
    * Multiplexed logs of tasks as the engine gives them; one stream per task. Ends when every task's log ended, or goes on when `follow`.
    * A chunk is whole lines of one stream of one task.

@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { AppError } from '#lib/errors.ts';
 import type { ContainerSpec } from './spec.ts';
-import { expandContainerSpec, expandPayload, taskName, type TemplateTask } from './template-context.ts';
+import { expandContainerSpec, expandPayload, type TemplateTask } from './template-context.ts';
+import { taskName } from './task-name.ts';
 
 const node = { hostname: 'host-a', platform: { os: 'linux', architecture: 'x86_64' } };
 

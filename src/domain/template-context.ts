@@ -5,6 +5,9 @@ import { executeTemplate, parseTemplate, struct, swarmFunctions, type TemplateFu
 import { quote } from '#lib/go-template/quote.ts';
 import type { NodeDescription, Task } from './objects.ts';
 import type { ContainerSpec, Driver, Mount } from './spec.ts';
+import { taskName } from './task-name.ts';
+
+export { taskName } from './task-name.ts';
 
 /** Of a task, what templates can see of it. */
 export type TemplateTask = Pick<Task, 'id' | 'serviceId' | 'serviceName' | 'serviceLabels' | 'slot' | 'nodeId' | 'spec'>;
@@ -14,11 +17,6 @@ export type TemplateNodeDescription = Pick<NodeDescription, 'hostname' | 'platfo
 export interface PayloadDependencies {
   secret(id: string): Uint8Array | undefined;
   config(id: string): Uint8Array | undefined;
-}
-
-/** "web.1.<task id>", the container's name, too. Tasks without a slot, and the slot 0 of jobs, carry the node's id instead. */
-export function taskName(task: Pick<Task, 'id' | 'serviceName' | 'slot' | 'nodeId'>): string {
-  return `${task.serviceName}.${slotText(task)}.${task.id}`;
 }
 
 function slotText(task: Pick<Task, 'slot' | 'nodeId'>): string {
