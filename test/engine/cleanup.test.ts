@@ -1,0 +1,177 @@
+// After `docker swarm leave --force` and the end of skepd a machine looks as it did before skepd was first started: processes, containers, networks,
+// devices, addresses, routes, rules, namespaces, mounts and files. Outside its state folder nothing of ours stays.
+import assert from 'node:assert/strict';
+import { readdirSync, readFileSync } from 'node:fs';
+import { test } from 'node:test';
+import { createTestDaemon, type TestDaemon } from '../crash/daemon.ts';
+import { startEngine, type TestEngine, until } from '../lib/engine.ts';
+
+const IMAGE = 'cleanup:1';
+const COMMAND = `CMD ["sh","-c","trap 'exit 0' TERM; while :; do sleep 1000 & wait $!; done"]`;
+
+/** What is compared: a command each, whose lines are the facts. */
+const FACTS: Readonly<Record<string, string>> = {
+  containers: 'docker ps -a --format "{{.Names}}"',
+  networks: 'docker network ls --format "{{.Name}} {{.Driver}}"',
+  volumes: 'docker volume ls -q',
+  devices: 'ip -o link | sed "s/^[0-9]*: //; s/mtu .*//; s/@[^:]*//"',
+  addresses: 'ip -o addr show scope global; ip -o addr show dev lo',
+  rules: 'ip rule; ip -6 rule',
+  routes: 'ip route show table all | grep -v "^local\\|^broadcast"',
+  nftables: 'nft -s list ruleset',
+  iptables: 'iptables-save | grep -v "^#" | sed "s/ *\\[[0-9]*:[0-9]*\\]//"',
+  'legacy iptables': 'iptables-legacy-save 2>/dev/null | grep -v "^#" | sed "s/ *\\[[0-9]*:[0-9]*\\]//"',
+  namespaces: 'ls /run/netns /var/run/docker/netns 2>/dev/null',
+  mounts: 'cut -d" " -f5,10- /proc/self/mountinfo',
+  files: 'find /run /etc/docker -not -path "*/containerd/*" -not -path "*/runtime-runc/*" | sort',
+  'state of others': 'ls -d /var/lib/skep /etc/skep /run/skep 2>/dev/null',
+  settings:
+    'sysctl -a 2>/dev/null | grep -E "^net\\.ipv[46]\\.(ip_forward|conf\\.(all|default|lo|uplink|docker0)\\.(rp_filter|route_localnet|src_valid_mark|forwarding|arp_.*))|^net\\.bridge"',
+};
+
+type Snapshot = Readonly<Record<string, readonly string[]>>;
+
+async function takeSnapshot(engine: TestEngine): Promise<Snapshot> {
+  const facts = await Promise.all(
+    Object.entries(FACTS).map(async ([name, command]): Promise<[string, readonly string[]]> => {
+      const { stdout } = await engine.exec(['sh', '-c', command], { env: { DOCKER_HOST: `unix://${engine.socket}` } });
+      return [
+        name,
+        stdout
+          .split('\n')
+          .filter((line) => line.trim() !== '')
+          .toSorted(),
+      ];
+    }),
+  );
+  return { ...Object.fromEntries(facts), processes: processesOf(engine) };
+}
+
+/** Command lines of everything that lives in the node's process namespace, but for what asks the questions. */
+function processesOf({ procRoot }: TestEngine): readonly string[] {
+  const lines = readdirSync(procRoot)
+    .filter((entry) => /^\d+$/.test(entry))
+    .map((entry) => {
+      try {
+        return readFileSync(`${procRoot}/${entry}/cmdline`, 'utf8').replaceAll('\0', ' ').trim();
+      } catch {
+        return '';
+      }
+    });
+  return lines.filter((line) => line !== '' && !/^(sh -c|ls|cut|find|sort|grep|sed|ip|nft|sysctl|docker|iptables\S*) /.test(line)).toSorted();
+}
+
+function differences(before: Snapshot, after: Snapshot): readonly string[] {
+  return Object.keys(before).flatMap((name) => {
+    const [old = [], now = []] = [before[name], after[name]];
+    return [
+      ...now.filter((line) => !old.includes(line)).map((line) => `${name}: + ${line}`),
+      ...old.filter((line) => !now.includes(line)).map((line) => `${name}: - ${line}`),
+    ];
+  });
+}
+
+async function assertAsBefore(engine: TestEngine, before: Snapshot): Promise<void> {
+  let left: readonly string[] = [];
+  await until(
+    'the machine is as before',
+    async () => {
+      left = differences(before, await takeSnapshot(engine));
+      return left.length === 0;
+    },
+    15_000,
+  ).catch(() => assert.deepEqual(left, []));
+}
+
+/** One of everything that a swarm can have on a node. */
+async function useEverything(engine: TestEngine, daemon: TestDaemon): Promise<void> {
+  await daemon.must('POST', '/swarm/init', { ListenAddr: '127.0.0.1:0', AdvertiseAddr: engine.address });
+  await daemon.must('POST', '/networks/create', { Name: 'front', Driver: 'overlay', Attachable: true });
+  await daemon.must('POST', '/networks/create', { Name: 'back', Driver: 'overlay', Internal: true });
+  const { ID: SecretID } = await daemon.must('POST', '/secrets/create', { Name: 'password', Labels: {}, Data: 'c2VjcmV0' });
+  const { ID: ConfigID } = await daemon.must('POST', '/configs/create', { Name: 'settings', Labels: {}, Data: 'YT1i' });
+  const file = { UID: '0', GID: '0', Mode: 0o444 };
+  const container = {
+    Image: IMAGE,
+    StopGracePeriod: 1_000_000_000,
+    Secrets: [{ SecretID, SecretName: 'password', File: { ...file, Name: 'password' } }],
+    Configs: [{ ConfigID, ConfigName: 'settings', File: { ...file, Name: '/settings' } }],
+  };
+  await daemon.must('POST', '/services/create', {
+    Name: 'web',
+    TaskTemplate: { ContainerSpec: container, Networks: [{ Target: 'front' }, { Target: 'back' }] },
+    Mode: { Replicated: { Replicas: 2 } },
+    EndpointSpec: { Ports: [{ Protocol: 'tcp', TargetPort: 80, PublishedPort: 8_080 }] },
+  });
+  await daemon.must('POST', '/services/create', {
+    Name: 'host',
+    TaskTemplate: { ContainerSpec: { Image: IMAGE, StopGracePeriod: 1_000_000_000 } },
+    Mode: { Global: {} },
+    EndpointSpec: { Ports: [{ Protocol: 'tcp', TargetPort: 81, PublishedPort: 8_081, PublishMode: 'host' }] },
+  });
+  await until(
+    'everything runs',
+    async () => (await daemon.must('GET', '/tasks')).filter((task: { Status: { State: string } }) => task.Status.State === 'running').length === 3,
+    40_000,
+  );
+  const plain = await engine.tryDocker(['run', '-d', '--name', 'plain', '--network', 'front', IMAGE], { socket: daemon.socket });
+  assert.equal(plain.code, 0, plain.stderr);
+}
+
+async function leave(daemon: TestDaemon): Promise<void> {
+  await daemon.must('POST', '/swarm/leave?force=1');
+}
+
+async function withEngine(run: (engine: TestEngine, daemon: TestDaemon, before: Snapshot) => Promise<void>): Promise<void> {
+  const engine = await startEngine({ name: 'cleanup' });
+  const daemon = createTestDaemon(engine);
+  try {
+    await engine.importBusybox(IMAGE, COMMAND);
+    // What dockerd makes at its first container belongs to dockerd.
+    await engine.docker('run', '--rm', '-p', '8099:80', IMAGE, 'true');
+    await run(engine, daemon, await takeSnapshot(engine));
+  } catch (error) {
+    throw new Error(`${error instanceof Error ? error.message : String(error)}\nskepd's last words:\n${daemon.log()}`, { cause: error });
+  } finally {
+    await engine.stop();
+  }
+}
+
+test('nothing of a swarm is left on the machine after leaving it', { timeout: 180_000 }, async () => {
+  await withEngine(async (engine, daemon, before) => {
+    await daemon.ready();
+    await useEverything(engine, daemon);
+    assert.notDeepEqual(differences(before, await takeSnapshot(engine)), [], 'the comparison sees nothing');
+    // A plain container is its user's; it must not keep the swarm's network alive.
+    await engine.docker('rm', '-f', 'plain');
+    await leave(daemon);
+    await daemon.end('SIGTERM');
+    await assertAsBefore(engine, before);
+    await daemon.ready();
+    assert.equal((await daemon.must('GET', '/info')).Swarm.LocalNodeState, 'inactive');
+    await daemon.end('SIGTERM');
+    await assertAsBefore(engine, before);
+  });
+});
+
+test('nothing is left either when skepd is killed while it runs and again while it leaves', { timeout: 180_000 }, async () => {
+  await withEngine(async (engine, daemon, before) => {
+    await daemon.ready();
+    await useEverything(engine, daemon);
+    await engine.docker('rm', '-f', 'plain');
+    await daemon.end('SIGKILL');
+    await daemon.ready();
+    const leaving = leave(daemon).catch(() => {});
+    await until(
+      'leaving has begun',
+      async () =>
+        (await daemon.call('GET', '/tasks')).status === 503 || readFileSync(`${daemon.stateDirectory}/swarm.json`, 'utf8').includes('"leaving": true'),
+    );
+    await daemon.end('SIGKILL');
+    await leaving;
+    await daemon.ready();
+    assert.equal((await daemon.must('GET', '/info')).Swarm.LocalNodeState, 'inactive');
+    await daemon.end('SIGTERM');
+    await assertAsBefore(engine, before);
+  });
+});
