@@ -1,7 +1,8 @@
 // The executor on a Docker-compatible engine. Each step's details live beside this file; here is what is done in which order.
 import type Docker from 'dockerode';
 import type { NodeDescription, Task } from '#domain/objects.ts';
-import { expandContainerSpec, taskName } from '#domain/template-context.ts';
+import { taskName } from '#domain/task-name.ts';
+import { expandContainerSpec } from '#domain/template-context.ts';
 import type { AssignedTask, ContainerState, Executor, LocalEndpoint, TaskDependencies } from '#agent/executor.ts';
 import type { Clock } from '#lib/clock.ts';
 import { AppError } from '#lib/errors.ts';

@@ -1,7 +1,7 @@
 // The labels by which containers and networks of a swarm are known: Swarm's own, so that tools find them, and ours.
 import type { Task } from '#domain/objects.ts';
 import type { Labels } from '#domain/spec.ts';
-import { taskName } from '#domain/template-context.ts';
+import { taskName } from '#domain/task-name.ts';
 
 export const taskIdLabel = 'com.docker.swarm.task.id';
 /** Which skepd made it: several may share an engine. */
