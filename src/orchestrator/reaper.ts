@@ -69,7 +69,7 @@ function reapableOfService(view: View, serviceId: string): readonly Task[] {
   const reapable: Task[] = [];
   const slots = new Map<string, Task[]>();
   for (const task of view.tasksOfService(serviceId)) {
-    if (isLostWithItsNode(view, task) || (task.desiredState === 'remove' && hasStopped(view, task))) reapable.push(task);
+    if (task.desiredState === 'remove' && hasStopped(view, task)) reapable.push(task);
     else if (limit >= 0) {
       const slot = `${task.slot ?? task.nodeId}`;
       const others = slots.get(slot);
@@ -101,14 +101,8 @@ function isHistory(service: Service | undefined, task: Task): boolean {
   return isTerminal(task.status.state) || taskStateRank[task.status.state] < taskStateRank.assigned;
 }
 
-/** Nothing of the task is left on any node, and nothing will be. */
-function hasStopped(view: View, task: Task): boolean {
-  if (isTerminal(task.status.state) || taskStateRank[task.status.state] < taskStateRank.assigned) return true;
-  return isLostWithItsNode(view, task);
-}
-
-/** Nobody will ever say that the task has stopped, because its node is no member any more. */
-function isLostWithItsNode(view: View, task: Task): boolean {
-  if (isLive(task) || isTerminal(task.status.state) || task.nodeId === undefined) return false;
-  return view.get('node', task.nodeId) === undefined;
+/** Nothing of the task is left on any node that is still a member. */
+function hasStopped(view: View, { status, nodeId }: Task): boolean {
+  if (isTerminal(status.state) || taskStateRank[status.state] < taskStateRank.assigned) return true;
+  return nodeId !== undefined && view.get('node', nodeId) === undefined;
 }

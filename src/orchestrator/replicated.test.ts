@@ -117,12 +117,12 @@ describe('a replicated service', () => {
     assert.deepEqual(world.summary(), before);
   });
 
-  it('replaces tasks of a node that was removed, and forgets them', () => {
+  it('replaces tasks of a node that was removed', () => {
     const world = new World({ nodes: 2 });
     world.create(replicas(2));
     world.obey();
     world.removeNode(1);
-    assert.deepEqual(world.summary(), ['1 busybox new/running', '2 busybox running/running']);
+    assert.deepEqual(world.summary(), ['1 busybox orphaned/shutdown', '1 busybox new/running', '2 busybox running/running']);
   });
 
   it('takes its tasks along when it is deleted: what never began at once, what runs when it has stopped', () => {

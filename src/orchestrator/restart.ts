@@ -67,7 +67,7 @@ function restartRecord(draft: Draft, slot: Slot, task: Task): RestartRecord {
 /** The delay keeps a task that ends by itself from spinning. One that loses its node did nothing wrong, so its replacement need not wait. */
 function restartDelayMs({ view }: Draft, task: Task): number {
   const isDrained = nodeOf(view, task)?.spec.availability === 'drain';
-  if (isDrained || !isTerminal(task.status.state)) return 0;
+  if (isDrained || task.status.state === 'orphaned' || !isTerminal(task.status.state)) return 0;
   return milliseconds(restartPolicyOf(task.spec).delayNs);
 }
 
@@ -87,7 +87,8 @@ export function waitRecord({ view, now }: Draft, slot: Slot | undefined): Restar
 export function addFirstTask(draft: Draft, key: SlotKey, slot: Slot | undefined): void {
   const { service } = draft;
   const newest = slot?.tasks.at(-1);
-  const history = newest?.specVersion === service.specVersion && service.updateStatus?.state !== 'rollback_started' ? newest.restart : undefined;
+  const isSameRun = newest?.specVersion === service.specVersion && (newest.jobIteration ?? 0) === (service.job?.iteration ?? 0);
+  const history = isSameRun && service.updateStatus?.state !== 'rollback_started' ? newest.restart : undefined;
   const record = { ...waitRecord(draft, slot), attempts: history?.attempts ?? 0, restartedAt: history?.restartedAt ?? [] };
   const isFresh = record.waitForTaskId === undefined && record.attempts === 0;
   draft.addTask(key, isFresh ? undefined : record);

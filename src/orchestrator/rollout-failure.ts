@@ -7,7 +7,7 @@ import { isLive, onManagerClock, startedAtOf } from './task.ts';
 
 /**
  * Must see failed tasks before the restart policy replaces them: a task that is wanted and ended is a failure exactly once, and one that
- * was asked to stop is none.
+ * was asked to stop, or lost its node, is none.
  */
 export function noteFailures(draft: Draft, slots: readonly Slot[]): void {
   const config = rolloutConfigOf(draft.service);
@@ -30,6 +30,7 @@ export function noteFailures(draft: Draft, slots: readonly Slot[]): void {
 }
 
 function failedEarly(task: Task, monitorMs: number): boolean {
+  if (task.status.state === 'orphaned') return false;
   const startedAt = startedAtOf(task);
   return startedAt === undefined || onManagerClock(task, task.status.timestamp) - startedAt <= monitorMs;
 }

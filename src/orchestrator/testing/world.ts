@@ -128,8 +128,12 @@ export class World {
     this.settle();
   }
 
+  /** What control does when a node is removed. */
   removeNode(index: number): void {
-    this.swarm.remove(this.node(index));
+    const node = this.node(index);
+    const lost = [...this.swarm.view.tasksOfNode(node.id)].filter((task) => !isTerminal(task.status.state));
+    const orphans = lost.map((task) => ({ ...task, status: { ...task.status, state: 'orphaned' as const, timestamp: this.now }, updatedAt: this.now }));
+    this.swarm.commit([...orphans.map((object) => ({ action: 'update' as const, object })), { action: 'remove', object: node }]);
     this.settle();
   }
 
