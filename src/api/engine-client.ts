@@ -28,8 +28,9 @@ type Endpoint = { readonly kind: 'unix'; readonly path: string } | { readonly ki
 export function createEngineConnection(options: { readonly address: string; readonly tls?: EngineTls; readonly clock: Clock }): EngineLink {
   const { address, tls, clock } = options;
   const endpoint = parseEndpoint(address);
-  const agent = new Agent({ keepAlive: true, maxFreeSockets: 8 });
-  agent.createConnection = () => openSocket(endpoint, tls);
+  const kept = new Agent({ keepAlive: true, maxFreeSockets: 8 });
+  const fresh = new Agent({ keepAlive: false });
+  for (const agent of [kept, fresh]) agent.createConnection = () => openSocket(endpoint, tls);
   let known: { readonly facts: Promise<EngineFacts>; readonly at: number } | undefined;
 
   function unreachable(cause: unknown): AppError {
@@ -43,7 +44,7 @@ export function createEngineConnection(options: { readonly address: string; read
       path: head.path,
       headers: head.rawHeaders,
       maxHeaderSize: MAX_HEADER_BYTES,
-      ...(head.reuse ? { agent } : { agent: false, createConnection: () => openSocket(endpoint, tls) }),
+      agent: head.reuse ? kept : fresh,
     };
     return httpRequest(requestOptions);
   }
@@ -118,7 +119,7 @@ export function createEngineConnection(options: { readonly address: string; read
     }
   }
 
-  return { address, facts, request: exchange, exchange, json, stream, dial, open, unreachable, close: () => agent.destroy() };
+  return { address, facts, request: exchange, exchange, json, stream, dial, open, unreachable, close: () => kept.destroy() };
 }
 
 /** A kept connection that the engine had closed meanwhile: nothing of the request was seen. */

@@ -22,6 +22,7 @@ export function enterFront(socket: Socket, http: Server): void {
     socket.pause();
     socket.unshift(head === 'implied' ? withUpgrade(seen) : seen);
     http.emit('connection', socket);
+    socket.resume();
   };
   socket.on('data', onData);
   socket.on('error', drop);
