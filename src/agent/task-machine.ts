@@ -57,6 +57,9 @@ const wait: TaskStep = { kind: 'wait' };
 
 export function nextStep(task: Task, status: TaskStatus, facts: TaskFacts, now: number): TaskStep {
   const attachment = task.spec.runtime.kind === 'attachment';
+  // The first steps need no look at the engine, which may be away.
+  if (taskStateRank[status.state] < taskStateRank.preparing && taskStateRank[task.desiredState] < taskStateRank.shutdown)
+    return status.state === 'accepted' ? become(status, 'preparing', 'preparing', now) : become(status, 'accepted', 'accepted', now);
   if (!attachment && facts.container === undefined) return act('inspect');
   const container = facts.container === 'absent' || facts.container === undefined ? undefined : facts.container;
   // A container that runs although its task is over (a node that was away too long) has no place any more.
@@ -75,10 +78,8 @@ export function nextStep(task: Task, status: TaskStatus, facts: TaskFacts, now: 
       return attachment ? bringUpAttachment(status, facts, now) : bringUp(task, status, container, facts, now);
     case 'running':
       return attachment ? (facts.announced ? wait : act('announce')) : keepRunning(status, container, facts, now);
-    case 'accepted':
-      return become(status, 'preparing', 'preparing', now);
     default:
-      return become(status, 'accepted', 'accepted', now);
+      return wait;
   }
 }
 

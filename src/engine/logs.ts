@@ -44,7 +44,11 @@ export async function* taskLogs({ docker, containerId, options, signal }: TaskLo
   const { follow, stdout, stderr, tail, since } = options;
   const container = await client.call<ContainerInspect>({ method: 'GET', path: `/containers/${containerId}/json`, signal });
   const query = {
-    ...{ follow: flag(follow), stdout: flag(stdout), stderr: flag(stderr), timestamps: '1', details: '1' },
+    follow: flag(follow),
+    stdout: flag(stdout),
+    stderr: flag(stderr),
+    timestamps: '1',
+    details: '1',
     tail: tail === undefined ? 'all' : String(tail),
     since: since === undefined ? undefined : (since / 1000).toFixed(9),
   };

@@ -1,5 +1,5 @@
 // A tiny image for tests, made of Debian's static busybox: no registry is needed.
-import { lstatSync } from 'node:fs';
+import { rmSync } from 'node:fs';
 import { copyFile, mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -15,7 +15,7 @@ export function busyboxArchive(): Promise<string> {
 
 async function makeArchive(): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'skep-busybox-'));
-  process.on('exit', () => void runSyncRemove(folder));
+  process.on('exit', () => removeNow(folder));
   const root = join(folder, 'root');
   for (const path of ['bin', 'etc', 'tmp', 'root', 'var/www', 'proc', 'sys', 'dev']) await mkdir(join(root, path), { recursive: true });
   await copyFile('/usr/bin/busybox', join(root, 'bin/busybox'));
@@ -30,10 +30,9 @@ async function makeArchive(): Promise<string> {
   return path;
 }
 
-function runSyncRemove(folder: string): void {
-  if (!lstatSync(folder, { throwIfNoEntry: false })) return;
-  // Exit handlers are synchronous; a child process is too late to await but not too late to start.
-  process.getBuiltinModule('node:fs').rmSync(folder, { recursive: true, force: true });
+/** Exit handlers are synchronous. */
+function removeNow(folder: string): void {
+  rmSync(folder, { recursive: true, force: true });
 }
 
 /** Imports the image under `tag` with Dockerfile instructions such as `CMD ["sleep","1000"]` or `ENV A=b`. Resolves with its id. */

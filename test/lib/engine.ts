@@ -64,8 +64,8 @@ export async function startEngine({ name = 'engine', daemonArgs = [], daemon = '
   const client = await createNamespace('client');
   process.once('exit', removeFiles);
   const socket = join(folder, 'docker.sock');
-  const process_ = createDaemon({ node, folder, socket, argv: [daemon, ...daemonArguments(folder, socket, id), ...daemonArgs] });
-  const [addresses] = await Promise.all([link(node, client), process_.start()]);
+  const dockerd = createDaemon({ node, folder, socket, argv: [daemon, ...daemonArguments(folder, socket, id), ...daemonArgs] });
+  const [addresses] = await Promise.all([link(node, client), dockerd.start()]);
   const tryDocker: TestEngine['tryDocker'] = (args, { socket: other = socket, ...options } = {}) =>
     run(['docker', '--config', join(folder, 'docker-cli'), '-H', `unix://${other}`, ...args], options);
   return {
@@ -76,8 +76,8 @@ export async function startEngine({ name = 'engine', daemonArgs = [], daemon = '
     pid: node.pid,
     procRoot: `/proc/${node.pid}/root/proc`,
     client: { ...client, address: addresses.client },
-    exec: node.exec,
-    spawnInside: node.spawnInside,
+    exec: (argv, options) => node.exec(argv, options),
+    spawnInside: (argv, options) => node.spawnInside(argv, options),
     tryDocker,
     docker: async (...args) => {
       const result = await tryDocker(args);
@@ -85,9 +85,9 @@ export async function startEngine({ name = 'engine', daemonArgs = [], daemon = '
       return result.stdout.trim();
     },
     importBusybox: (tag, ...changes) => importBusybox(socket, tag, changes),
-    stopDaemon: process_.stop,
-    startDaemon: process_.start,
-    daemonLog: process_.log,
+    stopDaemon: (signal) => dockerd.stop(signal),
+    startDaemon: () => dockerd.start(),
+    daemonLog: () => dockerd.log(),
     async stop() {
       await Promise.all([node.destroy(), client.destroy()]);
       process.off('exit', removeFiles);
@@ -98,10 +98,8 @@ export async function startEngine({ name = 'engine', daemonArgs = [], daemon = '
 }
 
 function daemonArguments(folder: string, socket: string, id: string): readonly string[] {
-  return [
-    ...['--data-root', join(folder, 'data'), '--exec-root', join(folder, 'exec'), '--pidfile', join(folder, 'dockerd.pid'), '-H', `unix://${socket}`],
-    ...['--bip', '172.30.0.1/24', '--default-address-pool', 'base=172.31.0.0/16,size=24', '--cgroup-parent', `/skep-test-${id}`],
-  ];
+  const files = ['--data-root', join(folder, 'data'), '--exec-root', join(folder, 'exec'), '--pidfile', join(folder, 'dockerd.pid'), '-H', `unix://${socket}`];
+  return [...files, '--bip', '172.30.0.1/24', '--default-address-pool', 'base=172.31.0.0/16,size=24', '--cgroup-parent', `/skep-test-${id}`];
 }
 
 interface Daemon {

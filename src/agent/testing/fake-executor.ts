@@ -42,6 +42,8 @@ export interface FakeExecutor extends Executor {
     setDown(down: boolean): void;
     /** The engine restarts: every running container has exited with 137. */
     restart(): void;
+    /** What the engine says of the node from now on; it tells watchers as a restart does. */
+    setDescription(description: NodeDescription): void;
     /** What the agent saw of secrets when it prepared the task, by id. */
     secretsOf(taskId: string): ReadonlyMap<string, Uint8Array>;
   };
@@ -68,6 +70,7 @@ export function createFakeExecutor({ clock, description, scriptFor = () => ({}) 
   const listeners = new Set<(taskId: string | undefined) => void>();
   const calls: string[] = [];
   let down = false;
+  let described = description;
   let nextPid = 100;
 
   const tell = (taskId: string | undefined) => {
@@ -126,6 +129,10 @@ export function createFakeExecutor({ clock, description, scriptFor = () => ({}) 
       for (const [id, entry] of entries) end(id, entry, 137);
       tell(undefined);
     },
+    setDescription(description) {
+      described = description;
+      tell(undefined);
+    },
     secretsOf: (taskId) => entries.get(taskId)?.secrets ?? new Map(),
   };
 
@@ -133,7 +140,7 @@ export function createFakeExecutor({ clock, description, scriptFor = () => ({}) 
     control,
     async describe(signal) {
       enter('describe', '', signal);
-      return description;
+      return described;
     },
     async prepare(assigned, dependencies, _progress, signal) {
       const { task } = assigned;

@@ -1,0 +1,85 @@
+// What the steps of the executor share: the engine's client, the index of containers, networks and files.
+import type Docker from 'dockerode';
+import type { NodeDescription } from '#domain/objects.ts';
+import type { Clock } from '#lib/clock.ts';
+import type { Logger } from '#lib/log.ts';
+import type { ContainerInspect, EngineInfo } from './api-types.ts';
+import { createTaskContainers, type TaskContainers } from './containers.ts';
+import { describeNode } from './describe.ts';
+import { createEngineClient, type EngineClient } from './engine-client.ts';
+import { createNetworks, type Networks } from './networks.ts';
+import { createTaskFiles, type TaskFiles, type TaskFilesOptions } from './task-files.ts';
+
+export interface DockerExecutorOptions {
+  readonly docker: Docker;
+  /** Where the tmpfs for secrets and configs is mounted: `<stateDir>/secrets`. The engine must see the same files. */
+  readonly stateDir: string;
+  /** Tells our containers and networks from those of another skepd on the same engine. */
+  readonly instance: string;
+  readonly network: { readonly driverName: string; readonly dnsAddress: string };
+  /** The node's name for users; the engine's own when absent. */
+  readonly nodeHostname?: string;
+  /** Where VXLAN packets of this node come from and go to. */
+  readonly dataPathAddress: () => string;
+  readonly tls?: () => NodeDescription['tls'];
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** Where process ids that the engine tells are valid; /proc unless the engine lives in another namespace. */
+  readonly procRoot?: string;
+  readonly files?: Omit<TaskFilesOptions, 'folder'>;
+}
+
+export interface Parts {
+  readonly options: DockerExecutorOptions;
+  readonly client: EngineClient;
+  readonly networks: Networks;
+  readonly containers: TaskContainers;
+  readonly files: TaskFiles;
+  readonly procRoot: string;
+  /** The engine's API version, 41 for 1.41. */
+  readonly minorVersion: (signal: AbortSignal) => Promise<number>;
+  readonly describe: (signal: AbortSignal) => Promise<NodeDescription>;
+  /** Attachment tasks seen so far: any plain container's start may concern them. */
+  readonly attachments: Set<string>;
+}
+
+export function createParts(options: DockerExecutorOptions): Parts {
+  const { docker, stateDir, instance, network, log, nodeHostname: hostname, dataPathAddress, tls } = options;
+  const client = createEngineClient({ docker });
+  const networks = createNetworks({ client, driverName: network.driverName, instance, log });
+  const onFound = (taskId: string, networkIds: readonly string[]) => {
+    for (const networkId of networkIds) networks.noteUse(networkId, taskId);
+  };
+  return {
+    options,
+    client,
+    networks,
+    containers: createTaskContainers({ client, instance, onFound }),
+    files: createTaskFiles({ folder: `${stateDir}/secrets`, ...options.files }),
+    procRoot: options.procRoot ?? '/proc',
+    attachments: new Set(),
+    // Asked each time: an engine may be upgraded under us, and the answer takes a millisecond.
+    async minorVersion(signal) {
+      const { ApiVersion } = await client.call<{ ApiVersion: string }>({ method: 'GET', path: '/version', signal });
+      return Number(ApiVersion.split('.')[1] ?? 0);
+    },
+    async describe(signal) {
+      const info = await client.call<EngineInfo>({ method: 'GET', path: '/info', signal });
+      const tlsInfo = tls?.();
+      return describeNode(info, {
+        dataPathAddress: dataPathAddress(),
+        ...(hostname === undefined ? {} : { hostname }),
+        ...(tlsInfo === undefined ? {} : { tls: tlsInfo }),
+      });
+    },
+  };
+}
+
+/** The engine's description of a task's container, or undefined when it has none. */
+export async function inspect({ client, containers }: Parts, taskId: string, signal: AbortSignal): Promise<ContainerInspect | undefined> {
+  const id = await containers.find(taskId, signal);
+  if (id === undefined) return undefined;
+  const inspected = await client.find<ContainerInspect>({ method: 'GET', path: `/containers/${id}/json`, signal });
+  if (inspected === undefined) containers.delete(taskId);
+  return inspected;
+}

@@ -1,0 +1,95 @@
+// Everything until a task's container could be started.
+import type { Task } from '#domain/objects.ts';
+import { expandContainerSpec, taskName } from '#domain/template-context.ts';
+import type { AssignedTask, TaskDependencies } from '#agent/executor.ts';
+import { AppError } from '#lib/errors.ts';
+import type { ContainerInspect } from './api-types.ts';
+import { containerConfig, type ContainerNetwork, GATEWAY_BRIDGE, isOverlay, ownResolvConf } from './container-config.ts';
+import type { EngineClient } from './engine-client.ts';
+import { ensureImage } from './image.ts';
+import { taskIdLabel } from './labels.ts';
+import { inspect, type Parts } from './parts.ts';
+
+export async function prepare(
+  parts: Parts,
+  assigned: AssignedTask,
+  dependencies: TaskDependencies,
+  progress: (message: string) => void,
+  signal: AbortSignal,
+): Promise<void> {
+  const { client, log } = { client: parts.client, log: parts.options.log };
+  const { task } = assigned;
+  if (task.spec.runtime.kind === 'attachment') {
+    parts.attachments.add(task.id);
+    for (const network of assigned.networks) await parts.networks.use(network, task.id, signal);
+    return;
+  }
+  const existing = await inspect(parts, task.id, signal);
+  if (existing !== undefined && existing.State.Status !== 'created') return;
+  const node = await parts.describe(signal);
+  const spec = expandContainerSpec(task, node);
+  const { registryAuth } = spec;
+  const image = ensureImage({ client, log, image: spec.image, progress, signal, ...(registryAuth === undefined ? {} : { registryAuth }) });
+  const networks = attachTo(parts, assigned, signal);
+  await Promise.allSettled([image, networks]);
+  await image;
+  const overlay = assigned.networks.some(isOverlay);
+  const { dnsAddress } = parts.options.network;
+  const resolvConf = ownResolvConf(spec, overlay, dnsAddress);
+  const others = resolvConf === undefined ? [] : [{ target: '/etc/resolv.conf', content: resolvConf }];
+  const files = await parts.files.write({ assigned, spec, dependencies, node, others });
+  const minorVersion = await parts.minorVersion(signal);
+  const { instance } = parts.options;
+  const config = containerConfig({ task, spec, instance, networks: await networks, overlay, dnsAddress, files, minorVersion });
+  await createContainer(parts, task, config, signal);
+}
+
+/** The engine's networks for the task's, made where missing, with the addresses that the managers gave. */
+async function attachTo({ networks }: Parts, { task, networks: assigned }: AssignedTask, signal: AbortSignal): Promise<readonly ContainerNetwork[]> {
+  const attached: ContainerNetwork[] = [];
+  for (const { networkId, addresses, driverOptions } of task.networks) {
+    const network = assigned.find(({ id }) => id === networkId);
+    if (network === undefined) throw new AppError('notFound', `network ${networkId} not found`);
+    const { name } = await networks.use(network, task.id, signal);
+    attached.push({ name, endpoint: { IPAMConfig: ipamConfig(addresses), ...(driverOptions === undefined ? {} : { DriverOpts: driverOptions }) } });
+  }
+  if (attached.length > 0) return attached;
+  if (!(task.endpoint?.ports ?? []).some(({ publishMode }) => publishMode === 'ingress')) return [];
+  // Published traffic arrives over the gateway bridge; a task without networks lives there altogether.
+  await networks.ensureGatewayBridge(signal);
+  return [{ name: GATEWAY_BRIDGE, endpoint: {} }];
+}
+
+function ipamConfig(addresses: readonly string[]): object {
+  const bare = addresses.map((address) => address.split('/', 1)[0] ?? address);
+  const v4 = bare.find((address) => !address.includes(':'));
+  const v6 = bare.find((address) => address.includes(':'));
+  return { ...(v4 === undefined ? {} : { IPv4Address: v4 }), ...(v6 === undefined ? {} : { IPv6Address: v6 }) };
+}
+
+async function createContainer(parts: Parts, task: Task, { body, connectLater }: ReturnType<typeof containerConfig>, signal: AbortSignal): Promise<void> {
+  const { client, containers } = parts;
+  // What an earlier try left may be half connected: it is made anew.
+  const left = await containers.find(task.id, signal);
+  if (left !== undefined) await client.find({ method: 'DELETE', path: `/containers/${left}`, query: { v: 1, force: 1 }, signal });
+  containers.delete(task.id);
+  const name = taskName(task);
+  const Id = await createNamed(client, name, task.id, body, signal);
+  containers.add(task.id, Id);
+  for (const { name: network, endpoint } of connectLater)
+    await client.call({ method: 'POST', path: `/networks/${network}/connect`, body: { Container: Id, EndpointConfig: endpoint }, signal });
+}
+
+async function createNamed(client: EngineClient, name: string, taskId: string, body: object, signal: AbortSignal): Promise<string> {
+  const create = () => client.call<{ Id: string }>({ method: 'POST', path: '/containers/create', query: { name }, body, signal });
+  try {
+    return (await create()).Id;
+  } catch (error) {
+    if (!(error instanceof AppError && error.code === 'conflict')) throw error;
+    // Created by a request whose answer never came, or by an agent of another state folder: task ids do not repeat, so it is this task's.
+    const other = await client.find<ContainerInspect>({ method: 'GET', path: `/containers/${name}/json`, signal });
+    if (other?.Config.Labels?.[taskIdLabel] !== taskId) throw error;
+    await client.find({ method: 'DELETE', path: `/containers/${other.Id}`, query: { v: 1, force: 1 }, signal });
+    return (await create()).Id;
+  }
+}
