@@ -80,6 +80,7 @@ export async function startSkepd({ engine: given, engineOptions, args = [] }: Sk
   }
 
   async function stopDaemon(signal: NodeJS.Signals = 'SIGTERM'): Promise<void> {
+    current?.child.ref();
     current?.signal(signal);
     await current?.exited;
     current = undefined;
