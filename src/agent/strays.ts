@@ -4,7 +4,6 @@ import type { Clock } from '#lib/clock.ts';
 import { errorMessage } from '#lib/errors.ts';
 import type { Logger } from '#lib/log.ts';
 import type { Executor } from './executor.ts';
-import type { AgentStateStore } from './state.ts';
 
 /** After that many tries in vain the next complete set tries again. */
 const MAX_TRIES = 6;
@@ -35,19 +34,4 @@ export async function removeStrays({ executor, clock, log, isAssigned }: StrayOp
       await clock.sleep(backoff.nextMs(), signal).catch(() => {});
     }
   }
-}
-
-/** For a node that leaves its swarm, after its agent has ended: removes every task's container and every memory of it. */
-export async function removeAllTasks(
-  { executor, state }: { readonly executor: Executor; readonly state: AgentStateStore },
-  signal: AbortSignal,
-): Promise<void> {
-  const ids = await executor.listTaskIds(signal);
-  await Promise.all(
-    ids.map(async (id) => {
-      await executor.stop({ id }, signal);
-      await executor.remove({ id }, signal);
-    }),
-  );
-  for (const { assigned } of await state.load()) await state.remove(assigned.task.id);
 }
