@@ -44,7 +44,7 @@ test("a spec that cannot be is refused in Docker's words", async () => {
       400,
       `${IA}TaskSpec: update-maxfailureratio cannot be less than 0 or bigger than 1`,
     ],
-    [serviceSpec('svc', { mode: { kind: 'replicated', replicas: 18446744073709551615 } }), 400, `${IA}Number of replicas must be non-negative`],
+    [serviceSpec('svc', { mode: { kind: 'replicated', replicas: 2 ** 64 } }), 400, `${IA}Number of replicas must be non-negative`],
     [serviceSpec('svc', { mode: { kind: 'global-job' }, update: { parallelism: 1 } }), 400, `${IA}Jobs may not have an update config`],
     [
       serviceSpec('svc', { endpoint: { mode: 'dnsrr', ports: [{ protocol: 'tcp', targetPort: 80, publishedPort: 8080, publishMode: 'ingress' }] } }),
