@@ -97,8 +97,9 @@ async function ensureNetd(options: DataPlaneOptions, socketPath: string, signal:
   const deadline = clock.now() + START_TIMEOUT_MS;
   let spawnedAt = -Infinity;
   while (clock.now() < deadline) {
-    signal.throwIfAborted();
     const status = await call<NetdStatus>(socketPath, 'GET', '/status', undefined, signal).catch(() => undefined);
+    // An aborted look says nothing about netd.
+    signal.throwIfAborted();
     if (status?.version === version && JSON.stringify(status.settings) === JSON.stringify(settings)) return status;
     if (status !== undefined) {
       log.info({ running: status.version, wanted: version }, 'skep-netd has other code or settings; it is replaced');

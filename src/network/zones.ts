@@ -16,8 +16,12 @@ export interface Zones {
   zoneFor(gatewayAddress: string): Zone | undefined;
 }
 
-/** `turn` counts queries for names that stand for several equals; it outlives a state so that a change does not favour the first. */
-export function createZones(cluster: ClusterNetworkState, local: LocalNetworkState, turn: { next: number }): Zones {
+/** Where lists begin; it outlives a state, so that a change does not favour the first. */
+export interface Turn {
+  position: number;
+}
+
+export function createZones(cluster: ClusterNetworkState, local: LocalNetworkState, turn: Turn): Zones {
   const endpoints = new Map<string, LocalEndpoint>();
   for (const endpoint of local.endpoints) if (endpoint.gatewayAddress !== undefined) endpoints.set(endpoint.gatewayAddress, endpoint);
   const overlays = new Map(cluster.networks.map((network) => [network.networkId, network]));
@@ -45,7 +49,7 @@ export function createZones(cluster: ClusterNetworkState, local: LocalNetworkSta
   };
 }
 
-function zoneOf(networks: readonly NetworkNames[], turn: { next: number }): Zone {
+function zoneOf(networks: readonly NetworkNames[], turn: Turn): Zone {
   return {
     lookup(name) {
       for (const candidate of candidates(name, networks)) {
@@ -73,9 +77,13 @@ function* candidates(name: string, networks: readonly NetworkNames[]): Generator
   }
 }
 
-function rotate(addresses: readonly string[], turn: { next: number }): readonly string[] {
+/** The golden ratio as a fraction of 2^32: its multiples spread evenly, also every second or third of them (clients ask for A and AAAA in pairs). */
+const STEP = 0x9e3779b9;
+
+function rotate(addresses: readonly string[], turn: Turn): readonly string[] {
   if (addresses.length < 2) return addresses;
-  const start = turn.next++ % addresses.length;
+  turn.position = (turn.position + STEP) >>> 0;
+  const start = Math.floor((turn.position / 2 ** 32) * addresses.length);
   return [...addresses.slice(start), ...addresses.slice(0, start)];
 }
 

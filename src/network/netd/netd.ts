@@ -47,6 +47,7 @@ export const NETD_FOLDER = 'network';
 export async function startNetd({ stateDirectory, settings, clock, log }: NetdOptions): Promise<Netd> {
   const directory = join(stateDirectory, NETD_FOLDER);
   await mkdir(directory, { recursive: true, mode: 0o700 });
+  const version = netdVersion();
   const names = await takeNames(stateDirectory, directory, log);
   const state = openState({ directory, log });
   const ports = createPortHolder({ log, onStray: () => void reconciler.verify('host').catch(() => {}) });
@@ -63,7 +64,7 @@ export async function startNetd({ stateDirectory, settings, clock, log }: NetdOp
     connections: createConnections({ log }),
     strays: createStrayCollector({ names, clock }),
   });
-  const turn = { next: 0 };
+  const turn = { position: 0 };
   const askers = createAskers(clock, createZones(state.cluster, state.local, turn));
   const resolvers = createHostResolvers({ exclude: names.dnsAddress });
   const dns = await createDnsServer({
@@ -124,7 +125,6 @@ export async function startNetd({ stateDirectory, settings, clock, log }: NetdOp
       exit: () => end(),
     },
   });
-  const version = netdVersion();
   log.info({ driver: names.driver, dns: names.dnsAddress, version }, 'data plane runs');
   reconciler.verify('everything').catch((error: unknown) => log.warn({ error: errorMessage(error) }, 'the last good state is not in place yet'));
   return { ended, destroy, close };

@@ -1,0 +1,182 @@
+// A node with an engine, a data plane and containers, and a client machine beside it: what the tests of the data plane are made on. There is no
+// manager; the tests say themselves what a manager would.
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { silentLogger } from '#lib/log.ts';
+import { createDataPlane, type ManagedDataPlane } from '#network/client.ts';
+import { systemClock } from '#platform/clock.ts';
+import type { ClusterNetworkState, LocalEndpoint, NetworkService, OverlayNetwork } from '#protocol/network-state.ts';
+import { run, startEngine, type TestEngine, until } from '../lib/engine.ts';
+
+export interface LabContainer {
+  readonly name: string;
+  /** On the overlay. */
+  readonly address: string;
+  readonly gatewayAddress: string;
+  readonly endpoint: LocalEndpoint;
+  readonly pid: number;
+  /** Runs one of busybox's commands in it; resolves with what it printed, whatever its exit code. */
+  sh(script: string): Promise<string>;
+  remove(): Promise<void>;
+}
+
+export interface Lab {
+  readonly engine: TestEngine;
+  readonly dataPlane: ManagedDataPlane;
+  readonly stateDirectory: string;
+  createNetwork(name: string, vxlanId: number, options?: { readonly internal?: boolean }): Promise<OverlayNetwork>;
+  /** A container that answers TCP 80 with "name peer-address" and UDP 90 likewise. */
+  container(name: string, networks: Readonly<Record<string, string>>): Promise<LabContainer>;
+  /** Tells the data plane what is so now: all networks and containers made here, and these services and ports. */
+  apply(state?: { readonly services?: readonly NetworkService[]; readonly ingress?: ClusterNetworkState['ingress'] }): Promise<void>;
+  /** Another connection to the same state directory, as skepd's after a restart. */
+  connect(): Promise<ManagedDataPlane>;
+  /** The id of netd's process inside. */
+  netdPid(): Promise<number>;
+  stop(): Promise<void>;
+}
+
+const IMAGE = 'busybox:lab';
+
+/** A server of both protocols, run by Node in a container's network namespace: the image needs none. */
+const SERVER = `
+const name = process.argv[1];
+const http = require('node:http'), dgram = require('node:dgram');
+http.createServer((request, response) => response.end(name + ' ' + request.socket.remoteAddress.replace('::ffff:', ''))).listen(80);
+const udp = dgram.createSocket('udp4');
+udp.on('message', (message, peer) => udp.send(name + ' ' + peer.address, peer.port, peer.address)).bind(90);
+`;
+
+/** Sends a datagram and prints the answer, or "none" after a second. */
+export const UDP_CLIENT = `
+const [, host, port, localPort] = process.argv;
+const udp = require('node:dgram').createSocket('udp4');
+const late = setTimeout(() => { console.log('none'); process.exit(); }, 1000);
+udp.on('message', (message) => { console.log(String(message)); process.exit(); });
+udp.bind(Number(localPort ?? 0), () => udp.send('x', Number(port), host));
+`;
+
+export async function startLab(): Promise<Lab> {
+  const engine = await startEngine({ name: 'network' });
+  try {
+    return await prepareLab(engine);
+  } catch (error) {
+    await engine.stop();
+    throw error;
+  }
+}
+
+async function prepareLab(engine: TestEngine): Promise<Lab> {
+  const stateDirectory = join(engine.folder, 'state');
+  await mkdir(stateDirectory);
+  await engine.importBusybox(IMAGE, 'CMD ["sleep","100000"]');
+  const bridge = [
+    'com.docker.network.bridge.name=docker_gwbridge',
+    'com.docker.network.bridge.enable_icc=false',
+    'com.docker.network.bridge.enable_ip_masquerade=true',
+  ];
+  await engine.docker('network', 'create', ...bridge.flatMap((option) => ['-o', option]), 'docker_gwbridge');
+  // As dockerd leaves it where forwarding was off before.
+  await engine.exec(['iptables', '-P', 'FORWARD', 'DROP']);
+  const entry = join(import.meta.dirname, '../../src/main/skep-netd.ts');
+  const connections: ManagedDataPlane[] = [];
+  const connect = async () => {
+    const connection = await createDataPlane({
+      stateDirectory,
+      netdCommand: ['nsenter', '-t', String(engine.pid), '-m', '-n', '-p', '--', process.execPath, '--disable-warning=ExperimentalWarning', entry],
+      settings: { pluginDirectory: '/run/docker/plugins', dataPathPort: 4789 },
+      clock: systemClock,
+      log: silentLogger,
+    });
+    connections.push(connection);
+    return connection;
+  };
+  const dataPlane = await connect();
+  const networks = new Map<string, OverlayNetwork>();
+  const containers = new Map<string, LabContainer>();
+  let version = 0;
+  return {
+    engine,
+    dataPlane,
+    stateDirectory,
+    connect,
+    async createNetwork(name, vxlanId, { internal = false } = {}) {
+      const [subnet, gateway] = [`10.99.${vxlanId - 4096}.0/24`, `10.99.${vxlanId - 4096}.1`];
+      const options = ['-o', `skep.network=id-${name}`, '-o', `skep.vni=${vxlanId}`];
+      await engine.docker('network', 'create', '-d', dataPlane.driverName, '--subnet', subnet, '--gateway', gateway, ...options, name);
+      const network = { networkId: `id-${name}`, name, vxlanId, subnets: [{ subnet, gateway }], internal, attachable: true, encrypted: false, endpoints: [] };
+      networks.set(name, network);
+      return network;
+    },
+    async container(name, addresses) {
+      const made = await startContainer(engine, dataPlane.dnsAddress, name, addresses);
+      const container = {
+        ...made,
+        async remove() {
+          containers.delete(name);
+          await engine.docker('rm', '-f', name);
+        },
+      };
+      containers.set(name, container);
+      return container;
+    },
+    async apply({ services = [], ingress = [] } = {}) {
+      version++;
+      const signal = AbortSignal.timeout(20_000);
+      const all = [...containers.values()];
+      const overlays = [...networks.values()].map((network) => ({
+        ...network,
+        endpoints: all.flatMap(({ name, endpoint, address }) =>
+          endpoint.networkIds[0] === network.networkId ? [{ taskId: endpoint.taskId, nodeId: 'node', address, names: [name] }] : [],
+        ),
+      }));
+      await dataPlane.applyLocal({ version, endpoints: all.map(({ endpoint }) => endpoint) }, signal);
+      await dataPlane.applyCluster(
+        { version, nodes: [{ nodeId: 'node', index: 1, dataPathAddress: engine.address }], networks: overlays, services, ingress },
+        signal,
+      );
+    },
+    async netdPid() {
+      const { stdout } = await run(['curl', '-sS', '--unix-socket', join(stateDirectory, 'netd.sock'), 'http://netd/status']);
+      return (JSON.parse(stdout) as { readonly pid: number }).pid;
+    },
+    async stop() {
+      for (const connection of connections) await connection.close();
+      await engine.stop();
+    },
+  };
+}
+
+async function startContainer(
+  engine: TestEngine,
+  dns: string,
+  name: string,
+  addresses: Readonly<Record<string, string>>,
+): Promise<Omit<LabContainer, 'remove'>> {
+  const [[first, address] = ['', ''], ...others] = Object.entries(addresses);
+  await engine.docker('create', '--name', name, '--stop-signal', 'KILL', '--network', first, '--ip', address, '--dns', dns, IMAGE);
+  for (const [network, other] of others) await engine.docker('network', 'connect', '--ip', other, network, name);
+  await engine.docker('start', name);
+  const [pid, containerId] = (await engine.docker('inspect', '--format', '{{.State.Pid}} {{.Id}}', name)).split(' ');
+  const gatewayAddress = await engine.docker('network', 'inspect', 'docker_gwbridge', '--format', `{{(index .Containers "${containerId}").IPv4Address}}`);
+  await engine.spawnInside(['nsenter', '-t', pid ?? '', '-n', '--', process.execPath, '-e', SERVER, name]);
+  await until(`${name} answers`, async () => (await engine.exec(['nsenter', '-t', pid ?? '', '-n', '--', 'curl', '-sS', 'http://127.0.0.1/'])).code === 0);
+  const bare = gatewayAddress.split('/', 1)[0] ?? '';
+  return {
+    name,
+    address,
+    gatewayAddress: bare,
+    pid: Number(pid),
+    endpoint: {
+      taskId: `task-${name}`,
+      containerId: containerId ?? '',
+      gatewayAddress: bare,
+      pid: Number(pid),
+      networkIds: Object.keys(addresses).map((network) => `id-${network}`),
+    },
+    async sh(script) {
+      const { stdout, stderr } = await engine.tryDocker(['exec', name, 'sh', '-c', script]);
+      return `${stdout}${stderr}`.trim();
+    },
+  };
+}
