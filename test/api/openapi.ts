@@ -26,7 +26,12 @@ const corrections: readonly (readonly [definition: string, change: (properties: 
       container['Healthcheck'] = container['HealthCheck'] ?? {};
     },
   ],
+  // Objects that are made with /secrets/create and /configs/create answer with "ID", whatever other objects do.
+  ['IDResponse', (properties) => Object.assign(properties, { ID: { type: 'string' } })],
+  ['ServiceUpdateResponse', (properties) => nullable(properties, 'Warnings')],
+  ['ServiceCreateResponse', (properties) => nullable(properties, 'Warnings')],
   // Left out of the description.
+  ['Network', (properties) => Object.assign(properties, { Services: { type: 'object' } })],
   ['Service', (properties) => Object.assign(properties, { PreviousSpec: { $ref: '#/definitions/ServiceSpec' } })],
   ['Task', (properties) => Object.assign(properties, { NetworksAttachments: { type: 'array' }, GenericResources: { type: 'array' } })],
   // The daemon rolls a failing rollback back without complaint.
@@ -42,12 +47,16 @@ export interface OpenApi {
 
 export function loadOpenApi(): OpenApi {
   const description = parse(openApiText()) as Description;
+  delete description.definitions['IDResponse']?.['required'];
   for (const [definition, change] of corrections) change(propertiesOf(description.definitions[definition] ?? {}));
   const ajv = new Ajv2019({ strict: false, allErrors: true, logger: false });
   // The package is CommonJS: its function is the default of its default.
   (formatsModule as unknown as (ajv: Ajv2019) => void)(ajv);
   ajv.addFormat('dateTime', true);
-  for (const [name, schema] of Object.entries(description.definitions)) ajv.addSchema(close(schema), `/definitions/${name}`);
+  for (const [name, schema] of Object.entries(description.definitions)) {
+    ajv.addSchema(close(schema), `/definitions/${name}`);
+    ajv.addSchema(close(schema, true), `/parts/${name}`);
+  }
   const compiled = new Map<string, ValidateFunction>();
   const complaints = (key: string, schema: Schema, value: unknown) => {
     const validate = compiled.get(key) ?? ajv.compile(close(schema));
@@ -76,7 +85,7 @@ function nullable(properties: Record<string, Schema>, ...names: readonly string[
 
 /** Swagger's schema as JSON Schema: references to our ids, nulls where `x-nullable` says so, no fields but the named ones. */
 function close(schema: Schema, isPart = false): Schema {
-  if (typeof schema['$ref'] === 'string') return { $ref: schema['$ref'].replace('#/definitions/', '/definitions/') };
+  if (typeof schema['$ref'] === 'string') return { $ref: schema['$ref'].replace('#/definitions/', isPart ? '/parts/' : '/definitions/') };
   const result: Schema = {};
   for (const [key, value] of Object.entries(schema)) {
     if (key === 'properties') result[key] = mapValues(value as Record<string, Schema>, (item) => close(item));

@@ -24,6 +24,8 @@ export function readSample(name: string): Recorded {
 export interface RecordedExchange {
   /** File and line of the recording, and the CLI's command if it was one. */
   readonly origin: string;
+  /** Which of the recording's nodes was asked: n1 … n4. */
+  readonly node: string;
   readonly method: string;
   readonly path: string;
   readonly headers: Readonly<Record<string, string>>;
@@ -52,6 +54,7 @@ export function readRecording(name: string): readonly RecordedExchange[] {
     const command = entry['argv'] === undefined ? '' : ` ${(entry['argv'] as string[]).join(' ')}`;
     return raw.map((exchange) => ({
       origin: `${name}:${index + 1}${command}`,
+      node: String(entry['node'] ?? ''),
       method: exchange.method,
       path: exchange.path,
       headers: exchange.reqHeaders ?? {},

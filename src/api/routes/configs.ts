@@ -5,7 +5,7 @@ import { joinJson } from '../convert/common.ts';
 import { configSpecFromJson, configToText } from '../convert/config.ts';
 import { empty, json, jsonText, type Route } from '../route.ts';
 import { param } from './params.ts';
-import { parseFilters } from './parse.ts';
+import { onlyKeys, parseFilters } from './parse.ts';
 import { plainVersion, templatingTooNew } from './secrets.ts';
 
 const filterKeys = ['id', 'name', 'label'];
@@ -15,8 +15,9 @@ export const configRoutes: readonly Route[] = [
     method: 'GET',
     path: '/configs',
     handler({ query }, { membership }) {
+      const filters = parseFilters(query);
       const { configs } = membership.control();
-      return jsonText(joinJson(configs.list(parseFilters(query, filterKeys)).map(configToText)));
+      return jsonText(joinJson(configs.list(onlyKeys(filters, filterKeys)).map(configToText)));
     },
   },
   {

@@ -4,14 +4,14 @@ import { AppError } from '#lib/errors.ts';
 import { json, type RouteContext, type RouteRequest } from '../route.ts';
 import { BACKING_LABEL } from './engine-networks.ts';
 import { matchesLabels } from './network-filters.ts';
-import { parseFilters } from './parse.ts';
+import { onlyKeys, parseFilters } from './parse.ts';
 import { swarmNetworks } from './swarm-networks.ts';
 import { parseUntil } from './until.ts';
 
 const filterKeys = ['label', 'label!', 'until'];
 
 export async function pruneNetworks(request: RouteRequest, context: RouteContext) {
-  const filters = parseFilters(request.query, filterKeys);
+  const filters = onlyKeys(parseFilters(request.query), filterKeys);
   const until = parseUntil(filters['until'] ?? [], context.clock.now());
   const ours = swarmNetworks(context).filter(
     (network) =>

@@ -12,7 +12,7 @@ import { networkDetails } from './network-details.ts';
 import { checkNetworkFilters, matchesNetworkFilters } from './network-filters.ts';
 import { pruneNetworks } from './network-prune.ts';
 import { param } from './params.ts';
-import { parseFilters, strictFlag } from './parse.ts';
+import { onlyKeys, parseFilters, strictFlag } from './parse.ts';
 import { swarmNetworks } from './swarm-networks.ts';
 
 const filterKeys = ['dangling', 'driver', 'id', 'label', 'name', 'scope', 'type'];
@@ -26,7 +26,7 @@ export const networkRoutes: readonly Route[] = [
 ];
 
 async function listNetworks(request: RouteRequest, context: RouteContext) {
-  const filters = parseFilters(request.query, filterKeys);
+  const filters = onlyKeys(parseFilters(request.query), filterKeys);
   checkNetworkFilters(filters);
   const ours = swarmNetworks(context)
     .filter((network) => matchesNetworkFilters(network, filters, context))

@@ -5,7 +5,7 @@ import { joinJson } from '../convert/common.ts';
 import { nodeSpecFromJson, nodeToText } from '../convert/node.ts';
 import { empty, jsonText, type Route } from '../route.ts';
 import { param } from './params.ts';
-import { flag, objectVersion, parseFilters } from './parse.ts';
+import { flag, objectVersion, onlyKeys, parseFilters } from './parse.ts';
 
 const filterKeys = ['id', 'name', 'label', 'node.label', 'role', 'membership'];
 
@@ -14,8 +14,9 @@ export const nodeRoutes: readonly Route[] = [
     method: 'GET',
     path: '/nodes',
     handler({ query }, { membership }) {
+      const filters = parseFilters(query);
       const { nodes } = membership.control();
-      return jsonText(joinJson(nodes.list(parseFilters(query, filterKeys)).map(nodeToText)));
+      return jsonText(joinJson(nodes.list(onlyKeys(filters, filterKeys)).map(nodeToText)));
     },
   },
   {

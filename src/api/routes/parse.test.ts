@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { flag, objectVersion, parseFilters, registryAuthOf, strictFlag } from './parse.ts';
+import { flag, objectVersion, onlyKeys, parseFilters, registryAuthOf, strictFlag } from './parse.ts';
 import { parseUntil } from './until.ts';
 
 const query = (fields: Record<string, string>) => new URLSearchParams(fields);
-const filters = (text: string) => parseFilters(query({ filters: text }), ['name', 'label']);
+const filters = (text: string) => onlyKeys(parseFilters(query({ filters: text })), ['name', 'label']);
 
 test('filters are read in both of their forms', () => {
   assert.deepEqual(filters('{"name":{"a":true,"b":true}}'), { name: ['a', 'b'] });

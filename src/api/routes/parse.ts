@@ -2,14 +2,14 @@
 import type { Filters } from '#control/control.ts';
 import { AppError } from '#lib/errors.ts';
 
-/**
- * The `filters` query in either form, `{"name":{"a":true}}` or `{"name":["a"]}`, with only `accepted` keys.
- * Throws AppError `invalidArgument`.
- */
-export function parseFilters(query: URLSearchParams, accepted: readonly string[]): Filters {
+/** The `filters` query in either form, `{"name":{"a":true}}` or `{"name":["a"]}`. Throws AppError `invalidArgument` when it is neither. */
+export function parseFilters(query: URLSearchParams): Filters {
   const text = query.get('filters');
-  if (!text) return {};
-  const filters = readFilters(text);
+  return text ? readFilters(text) : {};
+}
+
+/** The filters, if all of their keys are `accepted`. Docker looks at the keys later than at the form: after it knows that it is a manager. */
+export function onlyKeys(filters: Filters, accepted: readonly string[]): Filters {
   for (const key of Object.keys(filters)) if (!accepted.includes(key)) throw new AppError('invalidArgument', `invalid filter '${key}'`);
   return filters;
 }

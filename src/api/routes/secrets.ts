@@ -6,7 +6,7 @@ import { joinJson } from '../convert/common.ts';
 import { secretSpecFromJson, secretToText } from '../convert/secret.ts';
 import { empty, json, jsonText, type Route } from '../route.ts';
 import { param } from './params.ts';
-import { parseFilters } from './parse.ts';
+import { onlyKeys, parseFilters } from './parse.ts';
 
 const filterKeys = ['id', 'name', 'names', 'label'];
 
@@ -15,8 +15,9 @@ export const secretRoutes: readonly Route[] = [
     method: 'GET',
     path: '/secrets',
     handler({ query }, { membership }) {
+      const filters = parseFilters(query);
       const { secrets } = membership.control();
-      return jsonText(joinJson(secrets.list(parseFilters(query, filterKeys)).map(secretToText)));
+      return jsonText(joinJson(secrets.list(onlyKeys(filters, filterKeys)).map(secretToText)));
     },
   },
   {

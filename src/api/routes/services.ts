@@ -11,7 +11,7 @@ import { empty, json, jsonText, type Route, type RouteContext, type RouteRequest
 import { pinImage } from './image-pin.ts';
 import { serviceLogs } from './logs.ts';
 import { param } from './params.ts';
-import { objectVersion, parseFilters, registryAuthOf, strictFlag } from './parse.ts';
+import { objectVersion, onlyKeys, parseFilters, registryAuthOf, strictFlag } from './parse.ts';
 import { randomName } from './random-name.ts';
 import { refuseLocalNetworks } from './service-networks.ts';
 
@@ -36,8 +36,9 @@ export const serviceRoutes: readonly Route[] = [
 function listServices({ query, apiVersion }: RouteRequest, { membership }: RouteContext) {
   // The status came with API 1.41; older clients may send anything there.
   const withStatus = apiVersion >= 41 && strictFlag(query, 'status');
+  const filters = parseFilters(query);
   const { services } = membership.control();
-  const found = services.list(parseFilters(query, filterKeys));
+  const found = services.list(onlyKeys(filters, filterKeys));
   return jsonText(joinJson(found.map((service) => serviceToText(service, withStatus ? services.status(service) : undefined))));
 }
 

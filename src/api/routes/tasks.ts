@@ -6,7 +6,7 @@ import { type NetworkLookup, taskToText } from '../convert/task.ts';
 import { jsonText, type Route } from '../route.ts';
 import { taskLogs } from './logs.ts';
 import { param } from './params.ts';
-import { parseFilters } from './parse.ts';
+import { onlyKeys, parseFilters } from './parse.ts';
 
 const filterKeys = ['id', 'name', 'label', 'service', 'node', 'desired-state', '_up-to-date', 'runtime'];
 
@@ -15,9 +15,10 @@ export const taskRoutes: readonly Route[] = [
     method: 'GET',
     path: '/tasks',
     handler({ query }, { membership }) {
+      const filters = parseFilters(query);
       const { tasks, networks } = membership.control();
       const networkOf = lookupOf(networks);
-      return jsonText(joinJson(tasks.list(parseFilters(query, filterKeys)).map((task) => taskToText(task, networkOf))));
+      return jsonText(joinJson(tasks.list(onlyKeys(filters, filterKeys)).map((task) => taskToText(task, networkOf))));
     },
   },
   {
