@@ -1,6 +1,6 @@
 // Makes the example's image out of what is here already: the project's Node, the libraries that it needs, and the app. No registry is asked.
 import { spawn, spawnSync } from 'node:child_process';
-import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, cpSync, mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { call, messageOf } from './docker-api.ts';
@@ -23,10 +23,10 @@ export async function ensureNodeImage(address: string, { repository, tag, appFol
 
 function fillRoot(folder: string, appFolder: string): void {
   for (const name of ['bin', 'tmp', 'etc', 'data']) mkdirSync(join(folder, name), { recursive: true });
-  cpSync(process.execPath, join(folder, 'bin/node'));
+  copyFileSync(process.execPath, join(folder, 'bin/node'));
   for (const library of librariesOf(process.execPath)) {
     mkdirSync(join(folder, dirname(library)), { recursive: true });
-    cpSync(library, join(folder, library), { dereference: true });
+    copyFileSync(realpathSync(library), join(folder, library));
   }
   cpSync(appFolder, join(folder, 'app'), { recursive: true });
   writeFileSync(join(folder, 'etc/passwd'), 'root:x:0:0:root:/:/bin/node\nnobody:x:65534:65534:nobody:/:/bin/node\n');

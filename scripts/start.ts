@@ -56,9 +56,11 @@ async function ensureDaemon(engine: string): Promise<void> {
 }
 
 async function ensureSwarm(): Promise<void> {
-  const info = await callJson<{ Swarm: { LocalNodeState: string } }>(ownAddress, 'GET', '/info');
-  if (info.Swarm.LocalNodeState === 'active') return;
-  if (info.Swarm.LocalNodeState === 'locked') fail(`the swarm is locked: export DOCKER_HOST=${ownAddress} and run \`docker swarm unlock\``);
+  const nodeState = async () => (await callJson<{ Swarm: { LocalNodeState: string } }>(ownAddress, 'GET', '/info')).Swarm.LocalNodeState;
+  await waitFor(async () => (await nodeState()) !== 'pending', 30_000);
+  const state = await nodeState();
+  if (state === 'active') return;
+  if (state === 'locked') fail(`the swarm is locked: export DOCKER_HOST=${ownAddress} and run \`docker swarm unlock\``);
   console.log('skep: making a swarm of one node');
   const { status, text } = await call(ownAddress, 'POST', '/swarm/init', { ListenAddr: '0.0.0.0:2377', AdvertiseAddr: addressToAdvertise() });
   if (status !== 200) fail(`cannot make a swarm: ${messageOf(text)}`);

@@ -62,6 +62,12 @@ export function createAgent(options: AgentOptions): Agent {
       });
       tasks = set;
       await set.restore();
+      localNetwork.expect(
+        set
+          .list()
+          .filter(({ status }) => status.state === 'running')
+          .map(({ assigned }) => assigned.task.id),
+      );
       const unwatch = executor.watch((taskId) => set.look(taskId));
       const handlers: SessionHandlers = {
         complete: (assignments) => set.takeComplete(assignments),

@@ -5,6 +5,11 @@ import type { LocalEndpoint, LocalNetworkState } from '#protocol/network-state.t
 import { createLatest } from './latest.ts';
 
 export interface LocalNetwork {
+  /**
+   * Tasks that an earlier life of this agent had running. Until each is found or given up, or HOLD_MS are over, nothing is handed over: the data plane
+   * has outlived us and knows them all, and a part of them would take the rest out of service.
+   */
+  expect(taskIds: Iterable<string>): void;
   /** Resolves once the data plane knows it, at the latest after `timeoutMs`. */
   set(endpoint: LocalEndpoint, timeoutMs: number, signal: AbortSignal): Promise<void>;
   delete(taskId: string): void;
@@ -17,27 +22,54 @@ export interface LocalNetworkOptions {
   readonly log: Logger;
 }
 
+/** An engine that answers tells of a hundred containers in less than this. */
+const HOLD_MS = 5_000;
+
 export function createLocalNetwork({ apply, clock, log }: LocalNetworkOptions): LocalNetwork {
   const endpoints = new Map<string, LocalEndpoint>();
   const latest = createLatest<LocalNetworkState>({ what: 'the state of local containers', apply, clock, log });
+  const expected = new Set<string>();
   let version = 0;
+  let release = () => {};
+  let released = Promise.resolve();
+
+  function noLongerExpected(taskId: string): void {
+    if (expected.delete(taskId) && expected.size === 0) release();
+  }
 
   function publish(): void {
+    if (expected.size > 0) return;
     // The data plane outlives us and ignores what is older than it has: the clock makes versions grow across our restarts.
     version = Math.max(version + 1, clock.now());
     latest.offer({ version, endpoints: [...endpoints.values()] });
   }
 
   return {
+    expect(taskIds) {
+      for (const id of taskIds) expected.add(id);
+      if (expected.size === 0) return;
+      released = new Promise((resolve) => {
+        release = () => {
+          cancel();
+          expected.clear();
+          publish();
+          resolve();
+        };
+      });
+      const cancel = clock.schedule(HOLD_MS, () => release());
+    },
     async set(endpoint, timeoutMs, signal) {
       if (JSON.stringify(endpoints.get(endpoint.taskId)) !== JSON.stringify(endpoint)) {
         endpoints.set(endpoint.taskId, endpoint);
         publish();
       }
+      noLongerExpected(endpoint.taskId);
+      await released;
       await latest.settled(timeoutMs, signal);
     },
     delete(taskId) {
       if (endpoints.delete(taskId)) publish();
+      noLongerExpected(taskId);
     },
     run: (signal) => latest.run(signal),
   };

@@ -118,7 +118,7 @@ async function run(options: NodeFactoryOptions, start: StartOptions, store: Stor
   const { swarm, sealer, dataKey, emit } = start;
   const cluster = () => present([...store.view.list('cluster')][0], 'the cluster object');
   const worker = await options.createWorker({ swarm, tls: tlsInfoOf(cluster().rootCa.certificate) });
-  const control = createControl({ store, clock, random, sealer, log });
+  const control = createControl({ store, clock, random, sealer, log, nodeId: swarm.nodeId });
   const manager = createManager({
     store,
     clock,
