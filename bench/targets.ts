@@ -1,0 +1,98 @@
+// The two sides of a comparison: skepd, and the same version of dockerd in its own swarm mode; each alone on an engine of its own, in its own namespaces.
+import { Agent, request } from 'node:http';
+import { startEngine, type TestEngine, until } from '../test/lib/engine.ts';
+import { startSkepd } from '../test/lib/skepd.ts';
+
+export interface Target {
+  readonly name: 'skep' | 'swarm';
+  readonly engine: TestEngine;
+  /** A swarm's API, as the only node of an initialised swarm. */
+  readonly socket: string;
+  http(method: string, path: string, body?: unknown): Promise<Answer>;
+  /** Resident memory in MB of what makes the swarm: skepd and skep-netd, or dockerd (which also is the engine). */
+  residentMegabytes(): Promise<number>;
+  stop(): Promise<void>;
+}
+
+export interface Answer {
+  readonly status: number;
+  readonly text: string;
+  readonly ms: number;
+}
+
+const MEGABYTE_IN_KILOBYTES = 1_024;
+
+export async function startTarget(name: Target['name']): Promise<Target> {
+  // Debug logs are for tests.
+  const skepd = name === 'skep' ? await startSkepd({ args: ['--log-level', 'warn'] }) : undefined;
+  const engine = skepd?.engine ?? (await startEngine());
+  const socket = skepd?.socket ?? engine.socket;
+  if (skepd) await skepd.init();
+  else await engine.docker('swarm', 'init', '--advertise-addr', engine.address);
+  const agent = new Agent({ keepAlive: true, maxSockets: 64 });
+  return {
+    name,
+    engine,
+    socket,
+    http: (method, path, body) => send({ agent, socket, method, path, body }),
+    residentMegabytes: () => residentMegabytes(engine, name === 'skep' ? /skepd\.ts|skep-netd\.ts/ : /^\S*dockerd /),
+    async stop() {
+      agent.destroy();
+      await (skepd ?? engine).stop();
+    },
+  };
+}
+
+/** Runs `measure` against both, one after the other, so that each has the machine for itself. */
+export async function onBoth<T>(measure: (target: Target) => Promise<T>): Promise<{ readonly skep: T; readonly swarm: T }> {
+  const results: Partial<Record<Target['name'], T>> = {};
+  for (const name of ['swarm', 'skep'] as const) {
+    const target = await startTarget(name);
+    try {
+      results[name] = await measure(target);
+    } finally {
+      await target.stop();
+    }
+  }
+  return results as { readonly skep: T; readonly swarm: T };
+}
+
+/** An answer of 2xx, or an error with its words. */
+export async function ok(answer: Promise<Answer>): Promise<Answer> {
+  const result = await answer;
+  if (result.status >= 300) throw new Error(`${result.status}: ${result.text}`);
+  return result;
+}
+
+interface Sending {
+  readonly agent: Agent;
+  readonly socket: string;
+  readonly method: string;
+  readonly path: string;
+  readonly body: unknown;
+}
+
+function send({ agent, socket, method, path, body }: Sending): Promise<Answer> {
+  const payload = body === undefined ? undefined : JSON.stringify(body);
+  const start = performance.now();
+  return new Promise((resolve, reject) => {
+    const headers = payload === undefined ? {} : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(payload) };
+    const outgoing = request({ agent, socketPath: socket, method, path, headers }, (response) => {
+      const chunks: Buffer[] = [];
+      response.on('data', (chunk: Buffer) => chunks.push(chunk));
+      response.on('error', reject);
+      response.on('end', () => resolve({ status: response.statusCode ?? 0, ms: performance.now() - start, text: Buffer.concat(chunks).toString() }));
+    });
+    outgoing.on('error', reject);
+    outgoing.end(payload);
+  });
+}
+
+async function residentMegabytes(engine: TestEngine, isOurs: RegExp): Promise<number> {
+  const { stdout } = await engine.exec(['ps', '-eo', 'rss=,args=']);
+  const rows = stdout.split('\n').map((line) => /^\s*(\d+) (.*)$/.exec(line));
+  const kilobytes = rows.filter((row) => row !== null && isOurs.test(row[2] ?? '')).reduce((sum, row) => sum + Number(row?.[1]), 0);
+  return kilobytes / MEGABYTE_IN_KILOBYTES;
+}
+
+export { until };
