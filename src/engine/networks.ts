@@ -120,7 +120,7 @@ export function createNetworks({ client, driverName, instance, log }: NetworksOp
       }
     },
     async ensureGatewayBridge(signal) {
-      gateway ??= ensureGatewayBridge(client, signal);
+      gateway ??= ensureGatewayBridge(client, instance, signal);
       try {
         await gateway;
       } catch (error) {
@@ -129,7 +129,10 @@ export function createNetworks({ client, driverName, instance, log }: NetworksOp
       }
     },
     async destroy(signal) {
-      for (const { Id, Name } of await listOurs(signal)) await removeNetwork({ id: Id, name: Name }, signal);
+      const label = [`${instanceLabel}=${instance}`];
+      const ours = await client.call<readonly NetworkInspect[]>({ method: 'GET', path: '/networks', query: { filters: JSON.stringify({ label }) }, signal });
+      for (const { Id, Name } of ours) await removeNetwork({ id: Id, name: Name }, signal);
+      gateway = undefined;
       users.clear();
       known.clear();
     },
@@ -156,8 +159,8 @@ function networkBody(network: AssignedNetwork, name: string, driverName: string,
   };
 }
 
-/** The options that Docker's own swarm mode gives it. It is shared by all users of the engine and never removed here. */
-async function ensureGatewayBridge(client: EngineClient, signal: AbortSignal): Promise<void> {
+/** The options that Docker's own swarm mode gives it. All users of the engine share it; who made it removes it when nobody is on it any more. */
+async function ensureGatewayBridge(client: EngineClient, instance: string, signal: AbortSignal): Promise<void> {
   if ((await client.find({ method: 'GET', path: `/networks/${GATEWAY_BRIDGE}`, signal })) !== undefined) return;
   const body = {
     Name: GATEWAY_BRIDGE,
@@ -168,6 +171,7 @@ async function ensureGatewayBridge(client: EngineClient, signal: AbortSignal): P
       'com.docker.network.bridge.enable_icc': 'false',
       'com.docker.network.bridge.enable_ip_masquerade': 'true',
     },
+    Labels: { [instanceLabel]: instance },
   };
   try {
     await client.call({ method: 'POST', path: '/networks/create', body, signal });
