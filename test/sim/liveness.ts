@@ -1,0 +1,109 @@
+// Once nothing goes wrong any more, everything must come to be as users want it, or say why not. Here is what "as users want it" means.
+import { matchesConstraints, parseConstraints } from '#domain/constraint.ts';
+import { restartPolicyOf } from '#domain/defaults.ts';
+import { isTaskDirty } from '#domain/dirty.ts';
+import type { Node, Service, Task } from '#domain/objects.ts';
+import { isTerminal, taskStateRank } from '#domain/task-state.ts';
+import type { View } from '#domain/view.ts';
+import { isLive, slotOf } from './invariants.ts';
+import type { SimulatedNode } from './node.ts';
+
+/** What is not yet as it should be, in words; nothing when all is well. */
+export function whatIsMissing(view: View, nodes: readonly SimulatedNode[]): readonly string[] {
+  const missing: string[] = [];
+  for (const node of view.list('node')) if (node.status.state !== 'ready') missing.push(`${node.id} is ${node.status.state}`);
+  for (const task of view.list('task')) missing.push(...missingOfTask(view, task));
+  for (const service of view.list('service')) missing.push(...missingOfService(view, service));
+  for (const node of nodes) if (view.get('node', node.id) !== undefined) missing.push(...missingOfEngine(view, node));
+  return missing;
+}
+
+function missingOfTask(view: View, task: Task): readonly string[] {
+  const { state, error } = task.status;
+  const name = `task ${task.id} (${task.serviceName}.${slotOf(task)}) ${state}/${task.desiredState}`;
+  if (task.serviceId !== undefined && view.get('service', task.serviceId) === undefined) return [`${name} of a deleted service is still there`];
+  if (task.desiredState === 'remove') return [`${name} is not removed`];
+  if (isTerminal(state)) return isLive(task) && state !== 'complete' ? [`${name} is not replaced`] : [];
+  if (!isLive(task)) return taskStateRank[state] >= taskStateRank.assigned ? [`${name} is not stopped`] : [];
+  if (state === 'running')
+    return task.desiredState === 'complete' ? [`${name} is not complete`] : task.status.serving === false ? [`${name} does not serve`] : [];
+  return isExplained(task) ? [] : [`${name} does not run and does not say why: ${error ?? ''}`];
+}
+
+/** A task that cannot be placed or have its addresses says so. */
+function isExplained({ status }: Task): boolean {
+  return (status.state === 'pending' || status.state === 'new') && status.error !== undefined && status.error !== '';
+}
+
+function missingOfService(view: View, service: Service): readonly string[] {
+  const { spec, updateStatus } = service;
+  const tasks = [...view.tasksOfService(service.id)];
+  const waits = tasks.some((task) => isLive(task) && isExplained(task));
+  const missing: string[] = [];
+  const isRolling = updateStatus?.state === 'updating' || updateStatus?.state === 'rollback_started';
+  if (isRolling && !waits) missing.push(`${spec.name} is ${updateStatus.state} still`);
+  const isPaused = updateStatus?.state === 'paused' || updateStatus?.state === 'rollback_paused';
+  if (!isRolling && !isPaused) missing.push(...outdated(view, service, tasks));
+  const expected = expectedSlots(view, service, tasks);
+  const held = new Set(tasks.filter((task) => isLive(task) || isGivenUp(service, task, tasks)).map(slotOf));
+  if (held.size !== expected) missing.push(`${spec.name} has ${held.size} of ${expected} slots`);
+  return missing;
+}
+
+function outdated(view: View, service: Service, tasks: readonly Task[]): readonly string[] {
+  return (
+    tasks
+      .filter((task) => isLive(task) && isTaskDirty(service, task, task.nodeId === undefined ? undefined : view.get('node', task.nodeId)))
+      // An update that may go on in spite of failures leaves an old task where the new one used up its restarts.
+      .filter((task) => !tasks.some((other) => slotOf(other) === slotOf(task) && other.createdAt > task.createdAt && !isLive(other)))
+      .map((task) => `task ${task.id} of ${service.spec.name} is outdated`)
+  );
+}
+
+function expectedSlots(view: View, { spec, job }: Service, tasks: readonly Task[]): number {
+  const { mode } = spec;
+  if (mode.kind === 'replicated') return mode.replicas;
+  if (mode.kind === 'replicated-job') {
+    const given = new Set(tasks.filter((task) => !isLive(task) && task.jobIteration === job?.iteration).map(slotOf)).size;
+    // Slots that were given up take their share; without them all completions are there.
+    return given === 0
+      ? new Set([...tasks.map(slotOf), ...range(mode.totalCompletions)]).size
+      : new Set([...tasks.map(slotOf), ...range(mode.totalCompletions)]).size;
+  }
+  const constraints = parseConstraints(spec.task.placement?.constraints ?? []);
+  const eligible = [...view.list('node')].filter((node: Node) => matchesConstraints(constraints, node));
+  // Results and finished tasks on nodes that do not qualify any more stay.
+  return new Set([...eligible.map(({ id }) => id), ...tasks.filter((task) => isLive(task) && task.status.state === 'complete').map(slotOf)]).size;
+}
+
+function range(count: number): readonly string[] {
+  return Array.from({ length: count }, (_, index) => `${index}`);
+}
+
+/** The newest task of a slot that its policy does not allow to replace. */
+function isGivenUp(service: Service, task: Task, tasks: readonly Task[]): boolean {
+  if (isLive(task) || tasks.some((other) => slotOf(other) === slotOf(task) && other.createdAt > task.createdAt)) return false;
+  const { condition, maxAttempts } = restartPolicyOf(task.spec);
+  return (
+    condition === 'none' ||
+    (condition === 'on-failure' && task.status.state === 'complete') ||
+    (maxAttempts > 0 && (task.restart?.attempts ?? 0) > 0) ||
+    (service.job !== undefined && task.status.state === 'complete')
+  );
+}
+
+function missingOfEngine(view: View, node: SimulatedNode): readonly string[] {
+  const missing: string[] = [];
+  const containers = node.engine.containers();
+  for (const [taskId, { state }] of containers) {
+    const task = view.get('task', taskId);
+    if (task === undefined || task.nodeId !== node.id) missing.push(`${node.id} has a container of ${taskId}, which is not its task`);
+    else if (state.status === 'running' && (isTerminal(task.status.state) || !isLive(task)))
+      missing.push(`${node.id} runs the container of ${taskId}, which is ${task.status.state}/${task.desiredState}`);
+  }
+  for (const task of view.tasksOfNode(node.id)) {
+    if (task.status.state === 'running' && containers.get(task.id)?.state.status !== 'running')
+      missing.push(`${node.id} does not run ${task.id}, which is said to run`);
+  }
+  return missing;
+}
