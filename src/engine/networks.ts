@@ -153,10 +153,19 @@ function networkBody(network: AssignedNetwork, name: string, driverName: string,
     Internal: false,
     Attachable: true,
     EnableIPv6: network.subnets.some(({ subnet }) => subnet.includes(':')),
-    IPAM: { Driver: 'default', Config: network.subnets.map(({ subnet, gateway }) => ({ Subnet: subnet, Gateway: gateway.split('/', 1)[0] })) },
+    IPAM: { Driver: 'default', Config: network.subnets.map(ipamPool) },
     Options: options,
     Labels: { ...network.labels, [networkLabel]: network.id, [instanceLabel]: instance },
   };
+}
+
+/**
+ * The engine may give no address of its own choice: it would be one that the managers give somebody else. A range with nothing in it but the
+ * gateway says so, and leaves the rest of the subnet to those who ask for an address.
+ */
+function ipamPool({ subnet, gateway }: AssignedNetwork['subnets'][number]): object {
+  const address = gateway.split('/', 1)[0] ?? gateway;
+  return { Subnet: subnet, Gateway: address, IPRange: `${address}/${address.includes(':') ? 128 : 32}` };
 }
 
 /** The options that Docker's own swarm mode gives it. All users of the engine share it; who made it removes it when nobody is on it any more. */

@@ -289,6 +289,7 @@ test('a plain container on an attachable network is found by the address of its 
     const endpoint = await executor.endpoint(task, undefined, signal);
     assert.equal(endpoint?.containerId, id);
     assert.ok((endpoint?.pid ?? 0) > 0);
+    await assert.rejects(engine.docker('run', '--network', 'attach', IMAGE, 'true'), /no available IPv4 addresses/);
     // The container keeps the network as long as it is on it.
     await executor.remove(task, signal);
     assert.match(await engine.docker('network', 'ls'), /attach/);
