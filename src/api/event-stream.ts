@@ -4,7 +4,8 @@ import type { Clock } from '#lib/clock.ts';
 import { AppError } from '#lib/errors.ts';
 import type { EngineConnection } from './engine-connection.ts';
 import { eventLine, type EventMessage, matchesFilters, mayComeFromEngine, parseEventFilters, toEvent } from './events.ts';
-import type { ContainerNetworks } from './proxy/container-networks.ts';
+import { linesOf } from './lines.ts';
+import type { BackingNetworks } from './proxy/backing-networks.ts';
 import type { Route } from './route.ts';
 
 /** As many as dockerd remembers. */
@@ -45,7 +46,7 @@ export function createEventLog(membership: SwarmMembership, clock: Clock): Event
   };
 }
 
-export function eventsRoute(options: { readonly events: EventLog; readonly containerNetworks?: ContainerNetworks | undefined }): Route {
+export function eventsRoute(options: { readonly events: EventLog; readonly backing: BackingNetworks }): Route {
   return {
     method: 'GET',
     path: '/events',
@@ -60,7 +61,7 @@ export function eventsRoute(options: { readonly events: EventLog; readonly conta
         past,
         live: (listener) => options.events.subscribe((event) => inWindow(event, window) && matchesFilters(event, filters) && listener(event)),
         engine: fromEngine,
-        rewrite: (line) => rewriteNetworkEvent(line, options.containerNetworks),
+        rewrite: (line) => rewriteNetworkEvent(line, options.backing),
         ...(window.until === undefined ? {} : { until: window.until }),
         clock,
         signal: request.signal,
@@ -91,25 +92,11 @@ async function openEngineEvents(engine: EngineConnection, query: URLSearchParams
   return linesOf(await engine.stream({ method: 'GET', path: '/events', query, apiVersion, signal }));
 }
 
-/** Lines with their newline; dockerd writes one event per line. */
-async function* linesOf(stream: AsyncIterable<Buffer>): AsyncIterable<string> {
-  let rest: Buffer = Buffer.alloc(0);
-  for await (const chunk of stream) {
-    let bytes: Buffer = rest.length === 0 ? chunk : Buffer.concat([rest, chunk]);
-    for (let end = bytes.indexOf(0x0a); end >= 0; end = bytes.indexOf(0x0a)) {
-      yield bytes.toString('utf8', 0, end + 1);
-      bytes = bytes.subarray(end + 1);
-    }
-    rest = bytes;
-  }
-  if (rest.length > 0) yield `${rest.toString('utf8')}\n`;
-}
-
 /** Networks that only carry a swarm network on this engine do not appear; containers join and leave the swarm's network. */
-export function rewriteNetworkEvent(line: string, networks: ContainerNetworks | undefined): string | undefined {
-  if (networks === undefined || !line.includes('"Type":"network"')) return line;
+export async function rewriteNetworkEvent(line: string, backing: BackingNetworks): Promise<string | undefined> {
+  if (!line.includes('"Type":"network"')) return line;
   const event = JSON.parse(line) as { Action: string; Actor: { ID: string; Attributes: Record<string, string> } };
-  const swarm = networks.swarmNetworkOf(event.Actor.Attributes['name'] ?? '');
+  const swarm = await backing.swarmNetworkOf(event.Actor.ID);
   if (swarm === undefined) return line;
   if (event.Action !== 'connect' && event.Action !== 'disconnect') return undefined;
   event.Actor.ID = swarm.id;
@@ -123,7 +110,7 @@ interface MergeOptions {
   readonly past: readonly EventMessage[];
   readonly live: (listener: (event: EventMessage) => void) => () => void;
   readonly engine: AsyncIterable<string> | undefined;
-  readonly rewrite: (line: string) => string | undefined;
+  readonly rewrite: (line: string) => Promise<string | undefined>;
   readonly until?: number;
   readonly clock: Clock;
   readonly signal: AbortSignal;
@@ -192,7 +179,7 @@ export async function* mergeEvents(options: MergeOptions): AsyncGenerator<Buffer
 interface EngineSink {
   readonly push: (line: string) => void;
   readonly pushPast: (untilMs: number) => void;
-  readonly rewrite: (line: string) => string | undefined;
+  readonly rewrite: (line: string) => Promise<string | undefined>;
   readonly pendingLines: () => number;
   readonly clock: Clock;
   readonly signal: AbortSignal;
@@ -203,7 +190,7 @@ async function readEngine(lines: AsyncIterable<string>, sink: EngineSink): Promi
     if (sink.signal.aborted) return;
     const at = /"timeNano":(\d+)\d{6}[,}]/.exec(line)?.[1];
     if (at !== undefined) sink.pushPast(Number(at));
-    const rewritten = sink.rewrite(line);
+    const rewritten = await sink.rewrite(line);
     if (rewritten !== undefined) sink.push(rewritten);
     while (sink.pendingLines() > ENGINE_PENDING_LINES && !sink.signal.aborted) await sink.clock.sleep(10, sink.signal).catch(() => {});
   }

@@ -46,14 +46,20 @@ function changesBetween(previous: StoreObject, object: StoreObject): Attributes 
 
 function serviceChanges(previous: Service, service: Service): Attributes {
   const changes: Attributes = {};
-  const replicas = (of: Service) => (of.spec.mode.kind === 'replicated' ? of.spec.mode.replicas : undefined);
-  const image = (of: Service) => (of.spec.task.runtime.kind === 'container' ? of.spec.task.runtime.container.image : undefined);
-  put(changes, 'image', image(previous), image(service));
-  put(changes, 'replicas', replicas(previous), replicas(service));
+  put(changes, 'image', imageOf(previous), imageOf(service));
+  put(changes, 'replicas', replicasOf(previous), replicasOf(service));
   const [before, after] = [previous.updateStatus?.state, service.updateStatus?.state];
   if (after !== undefined && before === undefined) changes['updatestate.new'] = after;
   put(changes, 'updatestate', before, after);
   return changes;
+}
+
+function imageOf({ spec }: Service): string | undefined {
+  return spec.task.runtime.kind === 'container' ? spec.task.runtime.container.image : undefined;
+}
+
+function replicasOf({ spec }: Service): number | undefined {
+  return spec.mode.kind === 'replicated' ? spec.mode.replicas : undefined;
 }
 
 function nodeChanges(previous: Node, node: Node): Attributes {

@@ -1,7 +1,6 @@
 // The daemon's HTTP server: our routes where we have one, the engine for the rest. node:http owns framing; there is no framework, because
 // what matters here is what a framework hides: upgrades, half-closed sockets, 100-continue, trailers (docs/design/api-and-proxy.md).
-import { createServer, type IncomingMessage, type Server as HttpServer, type ServerResponse } from 'node:http';
-import type { Server, Socket } from 'node:net';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { SwarmMembership } from '#control/control.ts';
 import type { Clock } from '#lib/clock.ts';
@@ -10,14 +9,18 @@ import type { Logger } from '#lib/log.ts';
 import { MAX_HEADER_BYTES } from './engine-client.ts';
 import type { EngineLink } from './engine-connection.ts';
 import { createEventLog, eventsRoute } from './event-stream.ts';
-import { type HostSpec, listenOn } from './hosts.ts';
+import { createListeners, type Listeners } from './listeners.ts';
+import { startAttachmentKeeper } from './proxy/attachments.ts';
+import { createBackingNetworks } from './proxy/backing-networks.ts';
 import { containerRoutes } from './proxy/container-routes.ts';
 import type { ContainerNetworks } from './proxy/container-networks.ts';
 import { forward } from './proxy/forward.ts';
 import { enterFront } from './proxy/front.ts';
 import { hijack, isHijackPath } from './proxy/hijack.ts';
 import { type ClientPath, enginePath, headText } from './proxy/rewrite.ts';
-import { readJsonBody } from './request-body.ts';
+import { isObject } from './proxy/json-object.ts';
+import { translateNetworkCreate } from './proxy/translate.ts';
+import { type RequestBody, readJsonBody } from './request-body.ts';
 import { type CommonHeaders, commonHeaders, describeError, writeError, writeResult } from './respond.ts';
 import type { Route, RouteContext, RouteResult } from './route.ts';
 import { createRouter, type Match } from './router.ts';
@@ -34,25 +37,22 @@ export interface ApiServerOptions {
   readonly containerNetworks?: ContainerNetworks;
 }
 
-export interface ApiServer {
-  /** Resolves with the address as a user would write it, the chosen port in it. May be called for several hosts. */
-  listen(host: HostSpec): Promise<{ readonly address: string }>;
-  /** Stops listening, lets requests in progress finish for CLOSE_GRACE_MS, then cuts what is left. */
-  close(): Promise<void>;
-}
+/** `listen` may be called for several hosts. `close` also ends what runs beside requests. */
+export type ApiServer = Listeners;
 
 /** A slow client of a plain TCP port must not hold a parser for ever. */
 const HEADERS_TIMEOUT_MS = 60_000;
-const CLOSE_GRACE_MS = 2_000;
 
 export function createApiServer(options: ApiServerOptions): ApiServer {
   const { engine, log, clock } = options;
   const events = createEventLog(options.membership, clock);
   const networks = options.containerNetworks;
+  const backing = createBackingNetworks({ engine, membership: options.membership });
+  const keeper = networks && startAttachmentKeeper({ engine, networks, clock, log });
   const router = createRouter([
     ...systemRoutes(options.identity),
-    eventsRoute({ events, containerNetworks: networks }),
-    ...containerRoutes({ engine, containerNetworks: networks }),
+    eventsRoute({ events, backing }),
+    ...containerRoutes({ engine, backing, networks, keeper }),
     ...options.routes,
   ]);
   const context: RouteContext = { membership: options.membership, engine, log, clock };
@@ -67,7 +67,11 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     headersTimeout: HEADERS_TIMEOUT_MS,
     shouldUpgradeCallback: (request) => isHijackPath(splitVersion(request.url ?? '').path),
   });
+  const busy = new WeakSet<Duplex>();
   const serve = (request: IncomingMessage, response: ServerResponse) => {
+    const { socket } = request;
+    busy.add(socket);
+    response.once('close', () => busy.delete(socket));
     void serveRequest({ router, context, engine, common }, request, response).catch((error: unknown) => {
       log.error({ error: errorMessage(error), path: request.url }, 'a request failed after its answer had begun');
       response.destroy();
@@ -75,57 +79,33 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
   };
   http.on('request', serve);
   http.on('checkContinue', serve);
-  http.on('upgrade', (request, socket, head) => void serveHijack({ engine, common, log }, request, socket, head));
+  http.on('upgrade', (request, socket, head) => {
+    busy.add(socket);
+    void serveHijack({ engine, common, log }, request, socket, head);
+  });
   http.on('clientError', (_error, socket) => {
     if (socket.writable) socket.end('HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\n\r\n400 Bad Request');
     else socket.destroy();
   });
-  return lifetime(http, () => events.close(), clock);
-}
-
-function lifetime(http: HttpServer, stopEvents: () => void, clock: Clock): ApiServer {
-  const servers = new Set<Server>();
-  const sockets = new Set<Socket>();
-  const accept = (socket: Socket) => {
-    sockets.add(socket);
-    socket.once('close', () => sockets.delete(socket));
-    enterFront(socket, http);
-  };
+  const listeners = createListeners({ accept: (socket) => enterFront(socket, http), isBusy: (socket) => busy.has(socket), clock });
   return {
-    async listen(host) {
-      const { server, address } = await listenOn(host, accept);
-      servers.add(server);
-      return { address };
-    },
+    listen: (host) => listeners.listen(host),
     async close() {
-      stopEvents();
-      const closed = [...servers].map((server) => new Promise<void>((resolve) => server.close(() => resolve())));
-      servers.clear();
-      for (const socket of sockets) if (isIdle(socket)) socket.destroy();
-      const cancel = clock.schedule(CLOSE_GRACE_MS, () => {
-        for (const socket of sockets) socket.destroy();
-      });
-      await Promise.all(closed);
-      cancel();
+      events.close();
+      keeper?.stop();
+      await listeners.close();
     },
   };
-}
-
-/** Between two requests of a kept connection: Node's server keeps the answer in progress on the socket. */
-function isIdle(socket: Socket): boolean {
-  const message = (socket as Socket & { readonly _httpMessage?: ServerResponse | null })._httpMessage;
-  return message === null;
 }
 
 /** Common headers follow the engine's; until it has answered they are what every Linux engine says. */
 function learnCommonHeaders(engine: EngineLink, common: { experimental: string; ostype: string }): void {
-  engine.facts().then(
-    ({ pingHeaders }) => {
-      common.experimental = pingHeaders['docker-experimental'] ?? common.experimental;
-      common.ostype = pingHeaders['ostype'] ?? common.ostype;
-    },
-    () => {},
-  );
+  const learn = async () => {
+    const { pingHeaders } = await engine.facts();
+    common.experimental = pingHeaders['docker-experimental'] ?? common.experimental;
+    common.ostype = pingHeaders['ostype'] ?? common.ostype;
+  };
+  learn().catch(() => {});
 }
 
 interface Serving {
@@ -193,18 +173,25 @@ async function serveRoute(serving: Serving, match: Match, exchange: Exchange): P
     serving.context,
   );
   if (result.kind !== 'engine') return await writeResult(response, result, serving.common, signal);
-  await handOver(serving, exchange, result, body?.bytes);
+  await handOver(serving, exchange, result, body);
 }
 
-async function handOver(serving: Serving, exchange: Exchange, result: Extract<RouteResult, { kind: 'engine' }>, read: Buffer | undefined): Promise<void> {
+async function handOver(serving: Serving, exchange: Exchange, result: Extract<RouteResult, { kind: 'engine' }>, read: RequestBody | undefined): Promise<void> {
   const { request, response, client } = exchange;
   const rest =
     result.path === undefined && result.query === undefined
       ? client.rest
       : apiPath(undefined, result.path ?? exchange.path, result.query ?? new URLSearchParams(exchange.query));
-  const body = result.body === undefined ? read : Buffer.from(JSON.stringify(result.body));
+  const translated = await translateBody(exchange, result.body ?? read?.value, serving.engine);
+  const body = translated === read?.value ? read?.bytes : Buffer.from(JSON.stringify(translated));
   const path = await pathForEngine({ ...client, rest }, serving.engine);
   await forward(request, response, { method: request.method ?? 'GET', path, ...(body === undefined ? {} : { body }) }, serving.engine);
+}
+
+/** The same value when the engine understands the request as its client means it. */
+async function translateBody({ client, path }: Exchange, body: unknown, engine: EngineLink): Promise<unknown> {
+  if (path !== '/networks/create' || !isObject(body)) return body;
+  return translateNetworkCreate(body, { client: client.apiVersion, engine: (await engine.facts()).apiVersion });
 }
 
 /** A connection that is taken over; when the engine cannot be reached the client still gets an HTTP answer. */

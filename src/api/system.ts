@@ -49,9 +49,9 @@ async function factsSoon({ engine, clock }: RouteContext): Promise<EngineFacts |
   }
 }
 
-export function swarmHeader(info: Pick<SwarmInfo, 'state' | 'controlAvailable'>): string {
-  if (info.state !== 'active') return info.state;
-  return info.controlAvailable ? 'active/manager' : 'active/worker';
+export function swarmHeader({ state, controlAvailable }: Pick<SwarmInfo, 'state' | 'controlAvailable'>): string {
+  if (state !== 'active') return state;
+  return controlAvailable ? 'active/manager' : 'active/worker';
 }
 
 interface VersionAnswer {

@@ -1,0 +1,46 @@
+// The sockets of the API: what listens, what is connected, and how all of it ends.
+import type { Server, Socket } from 'node:net';
+import type { Clock } from '#lib/clock.ts';
+import { type HostSpec, listenOn } from './hosts.ts';
+
+export interface Listeners {
+  /** Resolves with the address as a user would write it, the chosen port in it. */
+  listen(host: HostSpec): Promise<{ readonly address: string }>;
+  /** Stops listening, cuts idle connections at once and the others after CLOSE_GRACE_MS. */
+  close(): Promise<void>;
+}
+
+/** Short answers are finished in this time; streams (logs, events, attached terminals) end with the daemon. */
+const CLOSE_GRACE_MS = 1_000;
+
+/** `isBusy` tells whether a connection is in the middle of a request. */
+export function createListeners(options: {
+  readonly accept: (socket: Socket) => void;
+  readonly isBusy: (socket: Socket) => boolean;
+  readonly clock: Clock;
+}): Listeners {
+  const servers = new Set<Server>();
+  const sockets = new Set<Socket>();
+  const accept = (socket: Socket) => {
+    sockets.add(socket);
+    socket.once('close', () => sockets.delete(socket));
+    options.accept(socket);
+  };
+  return {
+    async listen(host) {
+      const { server, address } = await listenOn(host, accept);
+      servers.add(server);
+      return { address };
+    },
+    async close() {
+      const closed = [...servers].map((server) => new Promise<void>((resolve) => server.close(() => resolve())));
+      servers.clear();
+      for (const socket of sockets) if (!options.isBusy(socket)) socket.destroy();
+      const cancel = options.clock.schedule(CLOSE_GRACE_MS, () => {
+        for (const socket of sockets) socket.destroy();
+      });
+      await Promise.all(closed);
+      cancel();
+    },
+  };
+}
