@@ -1,0 +1,46 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { renderOverlayRules } from './overlay-nft.ts';
+
+test('virtual addresses lead to their tasks in turn, to their only task, or are refused', () => {
+  const virtualIps = [
+    { address: '10.0.1.2', backends: ['10.0.1.11', '10.0.1.12'] },
+    { address: '10.0.1.3', backends: ['10.0.1.12'] },
+    { address: '10.0.1.4', backends: [] },
+  ];
+  assert.equal(
+    renderOverlayRules({ vxlanId: 4097, mtu: 1450, gateways: [], virtualIps }),
+    `table ip skep {}
+delete table ip skep
+table ip skep {
+  map vips { type ipv4_addr : verdict; }
+  set own { type ipv4_addr . ipv4_addr; elements = { 10.0.1.11 . 10.0.1.11, 10.0.1.12 . 10.0.1.12 }; }
+  chain vip_10_0_1_2 {
+    dnat to numgen inc mod 2 map { 0 : 10.0.1.11, 1 : 10.0.1.12 }
+  }
+  chain vip_10_0_1_3 {
+    dnat to 10.0.1.12
+  }
+  chain vip_10_0_1_4 {
+    meta l4proto tcp reject with tcp reset
+    reject
+  }
+  chain pre {
+    type nat hook prerouting priority -110; policy accept;
+    ip daddr vmap @vips
+  }
+  chain post {
+    type nat hook postrouting priority 90; policy accept;
+    ct status dnat ip saddr . ip daddr @own masquerade
+  }
+}
+add element ip skep vips { 10.0.1.2 : goto vip_10_0_1_2, 10.0.1.3 : goto vip_10_0_1_3, 10.0.1.4 : goto vip_10_0_1_4 }
+`,
+  );
+});
+
+test('a network without services has its table all the same', () => {
+  const rules = renderOverlayRules({ vxlanId: 4097, mtu: 1450, gateways: [], virtualIps: [] });
+  assert.match(rules, /ip daddr vmap @vips/);
+  assert.doesNotMatch(rules, /add element/);
+});
