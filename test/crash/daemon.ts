@@ -30,6 +30,9 @@ export interface TestDaemon {
   log(): string;
 }
 
+/** Longer than anything that skepd lets a client wait for. */
+const CALL_TIMEOUT_MS = 40_000;
+
 const mainFile = fileURLToPath(new URL('../../src/main/skepd.ts', import.meta.url));
 
 export function createTestDaemon(engine: TestEngine, name = 'skep'): TestDaemon {
@@ -81,7 +84,7 @@ function exchange(socketPath: string, method: string, path: string, body: unknow
   return new Promise((resolve, reject) => {
     const text = body === undefined ? '' : JSON.stringify(body);
     const headers = body === undefined ? {} : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(text) };
-    const outgoing = request({ socketPath, method, path: `/v1.41${path}`, headers, agent: false }, (response) => {
+    const outgoing = request({ socketPath, method, path: `/v1.41${path}`, headers, agent: false, timeout: CALL_TIMEOUT_MS }, (response) => {
       const chunks: Buffer[] = [];
       response.on('data', (chunk: Buffer) => chunks.push(chunk));
       response.on('error', reject);
@@ -89,6 +92,7 @@ function exchange(socketPath: string, method: string, path: string, body: unknow
       response.on('end', () => resolve({ status: response.statusCode ?? 0, body: parse(Buffer.concat(chunks).toString()) }));
     });
     outgoing.on('error', reject);
+    outgoing.on('timeout', () => outgoing.destroy(new Error(`${method} ${path}: no answer within ${CALL_TIMEOUT_MS} ms`)));
     outgoing.end(text);
   });
 }
