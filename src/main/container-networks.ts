@@ -24,8 +24,6 @@ const predefined = new Set(['bridge', 'host', 'none', 'default', 'nat', '']);
 
 export function createContainerNetworks(options: ContainerNetworksOptions): ContainerNetworks {
   const { membership, engine, dnsAddress } = options;
-  /** What the engine's networks are called that carry a swarm network, by its id. */
-  const engineNames = new Map<string, string>();
 
   const control = (): Control | undefined => (membership.info().controlAvailable ? membership.control() : undefined);
 
@@ -38,7 +36,6 @@ export function createContainerNetworks(options: ContainerNetworksOptions): Cont
       signal,
     });
     if (found === undefined) throw new AppError('notFound', `network ${name} not found`);
-    engineNames.set(id, found.Name);
     return found.Name;
   }
 
@@ -73,12 +70,6 @@ export function createContainerNetworks(options: ContainerNetworksOptions): Cont
           : [];
       });
     },
-    swarmNetworkOf(engineNetwork) {
-      for (const network of control()?.networks.list() ?? [])
-        if (engineNames.get(network.id) === engineNetwork || engineNetwork === `${network.spec.name}-${network.id}`) return refOf(network);
-      return undefined;
-    },
-    engineNetworkOf: ({ id, name }) => engineNames.get(id) ?? name,
   };
 }
 

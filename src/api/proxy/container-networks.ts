@@ -36,8 +36,4 @@ export interface ContainerNetworks {
   detach(attachmentId: string): Promise<void>;
   /** Attachments of plain containers on this node. */
   attachments(): Promise<readonly { readonly id: string; readonly owner: string; readonly networkId: string }[]>;
-  /** The swarm network that an engine's network (by its name) carries; undefined for the engine's own. Must be cheap. */
-  swarmNetworkOf(engineNetwork: string): SwarmNetworkRef | undefined;
-  /** The engine's network that carries a swarm network on this node, whether or not it exists yet. */
-  engineNetworkOf(network: SwarmNetworkRef): string;
 }
