@@ -157,6 +157,8 @@ export interface Task extends ObjectMeta {
 
 /** A task's place in the history of restarts of its slot; carried from each task to its replacement. */
 export interface RestartRecord {
+  /** True for a task that the updater made: it occupies one of the parallel updates until it is ready. Not carried on. */
+  readonly ofUpdate?: boolean;
   /** Restarts so far under this spec version. */
   readonly attempts: number;
   /** When they happened, newest last; bounded by the policy's maxAttempts. */

@@ -71,7 +71,7 @@ function restartDelayMs({ view }: Draft, task: Task): number {
   return milliseconds(restartPolicyOf(task.spec).delayNs);
 }
 
-/** The record of a task that waits for nothing but for what still stops in its slot; with no attempts it marks the updater's tasks. */
+/** The record of a task that waits for nothing but for what still stops in its slot. */
 export function waitRecord({ view, now }: Draft, slot: Slot | undefined): RestartRecord {
   const stopping = (slot?.tasks ?? []).filter((task) => isStopping(view, task)).sort((a, b) => compareStates(b.status.state, a.status.state));
   const record = { attempts: 0, restartedAt: [], notBefore: now };

@@ -34,7 +34,7 @@ export function monitorMsOf(config: Required<UpdateConfig>): number {
 /** A task that the updater made for the roll-out that goes on. Replacements that the restart policy made are not the updater's. */
 export function isOfRollout({ specVersion, rollout }: Service, task: Task): boolean {
   if (rollout === undefined || rollout.specVersion !== specVersion) return false;
-  return task.specVersion === specVersion && task.restart?.attempts === 0 && task.createdAt >= rollout.startedAt;
+  return task.specVersion === specVersion && task.restart?.ofUpdate === true && task.createdAt >= rollout.startedAt;
 }
 
 /**
@@ -90,7 +90,7 @@ function isWaitingForUpdate(draft: Draft, slot: Slot): boolean {
 
 /** Until when the slot occupies one of the parallel updates: forever while its new task is not ready, then for the delay. Zero: it does not. */
 function busyUntil(draft: Draft, slot: Slot, delayMs: number): number {
-  const task = slot.tasks.findLast((candidate) => candidate.restart?.attempts === 0 && !isDirty(draft, candidate));
+  const task = slot.tasks.findLast((candidate) => candidate.restart?.ofUpdate === true && !isDirty(draft, candidate));
   if (task === undefined) return 0;
   const isOver = isTerminal(task.status.state) || !isLive(task);
   if (!isOver && !isReady(draft, task)) return Number.POSITIVE_INFINITY;
@@ -102,7 +102,7 @@ function startSlotUpdate(draft: Draft, slot: Slot, order: 'stop-first' | 'start-
   const running = slot.tasks.filter((task) => isLive(task) && task.status.state === 'running');
   // Of several outdated tasks one is enough to serve until the new one does; one that does not even run is no use.
   shutDown(draft, slot, order === 'start-first' ? mostAdvanced(running) : undefined);
-  draft.addTask(slot.key, waitRecord(draft, slot));
+  draft.addTask(slot.key, { ...waitRecord(draft, slot), ofUpdate: true });
 }
 
 function finishRollout(draft: Draft, idle: boolean, monitorMs: number): void {

@@ -160,7 +160,7 @@ function updating(world: World): number {
   const slots = new Set<string>();
   for (const task of world.live()) {
     const isUnfinished = !isTerminal(task.status.state) && (task.status.state !== 'running' || task.status.serving === false);
-    if (task.specVersion === specVersion && task.restart?.attempts === 0 && isUnfinished) slots.add(`${task.slot ?? task.nodeId}`);
+    if (task.specVersion === specVersion && task.restart?.ofUpdate === true && isUnfinished) slots.add(`${task.slot ?? task.nodeId}`);
   }
   return slots.size;
 }

@@ -100,10 +100,9 @@ export function createInvariants({ trace, now }: InvariantOptions): Invariants {
     if (rollout?.specVersion !== specVersion || updateStatus === undefined) return;
     const { parallelism } = updateStatus.state.startsWith('rollback') ? rollbackConfigOf(spec) : updateConfigOf(spec);
     if (parallelism === 0) return;
-    const removed = new Set(tasks.filter((task) => task.desiredState === 'remove').map(slotOf));
     const updating = tasks.filter((task) => {
-      const isOfRollout = task.specVersion === specVersion && task.restart?.attempts === 0 && task.createdAt >= rollout.startedAt;
-      return isOfRollout && isLive(task) && compareStates(task.status.state, 'running') < 0 && !removed.has(slotOf(task));
+      const isOfRollout = task.specVersion === specVersion && task.restart?.ofUpdate === true && task.createdAt >= rollout.startedAt;
+      return isOfRollout && isLive(task) && compareStates(task.status.state, 'running') < 0;
     });
     if (updating.length > parallelism) trace.violation(`${updating.length} slots of ${spec.name} are updated at once, not ${parallelism}`);
   }

@@ -43,7 +43,7 @@ function missingOfService(view: View, service: Service): readonly string[] {
   const isRolling = updateStatus?.state === 'updating' || updateStatus?.state === 'rollback_started';
   if (isRolling && !waits) missing.push(`${spec.name} is ${updateStatus.state} still`);
   const isPaused = updateStatus?.state === 'paused' || updateStatus?.state === 'rollback_paused';
-  if (!isRolling && !isPaused) missing.push(...outdated(view, service, tasks));
+  if (!isRolling && !isPaused && service.job === undefined) missing.push(...outdated(view, service, tasks));
   const expected = expectedSlots(view, service, tasks);
   const held = new Set(tasks.filter((task) => isLive(task) || isGivenUp(service, task, tasks)).map(slotOf));
   if (held.size !== expected) missing.push(`${spec.name} has ${held.size} of ${expected} slots`);
@@ -60,16 +60,11 @@ function outdated(view: View, service: Service, tasks: readonly Task[]): readonl
   );
 }
 
-function expectedSlots(view: View, { spec, job }: Service, tasks: readonly Task[]): number {
+function expectedSlots(view: View, { spec }: Service, tasks: readonly Task[]): number {
   const { mode } = spec;
   if (mode.kind === 'replicated') return mode.replicas;
-  if (mode.kind === 'replicated-job') {
-    const given = new Set(tasks.filter((task) => !isLive(task) && task.jobIteration === job?.iteration).map(slotOf)).size;
-    // Slots that were given up take their share; without them all completions are there.
-    return given === 0
-      ? new Set([...tasks.map(slotOf), ...range(mode.totalCompletions)]).size
-      : new Set([...tasks.map(slotOf), ...range(mode.totalCompletions)]).size;
-  }
+  // Results of older iterations may be in slots that the job does not have any more.
+  if (mode.kind === 'replicated-job') return new Set([...tasks.map(slotOf), ...range(mode.totalCompletions)]).size;
   const constraints = parseConstraints(spec.task.placement?.constraints ?? []);
   const eligible = [...view.list('node')].filter((node: Node) => matchesConstraints(constraints, node));
   // Results and finished tasks on nodes that do not qualify any more stay.
