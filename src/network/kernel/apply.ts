@@ -29,13 +29,16 @@ export async function listTable(table: string, namespace?: string): Promise<stri
   return code === 0 ? stdout : undefined;
 }
 
-/** Sets a value below /proc/sys/net of the host's namespace. */
-export async function setSysctl(path: string, value: string): Promise<void> {
-  const file = `/proc/sys/net/${path}`;
-  if ((await readFile(file, 'utf8')).trim() !== value) await writeFile(file, value);
+/** A value below /proc/sys/net of the host's namespace. */
+export async function getSysctl(path: string): Promise<string> {
+  return (await readFile(`/proc/sys/net/${path}`, 'utf8')).trim();
 }
 
-/** The same in a namespace, several at once: /proc/sys/net shows the namespace of who looks. Settings that this kernel lacks are skipped. */
+export async function setSysctl(path: string, value: string): Promise<void> {
+  if ((await getSysctl(path)) !== value) await writeFile(`/proc/sys/net/${path}`, value);
+}
+
+/** Sets values in a namespace, several at once: /proc/sys/net shows the namespace of who looks. Settings that this kernel lacks are skipped. */
 export async function setSysctls(namespace: string, values: Readonly<Record<string, string>>): Promise<void> {
   const script = Object.entries(values).map(([path, value]) => `[ ! -e /proc/sys/net/${path} ] || echo ${value} > /proc/sys/net/${path}`);
   await runOrThrow(inNamespace(namespace, ['sh', '-e']), `${script.join('\n')}\n`);

@@ -5,7 +5,7 @@ import type { Host, PublishedPort } from '../desired.ts';
 import { GATEWAY_BRIDGE, hex, MARK_OWNER_MASK, type Names } from '../names.ts';
 import { renderHostRules } from '../render/host-nft.ts';
 import { planMesh } from '../render/mesh-links.ts';
-import { applyRules, applySteps, listTable, setSysctl } from './apply.ts';
+import { applyRules, applySteps, getSysctl, listTable, setSysctl } from './apply.ts';
 import { type HostLinks, observeMesh } from './observe.ts';
 import { portKey, type PortHolder } from './ports.ts';
 import { run } from './run.ts';
@@ -43,7 +43,8 @@ export function createHostApplier({ names, ports, log }: { readonly names: Names
     meshKey = undefined;
     await applySteps(planMesh(host.mesh, await observeMesh(names, links), names));
     if (host.mesh !== undefined) {
-      await setSysctl(`ipv4/conf/${names.meshDevice}/rp_filter`, '2');
+      // The larger of the device's and the general setting holds: loosely where sources are checked at all, for the sources are clients anywhere.
+      await setSysctl(`ipv4/conf/${names.meshDevice}/rp_filter`, (await getSysctl('ipv4/conf/all/rp_filter')) === '0' ? '0' : '2');
       await setSysctl(`ipv4/conf/${names.meshDevice}/route_localnet`, '1');
     }
     meshKey = key;
