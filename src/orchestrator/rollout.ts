@@ -62,12 +62,18 @@ function isOutdated(draft: Draft, content: readonly Task[]): boolean {
   return content.length > 0 && content.every((task) => isDirty(draft, task));
 }
 
-/** Starts the update of as many outdated slots as the settings allow, and completes the roll-out when all is done and was watched long enough. */
+/**
+ * Starts the update of as many outdated slots among `slots` as the settings allow, and completes the roll-out when all is done and was watched long enough.
+ * Updates that go on elsewhere (on a node that was paused meanwhile) count as well.
+ */
 export function advanceRollout(draft: Draft, slots: readonly Slot[]): void {
   if (isPaused(draft.service)) return;
   const config = rolloutConfigOf(draft.service);
   const waiting = slots.filter((slot) => isWaitingForUpdate(draft, slot));
-  const busy = slots.map((slot) => busyUntil(draft, slot, milliseconds(config.delayNs))).filter((at) => at > draft.now);
+  const busy = draft
+    .slots()
+    .map((slot) => busyUntil(draft, slot, milliseconds(config.delayNs)))
+    .filter((at) => at > draft.now);
   const limit = config.parallelism === 0 ? Number.POSITIVE_INFINITY : config.parallelism;
   const next = waiting.slice(0, Math.max(0, limit - busy.length));
   let started = 0;

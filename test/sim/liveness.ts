@@ -46,7 +46,10 @@ function missingOfService(view: View, service: Service): readonly string[] {
   if (!isRolling && !isPaused && service.job === undefined) missing.push(...outdated(view, service, tasks));
   const expected = expectedSlots(view, service, tasks);
   const held = new Set(tasks.filter((task) => isLive(task) || isGivenUp(service, task, tasks)).map(slotOf));
-  if (held.size !== expected) missing.push(`${spec.name} has ${held.size} of ${expected} slots`);
+  // A job goes on to its next slot when one is done, and one that waits is not.
+  const isHeldUp = waits && spec.mode.kind === 'replicated-job';
+  if (typeof expected === 'number') return isHeldUp || held.size === expected ? missing : [...missing, `${spec.name} has ${held.size} of ${expected} slots`];
+  for (const slot of expected) if (!held.has(slot)) missing.push(`${spec.name} has no task in slot ${slot}`);
   return missing;
 }
 
@@ -60,15 +63,14 @@ function outdated(view: View, service: Service, tasks: readonly Task[]): readonl
   );
 }
 
-function expectedSlots(view: View, { spec }: Service, tasks: readonly Task[]): number {
+/** How many slots the service has, or which ones. */
+function expectedSlots(view: View, { spec }: Service, tasks: readonly Task[]): number | readonly string[] {
   const { mode } = spec;
   if (mode.kind === 'replicated') return mode.replicas;
   // Results of older iterations may be in slots that the job does not have any more.
   if (mode.kind === 'replicated-job') return new Set([...tasks.map(slotOf), ...range(mode.totalCompletions)]).size;
   const constraints = parseConstraints(spec.task.placement?.constraints ?? []);
-  const eligible = [...view.list('node')].filter((node: Node) => matchesConstraints(constraints, node));
-  // Results and finished tasks on nodes that do not qualify any more stay.
-  return new Set([...eligible.map(({ id }) => id), ...tasks.filter((task) => isLive(task) && task.status.state === 'complete').map(slotOf)]).size;
+  return [...view.list('node')].filter((node: Node) => matchesConstraints(constraints, node)).map(({ id }) => id);
 }
 
 function range(count: number): readonly string[] {
