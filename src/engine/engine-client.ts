@@ -36,8 +36,22 @@ const codeOfStatus: Readonly<Record<number, ErrorCode>> = {
 };
 
 /** What dockerd says while it starts or stops: it answers, but cannot work. */
-const NOT_WORKING =
-  /transport is closing|client connection is (?:closing|closed)|containerd\.sock.*(?:connection refused|no such file)|daemon is shutting down|context canceled/i;
+const NOT_WORKING = new RegExp(
+  [
+    'transport is closing',
+    'client connection is (?:closing|closed)',
+    'containerd\\.sock.*(?:connection refused|no such file)',
+    'containerd.*not running',
+    'daemon is shutting down',
+    'context canceled',
+    // Its network database is closed before its API is.
+    'failed to update store for object type \\*libnetwork',
+    'failed to (?:get|delete|lookup) .* from store.*(?:no such file|database not open)',
+    'database not open',
+    'network controller is (?:not initialized|nil)',
+  ].join('|'),
+  'i',
+);
 
 export function createEngineClient({ docker }: { readonly docker: Docker }): EngineClient {
   function dial(call: EngineCall, isStream: boolean): Promise<unknown> {
