@@ -22,13 +22,18 @@ export interface ReplayOptions {
   readonly skip?: (exchange: RecordedExchange) => boolean;
   /** Statuses that are right although another one was recorded: the daemon of the recording is older than the one we follow. */
   readonly accept?: (exchange: RecordedExchange, answer: Answer) => boolean;
+  /** How long a read may take to become what was recorded: what the recording saw may still be in the making here. */
+  readonly patienceMs?: number;
 }
 
 const RETRY_MS = 50;
-const MAX_TRIES = 20;
+const DEFAULT_PATIENCE_MS = 1_000;
 
 /** Every difference, in order. Objects that an answer creates stand for the recorded ones from then on. */
-export async function replay(exchanges: readonly RecordedExchange[], { send, skip = () => false, accept = () => false }: ReplayOptions): Promise<Difference[]> {
+export async function replay(
+  exchanges: readonly RecordedExchange[],
+  { send, skip = () => false, accept = () => false, patienceMs = DEFAULT_PATIENCE_MS }: ReplayOptions,
+): Promise<Difference[]> {
   const ids = new Map<string, string>();
   const versions = new Map<string, string>();
   const differences: Difference[] = [];
@@ -41,8 +46,7 @@ export async function replay(exchanges: readonly RecordedExchange[], { send, ski
       return { answer, problems: accept(exchange, answer) ? [] : compare(exchange, answer) };
     };
     let { answer, problems } = await ask();
-    // What the recording saw may still be in the making here: reads get some patience.
-    for (let tries = 0; problems.length > 0 && tries < MAX_TRIES && exchange.method === 'GET' && exchange.status === 200; tries += 1) {
+    for (let tries = 0; problems.length > 0 && tries * RETRY_MS < patienceMs && exchange.method === 'GET' && exchange.status === 200; tries += 1) {
       await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
       ({ answer, problems } = await ask());
     }
