@@ -153,6 +153,8 @@ export interface Task extends ObjectMeta {
   readonly genericResources?: readonly GenericResource[];
   readonly jobIteration?: number;
   readonly restart?: RestartRecord;
+  /** Why the constraint enforcer wants the task off its node, in words for a user. Once it has stopped it is rejected with these words. */
+  readonly rejection?: string;
 }
 
 /** A task's place in the history of restarts of its slot; carried from each task to its replacement. */

@@ -82,8 +82,10 @@ export function createDraft(stored: Service, { view, now, newId, cluster }: Draf
     },
     addTask(key, restart) {
       const place = key.kind === 'number' ? { slot: key.number } : { nodeId: key.nodeId };
-      const task = newTask(service, { id: newId(), now, cluster, ...place, ...(restart === undefined ? {} : { restart }) });
       const slot = slots.get(nameOf(key));
+      // Within a slot the time of creation only grows, also when the clock stands still or is set back: it is what tells old from new.
+      const createdAt = Math.max(now, (slot?.tasks.at(-1)?.createdAt ?? 0) + 1);
+      const task = newTask(service, { id: newId(), now: createdAt, cluster, ...place, ...(restart === undefined ? {} : { restart }) });
       if (slot) slot.tasks.push(task);
       else {
         slots.set(nameOf(key), { key, tasks: [task] });

@@ -1,5 +1,6 @@
-// The constraint enforcer: tasks whose node no longer meets their constraints, or no longer has what they reserve, are rejected there and then.
-// The restart policy moves them elsewhere. Works per node, because reservations add up per node.
+// The constraint enforcer: tasks whose node no longer meets their constraints, or no longer has what they reserve, are rejected. They are asked to stop
+// first, and the restart policy moves them elsewhere; `rejected` is what they become once they have stopped, because until then they hold on to
+// addresses, ports and slot. Works per node, because reservations add up per node.
 import { matchesConstraints, parseConstraints } from '#domain/constraint.ts';
 import { isTaskDirty } from '#domain/dirty.ts';
 import type { Node, Task } from '#domain/objects.ts';
@@ -8,27 +9,45 @@ import { isTerminal, taskStateRank } from '#domain/task-state.ts';
 import type { Decision, StoreEvent, View } from '#domain/view.ts';
 import { compareAge, isLive } from './task.ts';
 
-/** Decides for one node. Only active nodes are looked at: a drained one loses its tasks anyway, a paused one keeps them. */
-export function enforceConstraints(view: View, nodeId: string, now: number): Decision {
+const MESSAGE = 'task rejected by constraint enforcer';
+const REASON = 'assigned node no longer meets constraints';
+
+/** Decides for one node. New rejections are for active nodes only: a drained one loses its tasks anyway, a paused one keeps them. */
+export function enforceConstraints(view: View, nodeId: string): Decision {
+  const tasks = [...view.tasksOfNode(nodeId)].sort(compareAge);
+  const rejected = tasks.filter(hasStopped).map(finishRejection);
   const node = view.get('node', nodeId);
-  if (node === undefined || node.spec.availability !== 'active' || node.status.state === 'down') return { changes: [] };
-  const remaining = createBudget(node.description?.resources);
-  const rejected: Task[] = [];
-  // The oldest keep their reservations.
-  for (const task of [...view.tasksOfNode(nodeId)].sort(compareAge)) {
-    if (!isLive(task) || isTerminal(task.status.state) || taskStateRank[task.status.state] < taskStateRank.assigned) continue;
-    if (!meetsConstraints(view, task, node) || !remaining.take(task)) rejected.push(task);
-  }
-  return { changes: rejected.map((task) => ({ action: 'update', object: reject(task, now) })) };
+  const marked = node === undefined ? [] : misplaced(view, tasks, node).map((task) => ({ ...task, rejection: REASON }));
+  return { changes: [...rejected, ...marked].map((object) => ({ action: 'update', object })) };
 }
 
-/** Nodes that an event may have changed for the worse. */
+/** Nodes that an event may have changed for the worse, or where a rejected task has stopped. */
 export function enforcerKeysOfEvent({ action, object }: StoreEvent): readonly string[] {
-  return object.kind === 'node' && action !== 'remove' ? [object.id] : [];
+  if (action === 'remove') return [];
+  if (object.kind === 'task') return hasStopped(object) && object.nodeId !== undefined ? [object.nodeId] : [];
+  return object.kind === 'node' ? [object.id] : [];
 }
 
 export function allEnforcerKeys(view: View): readonly string[] {
   return [...view.list('node')].map((node) => node.id);
+}
+
+function misplaced(view: View, tasks: readonly Task[], node: Node): readonly Task[] {
+  if (node.spec.availability !== 'active' || node.status.state === 'down') return [];
+  const remaining = createBudget(node.description?.resources);
+  // The oldest keep their reservations.
+  return tasks.filter((task) => {
+    const isThere = isLive(task) && !isTerminal(task.status.state) && taskStateRank[task.status.state] >= taskStateRank.assigned;
+    return isThere && task.rejection === undefined && !(meetsConstraints(view, task, node) && remaining.take(task));
+  });
+}
+
+function hasStopped({ rejection, status }: Task): boolean {
+  return rejection !== undefined && status.state === 'shutdown';
+}
+
+function finishRejection(task: Task): Task {
+  return { ...task, status: { ...task.status, state: 'rejected', message: MESSAGE, error: task.rejection ?? REASON } };
 }
 
 function meetsConstraints(view: View, task: Task, node: Node): boolean {
@@ -41,20 +60,6 @@ function placementInForce(view: View, task: Task, node: Node): Placement | undef
   const service = task.serviceId === undefined ? undefined : view.get('service', task.serviceId);
   const isCurrent = service !== undefined && !isTaskDirty(service, task, node);
   return isCurrent ? service.spec.task.placement : task.spec.placement;
-}
-
-function reject(task: Task, now: number): Task {
-  const { serving: _over, ...status } = task.status;
-  return {
-    ...task,
-    status: {
-      ...status,
-      state: 'rejected',
-      timestamp: now,
-      message: 'task rejected by constraint enforcer',
-      error: 'assigned node no longer meets constraints',
-    },
-  };
 }
 
 interface Budget {

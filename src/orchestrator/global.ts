@@ -48,7 +48,7 @@ function filledSlots(draft: Draft, nodeIds: ReadonlySet<string>): readonly Slot[
 
 /** On a paused node nothing begins: what runs stays, what ends is not replaced, and a hand-over that was begun is ended. */
 function holdPaused(draft: Draft, slot: Slot): void {
-  for (const task of slot.tasks) if (isLive(task) && isTerminal(task.status.state)) draft.setDesired(slot, task, 'shutdown');
+  for (const task of slot.tasks) if (isLive(task) && (isTerminal(task.status.state) || task.rejection !== undefined)) draft.setDesired(slot, task, 'shutdown');
   handOver(draft, slot);
 }
 

@@ -1,13 +1,15 @@
 // One slot, more than one wanted task: when the new one is ready the others stop. This goes on whatever the state of the update is,
 // also when it was paused or replaced in the middle of a slot.
 import type { Task } from '#domain/objects.ts';
+import type { EndpointSpec } from '#domain/spec.ts';
 import { compareStates, isTerminal } from '#domain/task-state.ts';
 import type { Draft, Slot } from './draft.ts';
 import { isDirty, shutDown } from './slots.ts';
 import { isLive, readyAtOf } from './task.ts';
 
-/** What the scheduler says when a task cannot be placed because of the very task that it is to replace. */
-const BLOCKED_BY_OLD_TASK = /host-mode port already in use|max replicas per node limit exceed/;
+/** What the scheduler says when a task may have no place because of the very task that it is to replace. */
+const PORT_IN_USE = 'host-mode port already in use';
+const TOO_MANY_REPLICAS = 'max replicas per node limit exceed';
 
 export function handOver(draft: Draft, slot: Slot): void {
   const live = slot.tasks.filter(isLive);
@@ -19,7 +21,7 @@ export function handOver(draft: Draft, slot: Slot): void {
     const successor = mostAdvanced(clean);
     for (const task of clean) if (task !== successor) draft.setDesired(slot, task, 'shutdown');
     // Start-first cannot work here: rather a short gap than an update that never ends.
-    if (successor !== undefined && isBlockedByOldTask(successor)) shutDown(draft, slot, successor);
+    if (successor !== undefined && isBlockedBy(live, successor)) shutDown(draft, slot, successor);
   }
 }
 
@@ -40,6 +42,17 @@ export function mostAdvanced(tasks: readonly Task[]): Task | undefined {
   return tasks.toSorted((a, b) => Number(isTerminal(a.status.state)) - Number(isTerminal(b.status.state)) || compareStates(b.status.state, a.status.state))[0];
 }
 
-function isBlockedByOldTask(task: Task): boolean {
-  return task.status.state === 'pending' && BLOCKED_BY_OLD_TASK.test(task.status.error ?? '');
+function isBlockedBy(live: readonly Task[], { status, endpoint }: Task): boolean {
+  if (status.state !== 'pending' || status.error === undefined) return false;
+  if (status.error.includes(TOO_MANY_REPLICAS)) return true;
+  // Somebody else's port would not become free when the old task stops.
+  return (
+    status.error.includes(PORT_IN_USE) &&
+    live.some((old) => old.status.state !== 'pending' && hostPorts(old.endpoint).some((port) => hostPorts(endpoint).includes(port)))
+  );
+}
+
+function hostPorts(endpoint: EndpointSpec | undefined): readonly string[] {
+  const ports = (endpoint?.ports ?? []).filter(({ publishMode, publishedPort }) => publishMode === 'host' && publishedPort);
+  return ports.map(({ protocol, publishedPort }) => `${protocol}/${publishedPort}`);
 }

@@ -106,7 +106,9 @@ describe('the constraint enforcer', () => {
     world.create({ task: onSsd });
     world.obey();
     world.setNode(1, { labels: { disk: 'hdd' } });
-    assert.deepEqual(world.summary(), ['1 busybox rejected/shutdown', '1 busybox new/ready']);
+    assert.deepEqual(world.summary(), ['1 busybox running/shutdown', '1 busybox new/ready'], 'it holds on to its addresses and ports until it has stopped');
+    world.obey({ start: () => false });
+    assert.deepEqual(world.summary(), ['1 busybox rejected/shutdown', '1 busybox new/running']);
     const [task] = world.tasks((candidate) => candidate.status.state === 'rejected');
     assert.equal(task?.status.message, 'task rejected by constraint enforcer');
     assert.equal(task?.status.error, 'assigned node no longer meets constraints');
@@ -146,6 +148,7 @@ describe('the constraint enforcer', () => {
     shrink({ nanoCpus: 1, memoryBytes: 2_000 });
     assert.equal(world.running().length, 2);
     shrink({ nanoCpus: 1, memoryBytes: 1_999 });
+    world.obey({ start: () => false });
     assert.deepEqual(
       world.running().map((task) => task.slot),
       [1],

@@ -35,6 +35,7 @@ function isIrrelevant(event: StoreEvent, task: Task): boolean {
     isOnItsWay(previous) &&
     task.desiredState === previous.desiredState &&
     task.nodeId === previous.nodeId &&
+    task.rejection === previous.rejection &&
     task.status.error === previous.status.error
   );
 }

@@ -5,7 +5,7 @@ import { isTaskDirty } from '#domain/dirty.ts';
 import type { RestartRecord, Service, Task } from '#domain/objects.ts';
 import { compareStates, isTerminal } from '#domain/task-state.ts';
 import type { Draft, Slot, SlotKey } from './draft.ts';
-import { isJob, isLive, isOnInvalidNode, isStopping, milliseconds, nodeOf, onManagerClock, startedState, stopWaitMs } from './task.ts';
+import { isJob, isLive, mustLeave, isStopping, milliseconds, nodeOf, onManagerClock, startedState, stopWaitMs } from './task.ts';
 
 /**
  * Whether the policy of `task` allows a replacement, were it over now. A job's task that completed is done, whatever the policy. Attempts are counted per
@@ -22,7 +22,7 @@ export function shouldRestart(service: Service, task: Task): boolean {
 }
 
 /**
- * Replaces every wanted task of the slot that ended or may not stay on its node, as far as the policy allows. A task that ended before its own delay was over
+ * Replaces every wanted task of the slot that ended or may not stay where it is, as far as the policy allows. A task that ended before its own delay was over
  * is replaced when it is, so that a task which cannot even be prepared does not spin.
  */
 export function restartEnded(draft: Draft, slot: Slot): void {
@@ -30,7 +30,7 @@ export function restartEnded(draft: Draft, slot: Slot): void {
   // Newest first: when a replacement takes over the slot, older tasks need none of their own.
   for (const task of slot.tasks.toReversed()) {
     const ended = isTerminal(task.status.state);
-    if (!isLive(task) || !(ended || isOnInvalidNode(view, task))) continue;
+    if (!isLive(task) || !(ended || mustLeave(view, task))) continue;
     if (isJob(service) && task.status.state === 'complete') continue;
     if (draft.isFull()) return;
     const startsAt = task.desiredState === 'ready' ? startTimeOf(draft, slot, task) : now;

@@ -178,7 +178,8 @@ describe('rolling update', () => {
   });
 
   it('falls back to stop-first for a slot whose old task holds the host port', () => {
-    const world = start({ order: 'start-first' }, 1);
+    const endpoint = { ports: [{ protocol: 'tcp', targetPort: 80, publishedPort: 8080, publishMode: 'host' }] } as const;
+    const world = start({ order: 'start-first' }, 1, {}, { endpoint });
     world.updateImage('busybox:2');
     const [successor] = newTasks(world);
     assert.ok(successor);
@@ -236,7 +237,7 @@ describe('a failing update', () => {
     late.advance(4_000);
     const [first] = runningNew(late);
     assert.ok(first);
-    late.advance(1_001);
+    late.advance(1_002);
     late.fail(first);
     assert.equal(late.service.updateStatus?.state, 'updating');
   });

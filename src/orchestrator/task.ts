@@ -42,9 +42,9 @@ export function isInvalidNode(node: Node | undefined): boolean {
   return node === undefined || node.status.state === 'down' || node.spec.availability === 'drain';
 }
 
-/** A task whose node is known and may not keep it. */
-export function isOnInvalidNode(view: View, task: Task): boolean {
-  return task.nodeId !== undefined && isInvalidNode(view.get('node', task.nodeId));
+/** A task that may not stay where it is: because of its node, or because the constraint enforcer says so. */
+export function mustLeave(view: View, task: Task): boolean {
+  return task.nodeId !== undefined && (task.rejection !== undefined || isInvalidNode(view.get('node', task.nodeId)));
 }
 
 /**
@@ -52,7 +52,7 @@ export function isOnInvalidNode(view: View, task: Task): boolean {
  * an unbounded one could stall an update for as long as they do.
  */
 export function onManagerClock(task: Task, observedAt: number): number {
-  return Math.max(task.createdAt, Math.min(observedAt, Math.max(task.updatedAt, task.createdAt)));
+  return Math.min(Math.max(observedAt, task.createdAt), task.updatedAt);
 }
 
 /** When a task that runs or ran was first seen running; undefined when it never was. */
@@ -69,9 +69,9 @@ export function readyAtOf(task: Task): number | undefined {
   return task.status.serving === false ? startedAt + SERVING_WAIT_MS : startedAt;
 }
 
-/** Negative when `a` is the older task. Attempts tell apart what was made at the same moment. */
+/** Negative when `a` is the older task. Within a slot no two tasks have the same time of creation. */
 export function compareAge(a: Task, b: Task): number {
-  return a.createdAt - b.createdAt || (a.restart?.attempts ?? 0) - (b.restart?.attempts ?? 0) || (a.id < b.id ? -1 : 1);
+  return a.createdAt - b.createdAt || (a.id < b.id ? -1 : 1);
 }
 
 /** How long to wait at most for a task to stop, once it was asked to. */

@@ -79,6 +79,7 @@ const rules: { readonly [K in ObjectKind]: Rules<K> } = {
       genericResources: ['scheduler'],
       jobIteration: NOBODY,
       restart: ['orchestrator'],
+      rejection: ['orchestrator'],
     },
   },
   network: {

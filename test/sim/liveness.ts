@@ -57,6 +57,8 @@ function outdated(view: View, service: Service, tasks: readonly Task[]): readonl
   return (
     tasks
       .filter((task) => isLive(task) && isTaskDirty(service, task, task.nodeId === undefined ? undefined : view.get('node', task.nodeId)))
+      // What replaces it may have no place (its resources are taken by the old one).
+      .filter((task) => !tasks.some((other) => slotOf(other) === slotOf(task) && isLive(other) && isExplained(other)))
       // An update that may go on in spite of failures leaves an old task where the new one used up its restarts.
       .filter((task) => !tasks.some((other) => slotOf(other) === slotOf(task) && other.createdAt > task.createdAt && !isLive(other)))
       .map((task) => `task ${task.id} of ${service.spec.name} is outdated`)

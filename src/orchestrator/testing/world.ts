@@ -206,7 +206,7 @@ export class World {
   settle(): void {
     for (let round = 0; this.dirty.size + this.dirtyNodes.size + this.dirtyHistory.size > 0; round++) {
       assert.ok(round < 1_000, 'the loops do not come to rest');
-      for (const key of take(this.dirtyNodes)) this.commit(enforceConstraints(this.swarm.view, key, this.now).changes, 'orchestrator');
+      for (const key of take(this.dirtyNodes)) this.commit(enforceConstraints(this.swarm.view, key).changes, 'orchestrator');
       for (const key of take(this.dirty)) this.reconcile(key);
       const { changes, postponed } = reapTasks(this.swarm.view, take(this.dirtyHistory));
       for (const key of postponed) this.dirtyHistory.add(key);
