@@ -26,6 +26,8 @@ function isKnownDifference({ method, path, body, status }: RecordedExchange, ans
     (/\/(secrets|configs)\/[0-9a-z]{5}$/.test(path) && status === 200) ||
     // Same refusal, another reason first: who is in no swarm is told that, whatever else is missing.
     (['/swarm/unlock', '/swarm/join'].includes(path) && answer.status === status) ||
+    // Removing what is gone already was a server's failure once.
+    (method === 'DELETE' && path.includes('/networks/') && status === 500 && answer.status === 404) ||
     // The version that a request names was never seen in an answer.
     text.includes('update out of sequence') ||
     // The fake engine has no local part of swarm networks.
@@ -39,6 +41,7 @@ describe('recorded requests are answered as they were by Docker', { skip: skipWi
     ['03-service-create-errors', true],
     ['05-secrets-configs', true],
     ['06-networks', true],
+    ['09-stack', true],
   ] as const) {
     test(name, async () => {
       const api = await startInProcessApi();

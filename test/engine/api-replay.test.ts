@@ -22,6 +22,7 @@ function isKnownDifference({ method, path, body, status, answer: recorded }: Rec
     (['/swarm/unlock', '/swarm/join'].includes(path) && answer.status === status) ||
     // The addresses that the recorded swarm was told to use are not this machine's.
     (path === '/swarm/init' && recordedText.includes('message') && answer.status === status) ||
+    (method === 'DELETE' && path.includes('/networks/') && status === 500 && answer.status === 404) ||
     text.includes('update out of sequence') ||
     // Which networks have containers on the one node depends on where four nodes had theirs.
     (method === 'GET' && /\/networks\/(ingress|o1)(\?|$)/.test(path))
@@ -43,7 +44,7 @@ describe('recorded requests are answered by skepd as they were by Docker', { ski
 
   test('01-not-in-swarm', async () => assert.deepEqual(await differences('01-not-in-swarm'), []));
 
-  for (const recording of ['03-service-create-errors', '05-secrets-configs', '06-networks']) {
+  for (const recording of ['03-service-create-errors', '05-secrets-configs', '06-networks', '09-stack']) {
     test(recording, async () => {
       await skepd.init();
       try {
