@@ -1,5 +1,6 @@
 // The node's worker half: takes assignments from whichever manager answers, drives each task with a worker of its own, and reports.
 // A lost manager stops nothing here: the last assignments stay valid until another complete set replaces them.
+import { setMaxListeners } from 'node:events';
 import type { TaskStatus } from '#domain/objects.ts';
 import type { Clock, Random } from '#lib/clock.ts';
 import type { Logger } from '#lib/log.ts';
@@ -48,6 +49,8 @@ export function createAgent(options: AgentOptions): Agent {
     tasks: () => tasks?.list() ?? [],
     async run(signal) {
       const { executor, dataPlane, clock, log } = options;
+      // Every worker listens to it; more than ten are no leak.
+      setMaxListeners(0, signal);
       const reporter = createReporter();
       const network = createNetworkFollower(options);
       const localNetwork = createLocalNetwork({ apply: (local, either) => dataPlane.applyLocal(local, either), clock, log });

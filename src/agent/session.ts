@@ -13,6 +13,7 @@ import type { Reporter } from './reporter.ts';
 const INITIAL_BACKOFF_MS = 100;
 const MAXIMUM_BACKOFF_MS = 8_000;
 const OPEN_TIMEOUT_MS = 5_000;
+const DESCRIBE_BACKOFF_MS = 1_000;
 
 export interface SessionHandlers {
   complete(assignments: AssignmentSet): void;
@@ -52,7 +53,7 @@ export async function runSessions(options: SessionOptions): Promise<void> {
 
 /** One session. Resolves with whether it was ever open; rejects with why it ended. */
 async function runSession({ connect, executor, reporter, handlers, clock, log, signal }: SessionOptions): Promise<boolean> {
-  const description = await executor.describe(signal);
+  const description = await describe(executor, clock, log, signal);
   const connection = connect();
   const ending = new AbortController();
   const either = AbortSignal.any([signal, ending.signal]);
@@ -84,6 +85,20 @@ async function runSession({ connect, executor, reporter, handlers, clock, log, s
     handlers.onNetworkApplied(() => {});
     ending.abort(new Error('the session is over'));
     await Promise.allSettled(duties);
+  }
+}
+
+/** Waits for an engine that is away: without it the node has nothing to say of itself. Looks often, because the whole node waits for it. */
+async function describe(executor: Executor, clock: Clock, log: Logger, signal: AbortSignal): Promise<NodeDescription> {
+  const backoff = createBackoff({ initialMs: INITIAL_BACKOFF_MS, maximumMs: DESCRIBE_BACKOFF_MS });
+  for (;;) {
+    try {
+      return await executor.describe(signal);
+    } catch (error) {
+      if (signal.aborted) throw error;
+      log.warn({ error: errorMessage(error) }, 'the engine cannot be described now; it will be tried again');
+      await clock.sleep(backoff.nextMs(), signal);
+    }
   }
 }
 

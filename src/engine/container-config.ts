@@ -103,8 +103,9 @@ function hostPorts(task: Task): readonly PortConfig[] {
   return (task.endpoint?.ports ?? []).filter(({ publishMode }) => publishMode === 'host');
 }
 
+/** Only host-mode ports concern the engine; the others are the ingress network's. */
 function exposedPorts(task: Task): object {
-  return Object.fromEntries((task.endpoint?.ports ?? []).map(({ targetPort, protocol }) => [`${targetPort}/${protocol}`, {}]));
+  return Object.fromEntries(hostPorts(task).map(({ targetPort, protocol }) => [`${targetPort}/${protocol}`, {}]));
 }
 
 function portBindings(task: Task): object {

@@ -36,6 +36,7 @@ export function createDockerExecutor(options: DockerExecutorOptions): DockerExec
     following = true;
     const onConnected = () => {
       containers.invalidate();
+      networks.invalidate();
       tell(undefined);
     };
     void followEvents(

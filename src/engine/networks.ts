@@ -23,6 +23,8 @@ export interface Networks {
   /** The engine's network that stands for a swarm network, if it is there. */
   find(networkId: string, signal: AbortSignal): Promise<BackingNetwork | undefined>;
   ensureGatewayBridge(signal: AbortSignal): Promise<void>;
+  /** What is known may be wrong: the engine restarted. */
+  invalidate(): void;
   /** Removes all that are ours, used or not: for a node that leaves the swarm. */
   destroy(signal: AbortSignal): Promise<void>;
 }
@@ -127,6 +129,10 @@ export function createNetworks({ client, driverName, instance, log }: NetworksOp
         gateway = undefined;
         throw error;
       }
+    },
+    invalidate() {
+      known.clear();
+      gateway = undefined;
     },
     async destroy(signal) {
       const label = [`${instanceLabel}=${instance}`];
