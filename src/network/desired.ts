@@ -61,6 +61,8 @@ export interface Host {
   /** Addresses on the gateway bridge of containers that are on internal networks only. */
   readonly withoutEgress: readonly string[];
   readonly mesh?: Mesh;
+  /** Where the resolver really listens when another program has port 53 of every address. */
+  readonly dnsPort?: number;
 }
 
 /** What VXLAN adds to a packet over IPv4. */

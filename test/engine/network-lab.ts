@@ -29,8 +29,8 @@ export interface Lab {
   container(name: string, networks: Readonly<Record<string, string>>): Promise<LabContainer>;
   /** Tells the data plane what is so now: all networks and containers made here, and these services and ports. */
   apply(state?: { readonly services?: readonly NetworkService[]; readonly ingress?: ClusterNetworkState['ingress'] }): Promise<void>;
-  /** Another connection to the same state directory, as skepd's after a restart. */
-  connect(): Promise<ManagedDataPlane>;
+  /** Another connection, as skepd's after a restart; to another state directory: as another skepd's on the same machine. */
+  connect(directory?: string): Promise<ManagedDataPlane>;
   /** The id of netd's process inside. */
   netdPid(): Promise<number>;
   stop(): Promise<void>;
@@ -80,9 +80,9 @@ async function prepareLab(engine: TestEngine): Promise<Lab> {
   await engine.exec(['iptables', '-P', 'FORWARD', 'DROP']);
   const entry = join(import.meta.dirname, '../../src/main/skep-netd.ts');
   const connections: ManagedDataPlane[] = [];
-  const connect = async () => {
+  const connect = async (directory = stateDirectory) => {
     const connection = await createDataPlane({
-      stateDirectory,
+      stateDirectory: directory,
       netdCommand: ['nsenter', '-t', String(engine.pid), '-m', '-n', '-p', '--', process.execPath, '--disable-warning=ExperimentalWarning', entry],
       settings: { pluginDirectory: '/run/docker/plugins', dataPathPort: 4789 },
       clock: systemClock,

@@ -171,6 +171,14 @@ test('a published port is taken for other programs, and a taken port is not stol
   assert.match(await outsideCurl(8282), REFUSED);
 });
 
+test('a service may publish port 53, and names resolve all the same', async () => {
+  const dns = { serviceId: 's1', protocol: 'udp', publishedPort: 53, targetPort: 90, backends: ingress[0]?.backends ?? [] } as const;
+  await lab.apply({ services, ingress: [...ingress, dns] });
+  assert.match(await outsideUdp(53), /^web/);
+  assert.match(await client.sh('nslookup -type=a web'), new RegExp(VIP));
+  await lab.apply({ services, ingress });
+});
+
 test('a container on an internal network only has names and neighbours but no way out', async () => {
   const inside = await lab.container('inside', { vault: '10.99.3.10' });
   const backends = [{ taskId: inside.endpoint.taskId, nodeId: 'node', address: inside.address }];

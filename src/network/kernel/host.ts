@@ -20,15 +20,18 @@ export const NOTHING_ON_HOST: Host = { ports: [], gatewaySubnets: [], withoutEgr
 export function createHostApplier({ names, ports, log }: { readonly names: Names; readonly ports: PortHolder; readonly log: Logger }): HostApplier {
   let rules: string | undefined;
   let listing: string | undefined;
+  let isListed = false;
   let acceptsForwarding: boolean | undefined;
   let meshKey: string | undefined;
 
   async function applyTable(text: string, verify: boolean): Promise<void> {
-    const isCurrent = rules === text && (!verify || (await listTable(names.table)) === listing);
+    const isCurrent = rules === text && (!verify || (isListed && (await listTable(names.table)) === listing));
     if (isCurrent) return;
     rules = undefined;
     await applyRules(text);
-    listing = await listTable(names.table);
+    // How the kernel lists it is asked for only when somebody wants to compare: a change should cost one command.
+    isListed = verify;
+    listing = verify ? await listTable(names.table) : undefined;
     rules = text;
   }
 

@@ -31,28 +31,39 @@ const SYSCTLS = {
   'ipv6/conf/default/disable_ipv6': '1',
 } as const;
 
+/** What is known to be in place, each part as text that can be compared. */
 interface Applied {
-  readonly overlay: string;
-  readonly rules: string;
-  readonly listing: string | undefined;
+  links: string | undefined;
+  rules: string | undefined;
+  /** How the kernel lists the rules; unknown until the first look after they were applied. */
+  listing: string | undefined;
 }
 
 export function createOverlays({ names }: { readonly names: Names }): Overlays {
   const applied = new Map<number, Applied>();
 
   async function apply(overlay: Overlay, verify: boolean): Promise<void> {
-    const key = JSON.stringify(overlay);
-    const previous = applied.get(overlay.vxlanId);
-    if (!verify && previous?.overlay === key) return;
-    applied.delete(overlay.vxlanId);
     const namespace = names.namespace(overlay.vxlanId);
-    const actual = await ensureNamespace(namespace, previous === undefined);
-    await applySteps(planOverlayLinks(overlay, actual, names));
+    const known = applied.get(overlay.vxlanId);
+    const now: Applied = known ?? { links: undefined, rules: undefined, listing: undefined };
+    applied.set(overlay.vxlanId, now);
+    // Backends come and go far more often than anything else; they are in the rules only.
+    const { virtualIps, ...rest } = overlay;
+    const links = JSON.stringify([rest, virtualIps.map(({ address }) => address)]);
+    if (verify || now.links !== links) {
+      now.links = undefined;
+      const actual = await ensureNamespace(namespace, known === undefined);
+      if (actual.links.length <= 1) now.rules = undefined;
+      await applySteps(planOverlayLinks(overlay, actual, names));
+      now.links = links;
+    }
     const rules = renderOverlayRules(overlay);
-    const listing = verify || previous === undefined ? await listTable(OVERLAY_TABLE, namespace) : previous.listing;
-    const current = previous?.rules === rules && listing !== undefined && listing === previous.listing;
-    if (!current) await applyRules(rules, namespace);
-    applied.set(overlay.vxlanId, { overlay: key, rules, listing: current ? listing : await listTable(OVERLAY_TABLE, namespace) });
+    const isCurrent = now.rules === rules && (!verify || (now.listing !== undefined && (await listTable(OVERLAY_TABLE, namespace)) === now.listing));
+    if (isCurrent) return;
+    now.rules = undefined;
+    await applyRules(rules, namespace);
+    now.listing = verify ? await listTable(OVERLAY_TABLE, namespace) : undefined;
+    now.rules = rules;
   }
 
   return {
@@ -81,7 +92,7 @@ export function createOverlays({ names }: { readonly names: Names }): Overlays {
   };
 }
 
-/** The namespace as it is now, made first if need be. A name without a namespace behind it (a crash may leave one) is made anew. */
+/** The namespace as it is now, made first if need be (then it has nothing but `lo`). A name without a namespace behind it (a crash may leave one) is made anew. */
 async function ensureNamespace(namespace: string, isFirstLook: boolean): Promise<ActualOverlay> {
   const isNew = await addNamespace(namespace);
   if (isNew || isFirstLook) {

@@ -17,13 +17,24 @@ export function portKey({ protocol, publishedPort }: PublishedPort): string {
   return `${protocol}/${publishedPort}`;
 }
 
-/** `onStray` is called when a connection reaches a held port: the rules that should have caught it are gone. */
-export function createPortHolder({ log, onStray }: { readonly log: Logger; readonly onStray: () => void }): PortHolder {
+/**
+ * `isOwn` tells of ports that our own resolver listens on: they cannot be held and need not be. `onStray` is called when a connection
+ * reaches a held port: the rules that should have caught it are gone.
+ */
+export function createPortHolder({
+  log,
+  isOwn,
+  onStray,
+}: {
+  readonly log: Logger;
+  readonly isOwn: (port: number) => boolean;
+  readonly onStray: () => void;
+}): PortHolder {
   const held = new Map<string, Holding>();
   const refused = new Set<string>();
   return {
     async hold(ports) {
-      const wanted = new Map(ports.filter(({ protocol }) => protocol !== 'sctp').map((port) => [portKey(port), port]));
+      const wanted = new Map(ports.filter(({ protocol, publishedPort }) => protocol !== 'sctp' && !isOwn(publishedPort)).map((port) => [portKey(port), port]));
       for (const [key, holding] of held) {
         if (wanted.has(key)) continue;
         await holding.close();

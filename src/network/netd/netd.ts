@@ -1,11 +1,12 @@
 // skep-netd put together: the node's data plane in a process of its own. It outlives skepd, so that names resolve and ports answer while skepd is away.
 import { realpathSync } from 'node:fs';
-import { mkdir, rm } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock } from '#lib/clock.ts';
 import { errorMessage } from '#lib/errors.ts';
 import type { Logger } from '#lib/log.ts';
 import { createDnsServer } from '../dns/server.ts';
+import type { DnsServer, DnsServerOptions } from '../dns/zone.ts';
 import { createDriver } from '../driver/driver.ts';
 import { servePlugin } from '../driver/plugin-server.ts';
 import { createConnections } from '../kernel/connections.ts';
@@ -16,12 +17,12 @@ import { createPortHolder } from '../kernel/ports.ts';
 import { type Names, namesOf, stateKeyOf } from '../names.ts';
 import { createHostResolvers } from '../resolv-conf.ts';
 import { createZones } from '../zones.ts';
-import { createAskers } from './askers.ts';
+import { type Askers, createAskers } from './askers.ts';
 import { claimSlot, removeAddress } from './claim.ts';
 import { serveControl } from './control-server.ts';
 import { netdVersion, type NetdSettings, SOCKET_FILE } from './protocol.ts';
-import { createReconciler } from './reconciler.ts';
-import { load, openState, writeDurably } from './state.ts';
+import { createReconciler, type Reconciler } from './reconciler.ts';
+import { load, type NetdState, openState, writeDurably } from './state.ts';
 import { createStrayCollector } from './strays.ts';
 
 export interface Netd {
@@ -40,64 +41,26 @@ export interface NetdOptions {
   readonly log: Logger;
 }
 
+const DNS_PORT = 53;
+
 /** The folder below the state directory that is netd's own. */
 export const NETD_FOLDER = 'network';
 
 /** The caller holds the lock of the state directory's folder `network`, which exists. */
-export async function startNetd({ stateDirectory, settings, clock, log }: NetdOptions): Promise<Netd> {
+export async function startNetd(options: NetdOptions): Promise<Netd> {
+  const { stateDirectory, settings, log } = options;
   const directory = join(stateDirectory, NETD_FOLDER);
-  await mkdir(directory, { recursive: true, mode: 0o700 });
   const version = netdVersion();
   const names = await takeNames(stateDirectory, directory, log);
-  const state = openState({ directory, log });
-  const ports = createPortHolder({ log, onStray: () => void reconciler.verify('host').catch(() => {}) });
-  const overlays = createOverlays({ names });
-  const host = createHostApplier({ names, ports, log });
-  const reconciler = createReconciler({
-    names,
-    state,
-    overlays,
-    host,
-    clock,
-    log,
-    dataPathPort: settings.dataPathPort,
-    connections: createConnections({ log }),
-    strays: createStrayCollector({ names, clock }),
-  });
-  const turn = { position: 0 };
-  const askers = createAskers(clock, createZones(state.cluster, state.local, turn));
-  const resolvers = createHostResolvers({ exclude: names.dnsAddress });
-  const dns = await createDnsServer({
-    address: names.dnsAddress,
-    port: 53,
-    zoneFor: (source) => askers.zoneFor(source),
-    upstreams: () => resolvers.upstreams(),
-    log: (level, message, details) => log[level](details, message),
-  });
-  const plugin = await servePlugin({
-    directory: settings.pluginDirectory,
-    name: names.driver,
-    driver: createDriver({ names, state, reconciler, overlays }),
-    log,
-  });
-  const update = async () => {
-    askers.update(createZones(state.cluster, state.local, turn));
+  const parts = await createParts(options, names, openState({ directory, log }));
+  const { state, reconciler } = parts;
+  const { promise: ended, resolve: end } = Promise.withResolvers<void>();
+  const apply = async () => {
+    parts.updateNames();
     await reconciler.reconcile();
   };
-  let end = () => {};
-  const ended = new Promise<void>((resolve) => {
-    end = resolve;
-  });
-  const close = async () => {
-    await reconciler.close();
-    await Promise.all([control.close(), plugin.close(), dns.close(), ports.close()]);
-    await state.flush();
-  };
   const destroy = async () => {
-    await reconciler.close();
-    await Promise.all([plugin.close(), dns.close()]);
-    await removeEverything({ names, host, overlays });
-    await state.flush();
+    await parts.removeEverything();
     await rm(directory, { recursive: true, force: true });
   };
   const control = await serveControl({
@@ -115,11 +78,11 @@ export async function startNetd({ stateDirectory, settings, clock, log }: NetdOp
       }),
       applyCluster: (cluster) => {
         state.setCluster(cluster);
-        return update();
+        return apply();
       },
       applyLocal: (local) => {
         state.setLocal(local);
-        return update();
+        return apply();
       },
       destroy,
       exit: () => end(),
@@ -127,7 +90,86 @@ export async function startNetd({ stateDirectory, settings, clock, log }: NetdOp
   });
   log.info({ driver: names.driver, dns: names.dnsAddress, version }, 'data plane runs');
   reconciler.verify('everything').catch((error: unknown) => log.warn({ error: errorMessage(error) }, 'the last good state is not in place yet'));
-  return { ended, destroy, close };
+  return {
+    ended,
+    destroy,
+    async close() {
+      await Promise.all([control.close(), parts.close()]);
+    },
+  };
+}
+
+interface Parts {
+  readonly state: NetdState;
+  readonly reconciler: Reconciler;
+  /** Answers names by the newest state from now on. */
+  updateNames(): void;
+  /** Stops everything but the control socket and takes all of it off the node. */
+  removeEverything(): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** What does the work: the resolver, the driver, and what keeps the kernel as it must be. */
+async function createParts({ settings, clock, log }: NetdOptions, names: Names, state: NetdState): Promise<Parts> {
+  const turn = { position: 0 };
+  const askers = createAskers(clock, createZones(state.cluster, state.local, turn));
+  const dns = await serveNames(names, askers, log);
+  const ports = createPortHolder({ log, isOwn: (port) => port === dns.port, onStray: () => void reconciler.verify('host').catch(() => {}) });
+  const overlays = createOverlays({ names });
+  const host = createHostApplier({ names, ports, log });
+  const reconciler = createReconciler({
+    names,
+    state,
+    overlays,
+    host,
+    clock,
+    log,
+    dataPathPort: settings.dataPathPort,
+    dnsPort: () => (dns.port === DNS_PORT ? undefined : dns.port),
+    connections: createConnections({ log }),
+    strays: createStrayCollector({ names, clock }),
+  });
+  const driver = createDriver({ names, state, reconciler, overlays });
+  const plugin = await servePlugin({ directory: settings.pluginDirectory, name: names.driver, driver, log });
+  return {
+    state,
+    reconciler,
+    updateNames: () => askers.update(createZones(state.cluster, state.local, turn)),
+    async removeEverything() {
+      await reconciler.close();
+      await Promise.all([plugin.close(), dns.close()]);
+      const links = await observeHostLinks();
+      await host.apply(NOTHING_ON_HOST, links, true);
+      await closeGatewayBridge(links);
+      await overlays.removeOthers(new Set());
+      // Last, because it says that the rest may be ours.
+      await removeAddress(names.dnsAddress);
+      await state.flush();
+    },
+    async close() {
+      await reconciler.close();
+      await Promise.all([plugin.close(), dns.close(), ports.close()]);
+      await state.flush();
+    },
+  };
+}
+
+/** On port 53; when another program has that on every address, on a port of its own to which the host's rules lead. */
+async function serveNames(names: Names, askers: Askers, log: Logger): Promise<DnsServer> {
+  const resolvers = createHostResolvers({ exclude: names.dnsAddress });
+  const options: Omit<DnsServerOptions, 'port'> = {
+    address: names.dnsAddress,
+    zoneFor: (source) => askers.zoneFor(source),
+    upstreams: () => resolvers.upstreams(),
+    log: (level, message, details) => log[level](details, message),
+  };
+  try {
+    return await createDnsServer({ ...options, port: DNS_PORT });
+  } catch (error) {
+    const server = await createDnsServer({ ...options, port: 0 });
+    log.warn({ error: errorMessage(error), port: server.port }, 'port 53 is used by another program; the resolver listens on another port behind it');
+    return server;
+  }
 }
 
 async function takeNames(stateDirectory: string, directory: string, log: Logger): Promise<Names> {
@@ -139,19 +181,4 @@ async function takeNames(stateDirectory: string, directory: string, log: Logger)
     log.warn({ previous, slot }, 'another skepd has taken this one’s names; networks of the engine must be made anew');
   writeDurably(path, JSON.stringify({ slot }));
   return namesOf(slot, stateKey);
-}
-
-interface Removable {
-  readonly names: Names;
-  readonly host: ReturnType<typeof createHostApplier>;
-  readonly overlays: ReturnType<typeof createOverlays>;
-}
-
-/** The opposite of everything, in the opposite order; the claimed address last, because it says that the rest may be ours. */
-async function removeEverything({ names, host, overlays }: Removable): Promise<void> {
-  const links = await observeHostLinks();
-  await host.apply(NOTHING_ON_HOST, links, true);
-  await closeGatewayBridge(links);
-  await overlays.removeOthers(new Set());
-  await removeAddress(names.dnsAddress);
 }

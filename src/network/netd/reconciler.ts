@@ -30,6 +30,8 @@ export interface ReconcilerDependencies {
   readonly names: Names;
   readonly state: NetdState;
   readonly dataPathPort: number;
+  /** Where the resolver listens when that is not port 53. */
+  readonly dnsPort: () => number | undefined;
   readonly overlays: Overlays;
   readonly host: HostApplier;
   readonly connections: Connections;
@@ -127,7 +129,9 @@ async function applyAll(dependencies: ReconcilerDependencies, exclusive: Serial,
   }
   for (const overlay of deriveOverlays(inputs)) await attempt(() => overlays.apply(overlay, scope === 'everything'));
   await attempt(() => overlays.removeOthers(new Set(state.driverNetworks.map(({ vxlanId }) => vxlanId))));
-  await attempt(() => host.apply(deriveHost(inputs), links, scope !== 'changes'));
+  const dnsPort = dependencies.dnsPort();
+  const wanted = { ...deriveHost(inputs), ...(dnsPort === undefined ? {} : { dnsPort }) };
+  await attempt(() => host.apply(wanted, links, scope !== 'changes'));
   if (scope !== 'changes') await attempt(() => dependencies.strays.collect(links));
   const stale = findStale(before, after);
   for (const { namespace, addresses } of stale.answeredBy) await connections.forgetAnsweredBy(addresses, namespace);

@@ -34,11 +34,11 @@ table ip skep {
   }
   chain pre {
     type nat hook prerouting priority -110; policy accept;
-    fib daddr type local meta l4proto . th dport vmap @published
+    ip daddr != 169.254.53.53 fib daddr type local meta l4proto . th dport vmap @published
   }
   chain out {
     type nat hook output priority -110; policy accept;
-    fib daddr type local meta l4proto . th dport vmap @published
+    ip daddr != 169.254.53.53 fib daddr type local meta l4proto . th dport vmap @published
   }
   set without_egress { type ipv4_addr; elements = { 172.18.0.9 }; }
   chain through {
@@ -65,7 +65,7 @@ test('several nodes: the first stage chooses among containers here and other nod
   has('    meta l4proto tcp ct mark set 0x40000000 dnat ip to numgen inc mod 2 map { 0 : 172.18.0.2 . 80, 1 : 198.18.0.2 . 8080 }');
   has('  chain arrived_tcp_8080 {\n    meta l4proto tcp dnat to 172.18.0.2:80\n  }');
   has('    iifname "swm0" ip daddr 198.18.0.1 meta l4proto . th dport vmap @arrived');
-  has('    iifname != "swm0" fib daddr type local meta l4proto . th dport vmap @published');
+  has('    iifname != "swm0" ip daddr != 169.254.53.53 fib daddr type local meta l4proto . th dport vmap @published');
   has('    iifname "swm0" ct original zone set ether saddr map { 02:53:00:00:00:02 : 2 }');
   has('    iifname "swm0" ct state new ct mark set ether saddr map { 02:53:00:00:00:02 : 0x40000002 }');
   has('    iifname "swm0" tcp flags syn tcp option maxseg size set 1410');
@@ -87,4 +87,9 @@ test('a node with three tasks gets three shares', () => {
     renderHostRules({ ports, gatewaySubnets: [], withoutEgress: [], mesh }, names),
     /mod 3 map \{ 0 : 198\.18\.0\.2 \. 1, 1 : 198\.18\.0\.2 \. 1, 2 : 198\.18\.0\.2 \. 1 \}/,
   );
+});
+
+test('a resolver that could not have port 53 is reached there all the same', () => {
+  const rules = renderHostRules({ ports: [], gatewaySubnets: [], withoutEgress: [], dnsPort: 41_000 }, names);
+  for (const protocol of ['udp', 'tcp']) assert.match(rules, new RegExp(`ip daddr 169\\.254\\.53\\.53 ${protocol} dport 53 dnat to 169\\.254\\.53\\.53:41000`));
 });

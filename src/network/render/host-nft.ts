@@ -13,7 +13,7 @@ const TCP_HEADERS_BYTES = 40;
 export function renderHostRules(host: Host, names: Names): string {
   const table = `table ip ${names.table}`;
   const remove = [`${table} {}`, `delete ${table}`];
-  if (host.ports.length === 0 && host.withoutEgress.length === 0 && host.mesh === undefined) return [...remove, ''].join('\n');
+  if (host.ports.length === 0 && host.withoutEgress.length === 0 && host.mesh === undefined && host.dnsPort === undefined) return [...remove, ''].join('\n');
   return [
     ...remove,
     `${table} {`,
@@ -79,11 +79,19 @@ function zoneAndMarkChains(mesh: Mesh, names: Names): readonly string[] {
   ];
 }
 
-function translateChains({ mesh }: Host, names: Names): readonly string[] {
-  const lookup = 'fib daddr type local meta l4proto . th dport vmap @published';
+/** Every address of the node is published on, but not the resolver's: a service may publish port 53. */
+function translateChains({ mesh, dnsPort }: Host, names: Names): readonly string[] {
+  const lookup = `ip daddr != ${names.dnsAddress} fib daddr type local meta l4proto . th dport vmap @published`;
   const arrived = mesh ? [`iifname "${names.meshDevice}" ip daddr ${meshAddressOf(mesh.index)} meta l4proto . th dport vmap @arrived`] : [];
+  const protocols = dnsPort === undefined ? [] : ['udp', 'tcp'];
+  const resolver = protocols.map((protocol) => `ip daddr ${names.dnsAddress} ${protocol} dport 53 dnat to ${names.dnsAddress}:${dnsPort}`);
   return [
-    ...chain('pre', ['type nat hook prerouting priority -110; policy accept;', ...arrived, `${mesh ? `iifname != "${names.meshDevice}" ` : ''}${lookup}`]),
+    ...chain('pre', [
+      'type nat hook prerouting priority -110; policy accept;',
+      ...resolver,
+      ...arrived,
+      `${mesh ? `iifname != "${names.meshDevice}" ` : ''}${lookup}`,
+    ]),
     ...chain('out', ['type nat hook output priority -110; policy accept;', lookup]),
   ];
 }
