@@ -44,10 +44,7 @@ describe('W5: secrets and configs', { skip: process.getuid?.() !== 0 && 'needs r
   test('a secret is a file in memory with the mode that was asked for, and inspect never shows it', async () => {
     const id = await createFrom('secret', 'pg_password', SECRET, '--label', 'app=db');
     assert.match(id, /^[0-9a-z]{25}$/);
-    assert.match(
-      await skepd.docker('secret', 'ls'),
-      /^ID +NAME +DRIVER +CREATED +UPDATED\n[0-9a-z]{25} +pg_password +Less than a second ago|pg_password +\d+ seconds? ago/,
-    );
+    assert.match(await skepd.docker('secret', 'ls'), /^ID +NAME +DRIVER +CREATED +UPDATED\n[0-9a-z]{25} +pg_password /);
     const shown = await skepd.docker('secret', 'inspect', 'pg_password');
     assert.equal(shown.includes('Data'), false);
     await createService('db', '--secret', 'pg_password', '--secret', 'source=pg_password,target=/etc/pw,uid=1000,gid=1001,mode=0400');
@@ -87,9 +84,8 @@ describe('W5: secrets and configs', { skip: process.getuid?.() !== 0 && 'needs r
   test('update exchanges secrets and configs of a running service', async () => {
     await createFrom('secret', 'pg_password2', 'another');
     await createFrom('config', 'extra', 'more');
-    await skepd.docker(
-      'service', 'update', '-q', '--no-resolve-image', '--secret-rm', 'pg_password', '--secret-add', 'source=pg_password2,target=pg_password', '--config-add', 'source=extra,target=/extra', 'db',
-    ); // biome-ignore format: one command
+    const exchange = ['--secret-rm', 'pg_password', '--secret-add', 'source=pg_password2,target=pg_password', '--config-add', 'source=extra,target=/extra'];
+    await skepd.docker('service', 'update', '-q', '--no-resolve-image', ...exchange, 'db');
     assert.equal(await inside('db', 'cat', '/run/secrets/pg_password'), 'another');
     assert.equal(await inside('db', 'cat', '/extra'), 'more');
     await skepd.docker('service', 'update', '-q', '--no-resolve-image', '--config-rm', 'extra', 'db');
@@ -100,15 +96,19 @@ describe('W5: secrets and configs', { skip: process.getuid?.() !== 0 && 'needs r
     for (const text of [SECRET, Buffer.from(SECRET).toString('base64')]) {
       assert.deepEqual(await filesWith(skepd.stateDirectory, text), [], 'in the state directory');
     }
+    // The search would have found it: a config's data is no secret.
+    assert.notDeepEqual(await filesWith(skepd.stateDirectory, Buffer.from('server { listen 80; }\n').toString('base64')), []);
     assert.equal((await skepd.daemonLog(100_000)).includes(SECRET), false, 'in the log');
   });
 
   test('nothing of a secret is left on the node after its tasks are gone', async () => {
     await skepd.docker('service', 'rm', 'db', 'proxy', 'greeter');
     await until('every container is gone', async () => (await skepd.docker('ps', '-aq')) === '');
-    const mounts = await skepd.engine.exec(['cat', '/proc/mounts']);
-    await until('no memory of a task is mounted', async () => !(await skepd.engine.exec(['cat', '/proc/mounts'])).stdout.includes(`${skepd.stateDirectory}/`));
-    assert.equal(mounts.code, 0);
+    // The node keeps one file system in memory for all tasks; it must be empty.
+    const { stdout: mounts } = await skepd.engine.exec(['cat', '/proc/mounts']);
+    const [, memory = ''] = /^skep-secrets (\S+) tmpfs /m.exec(mounts) ?? [];
+    assert.ok(memory.startsWith(skepd.stateDirectory), mounts);
+    await until('the files of every task are gone', async () => (await skepd.engine.exec(['ls', '-A', memory])).stdout === '');
     await skepd.docker('secret', 'rm', 'pg_password', 'pg_password2');
     await skepd.docker('config', 'rm', 'nginx_conf', 'greeting', 'extra');
     assert.equal(await skepd.docker('secret', 'ls', '-q'), '');
