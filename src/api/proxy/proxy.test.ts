@@ -32,376 +32,380 @@ async function start(script: Script, routes: readonly Route[] = []): Promise<voi
   await server.listen({ kind: 'unix', path });
 }
 
-afterEach(async () => {
-  const closed = server.close();
-  await clock.advance(1_000);
-  await closed;
-  link.close();
-  await engine.stop();
-  await rm(folder, { recursive: true });
-});
+describe('the proxy', () => {
+  afterEach(async () => {
+    const closed = server.close();
+    await clock.advance(1_000);
+    await closed;
+    link.close();
+    await engine.stop();
+    await rm(folder, { recursive: true });
+  });
 
-/** Waits for a condition, not for a time. */
-async function until(what: string, condition: () => boolean): Promise<void> {
-  for (let round = 0; round < 2_000; round += 1) {
-    if (condition()) return;
-    await delay(2);
+  /** Waits for a condition, not for a time. */
+  async function until(what: string, condition: () => boolean): Promise<void> {
+    for (let round = 0; round < 2_000; round += 1) {
+      if (condition()) return;
+      await delay(2);
+    }
+    assert.fail(`waited in vain until ${what}`);
   }
-  assert.fail(`waited in vain until ${what}`);
-}
 
-interface Answer {
-  readonly status: number;
-  readonly headers: IncomingMessage['headers'];
-  readonly rawHeaders: readonly string[];
-  readonly trailers: NodeJS.Dict<string>;
-  readonly body: Buffer;
-}
+  interface Answer {
+    readonly status: number;
+    readonly headers: IncomingMessage['headers'];
+    readonly rawHeaders: readonly string[];
+    readonly trailers: NodeJS.Dict<string>;
+    readonly body: Buffer;
+  }
 
-function ask(options: RequestOptions, body?: string | Buffer): Promise<Answer> {
-  return new Promise((resolve, reject) => {
-    const call = request({ socketPath: path, ...options }, (response) => {
-      const chunks: Buffer[] = [];
-      response.on('data', (chunk: Buffer) => chunks.push(chunk));
-      response.on('error', reject);
-      response.on('end', () =>
-        resolve({
-          status: response.statusCode ?? 0,
-          headers: response.headers,
-          rawHeaders: response.rawHeaders,
-          trailers: response.trailers,
-          body: Buffer.concat(chunks),
-        }),
+  function ask(options: RequestOptions, body?: string | Buffer): Promise<Answer> {
+    return new Promise((resolve, reject) => {
+      const call = request({ socketPath: path, ...options }, (response) => {
+        const chunks: Buffer[] = [];
+        response.on('data', (chunk: Buffer) => chunks.push(chunk));
+        response.on('error', reject);
+        response.on('end', () =>
+          resolve({
+            status: response.statusCode ?? 0,
+            headers: response.headers,
+            rawHeaders: response.rawHeaders,
+            trailers: response.trailers,
+            body: Buffer.concat(chunks),
+          }),
+        );
+      });
+      call.on('error', reject);
+      call.end(body);
+    });
+  }
+
+  /** A raw client: what it sends is written, what it gets is collected. */
+  function rawClient(text: string): { readonly socket: Socket; readonly received: () => string } {
+    const socket = connect({ path, allowHalfOpen: true });
+    let received = '';
+    socket.on('data', (chunk: Buffer) => {
+      received += chunk.toString('latin1');
+    });
+    socket.on('error', () => {});
+    socket.write(text);
+    return { socket, received: () => received };
+  }
+
+  /** Reads `bytes` bytes of a call's body. */
+  async function bodyOf(call: EngineCall, bytes: number): Promise<Buffer> {
+    const chunks = [call.rest];
+    let length = call.rest.length;
+    while (length < bytes) {
+      const chunk = await new Promise<Buffer>((resolve) => call.socket.once('data', resolve));
+      chunks.push(chunk);
+      length += chunk.length;
+    }
+    return Buffer.concat(chunks);
+  }
+
+  describe('ordinary requests', () => {
+    it('rewrites the version to one the engine speaks, and leaves an unversioned path alone', async () => {
+      await start((call) => answer(call, '200 OK', '[]'));
+      await ask({ path: '/v1.50/images/json?all=1&x=%2F' });
+      await ask({ path: '/v1.30/images/json' });
+      await ask({ path: '/images/json' });
+      assert.deepEqual(
+        engine.calls.map(({ firstLine }) => firstLine),
+        ['GET /v1.41/images/json?all=1&x=%2F HTTP/1.1', 'GET /v1.30/images/json HTTP/1.1', 'GET /images/json HTTP/1.1'],
       );
     });
-    call.on('error', reject);
-    call.end(body);
-  });
-}
 
-/** A raw client: what it sends is written, what it gets is collected. */
-function rawClient(text: string): { readonly socket: Socket; readonly received: () => string } {
-  const socket = connect({ path, allowHalfOpen: true });
-  let received = '';
-  socket.on('data', (chunk: Buffer) => {
-    received += chunk.toString('latin1');
-  });
-  socket.on('error', () => {});
-  socket.write(text);
-  return { socket, received: () => received };
-}
-
-/** Reads `bytes` bytes of a call's body. */
-async function bodyOf(call: EngineCall, bytes: number): Promise<Buffer> {
-  const chunks = [call.rest];
-  let length = call.rest.length;
-  while (length < bytes) {
-    const chunk = await new Promise<Buffer>((resolve) => call.socket.once('data', resolve));
-    chunks.push(chunk);
-    length += chunk.length;
-  }
-  return Buffer.concat(chunks);
-}
-
-describe('ordinary requests', () => {
-  it('rewrites the version to one the engine speaks, and leaves an unversioned path alone', async () => {
-    await start((call) => answer(call, '200 OK', '[]'));
-    await ask({ path: '/v1.50/images/json?all=1&x=%2F' });
-    await ask({ path: '/v1.30/images/json' });
-    await ask({ path: '/images/json' });
-    assert.deepEqual(
-      engine.calls.map(({ firstLine }) => firstLine),
-      ['GET /v1.41/images/json?all=1&x=%2F HTTP/1.1', 'GET /v1.30/images/json HTTP/1.1', 'GET /images/json HTTP/1.1'],
-    );
-  });
-
-  it('passes on status, headers and body as they are, errors included', async () => {
-    await start((call) =>
-      answer(call, '404 Not Found', '{"message":"No such image: x"}\n', [
-        'Content-Type: application/json',
-        'X-Odd:  two  words',
-        'X-Twice: 1',
-        'X-Twice: 2',
-        'Api-Version: 1.41',
-      ]),
-    );
-    const { status, rawHeaders, body } = await ask({ path: '/v1.41/images/x/json', headers: { 'X-Registry-Auth': 'abc' } });
-    assert.equal(status, 404);
-    assert.equal(body.toString(), '{"message":"No such image: x"}\n');
-    assert.deepEqual(rawHeaders.slice(0, 10), [
-      'Content-Type',
-      'application/json',
-      'X-Odd',
-      'two  words',
-      'X-Twice',
-      '1',
-      'X-Twice',
-      '2',
-      'Api-Version',
-      '1.50',
-    ]);
-    assert.equal(engine.calls[0]?.headers['x-registry-auth'], 'abc');
-  });
-
-  it('streams an answer chunk by chunk, and its trailers at the end', async () => {
-    await start(async ({ socket }) => {
-      socket.write('HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTrailer: X-Sum\r\n\r\n3\r\none\r\n');
-      await new Promise((resolve) => socket.once('data', resolve));
-      socket.write('3\r\ntwo\r\n0\r\nX-Sum: 6\r\n\r\n');
+    it('passes on status, headers and body as they are, errors included', async () => {
+      await start((call) =>
+        answer(call, '404 Not Found', '{"message":"No such image: x"}\n', [
+          'Content-Type: application/json',
+          'X-Odd:  two  words',
+          'X-Twice: 1',
+          'X-Twice: 2',
+          'Api-Version: 1.41',
+        ]),
+      );
+      const { status, rawHeaders, body } = await ask({ path: '/v1.41/images/x/json', headers: { 'X-Registry-Auth': 'abc' } });
+      assert.equal(status, 404);
+      assert.equal(body.toString(), '{"message":"No such image: x"}\n');
+      assert.deepEqual(rawHeaders.slice(0, 10), [
+        'Content-Type',
+        'application/json',
+        'X-Odd',
+        'two  words',
+        'X-Twice',
+        '1',
+        'X-Twice',
+        '2',
+        'Api-Version',
+        '1.50',
+      ]);
+      assert.equal(engine.calls[0]?.headers['x-registry-auth'], 'abc');
     });
-    const client = rawClient('GET /v1.41/images/get HTTP/1.1\r\nHost: d\r\n\r\n');
-    await until('the first chunk is there before the answer is complete', () => client.received().includes('one'));
-    assert.ok(!client.received().includes('two'));
-    engine.calls[0]?.socket.emit('data', Buffer.alloc(0));
-    await until('the rest is there', () => client.received().endsWith('0\r\nX-Sum: 6\r\n\r\n'));
-    client.socket.destroy();
-  });
 
-  it('sends headers at once, before there is a body', async () => {
-    await start(({ socket }) => {
-      socket.resume();
-      socket.write('HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n');
+    it('streams an answer chunk by chunk, and its trailers at the end', async () => {
+      await start(async ({ socket }) => {
+        socket.write('HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTrailer: X-Sum\r\n\r\n3\r\none\r\n');
+        await new Promise((resolve) => socket.once('data', resolve));
+        socket.write('3\r\ntwo\r\n0\r\nX-Sum: 6\r\n\r\n');
+      });
+      const client = rawClient('GET /v1.41/images/get HTTP/1.1\r\nHost: d\r\n\r\n');
+      await until('the first chunk is there before the answer is complete', () => client.received().includes('one'));
+      assert.ok(!client.received().includes('two'));
+      engine.calls[0]?.socket.emit('data', Buffer.alloc(0));
+      await until('the rest is there', () => client.received().endsWith('0\r\nX-Sum: 6\r\n\r\n'));
+      client.socket.destroy();
     });
-    const client = rawClient('POST /v1.41/containers/a/wait HTTP/1.1\r\nHost: d\r\nContent-Length: 0\r\n\r\n');
-    await until('the headers are there', () => client.received().includes('\r\n\r\n'));
-    client.socket.destroy();
-    await until('the engine’s connection is cut with the client’s', () => engine.calls[0]?.socket.readableEnded ?? false);
-  });
 
-  it('keeps a client’s connection for one request after the other, ours and the engine’s mixed', async () => {
-    await start((call) => answer(call, '200 OK', '[1]'), [{ method: 'GET', path: '/services', handler: () => json(['ours']) }]);
-    const agent = new Agent({ keepAlive: true, maxSockets: 1 });
-    const bodies: string[] = [];
-    for (const url of ['/images/json', '/v1.41/services', '/images/json', '/_ping', '/images/json'])
-      bodies.push((await ask({ path: url, agent })).body.toString());
-    assert.deepEqual(bodies, ['[1]', '["ours"]\n', '[1]', 'OK', '[1]']);
-    agent.destroy();
-  });
-
-  it('tries a repeatable request again when the engine had closed a kept connection', async () => {
-    await start((call) => answer(call, '200 OK', '{}'));
-    assert.equal((await ask({ path: '/images/json' })).status, 200);
-    assert.ok(engine.forsakeConnections() > 0);
-    assert.equal((await ask({ path: '/images/json' })).status, 200);
-    assert.equal(engine.calls.length, 2);
-  });
-
-  it('uploads a body of known length byte for byte', async () => {
-    const upload = Buffer.from(Array.from({ length: 300_000 }, (_, index) => index % 251));
-    let got: Buffer | undefined;
-    await start(async (call) => {
-      got = await bodyOf(call, upload.length);
-      answer(call, '200 OK', '');
+    it('sends headers at once, before there is a body', async () => {
+      await start(({ socket }) => {
+        socket.resume();
+        socket.write('HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n');
+      });
+      const client = rawClient('POST /v1.41/containers/a/wait HTTP/1.1\r\nHost: d\r\nContent-Length: 0\r\n\r\n');
+      await until('the headers are there', () => client.received().includes('\r\n\r\n'));
+      client.socket.destroy();
+      await until('the engine’s connection is cut with the client’s', () => engine.calls[0]?.socket.readableEnded ?? false);
     });
-    await ask({ method: 'PUT', path: '/v1.41/containers/a/archive?path=/', headers: { 'Content-Length': upload.length } }, upload);
-    assert.ok(got?.equals(upload));
-    assert.equal(engine.calls[0]?.headers['transfer-encoding'], undefined);
-  });
 
-  it('uploads a chunked body with its trailers', async () => {
-    let seen = '';
-    await start(async (call) => {
-      seen = call.rest.toString();
-      call.socket.on('data', (chunk: Buffer) => {
-        seen += chunk.toString();
+    it('keeps a client’s connection for one request after the other, ours and the engine’s mixed', async () => {
+      await start((call) => answer(call, '200 OK', '[1]'), [{ method: 'GET', path: '/services', handler: () => json(['ours']) }]);
+      const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+      const bodies: string[] = [];
+      for (const url of ['/images/json', '/v1.41/services', '/images/json', '/_ping', '/images/json'])
+        bodies.push((await ask({ path: url, agent })).body.toString());
+      assert.deepEqual(bodies, ['[1]', '["ours"]\n', '[1]', 'OK', '[1]']);
+      agent.destroy();
+    });
+
+    it('tries a repeatable request again when the engine had closed a kept connection', async () => {
+      await start((call) => answer(call, '200 OK', '{}'));
+      assert.equal((await ask({ path: '/images/json' })).status, 200);
+      assert.ok(engine.forsakeConnections() > 0);
+      assert.equal((await ask({ path: '/images/json' })).status, 200);
+      assert.equal(engine.calls.length, 2);
+    });
+
+    it('uploads a body of known length byte for byte', async () => {
+      const upload = Buffer.from(Array.from({ length: 300_000 }, (_, index) => index % 251));
+      let got: Buffer | undefined;
+      await start(async (call) => {
+        got = await bodyOf(call, upload.length);
+        answer(call, '200 OK', '');
+      });
+      await ask({ method: 'PUT', path: '/v1.41/containers/a/archive?path=/', headers: { 'Content-Length': upload.length } }, upload);
+      assert.ok(got?.equals(upload));
+      assert.equal(engine.calls[0]?.headers['transfer-encoding'], undefined);
+    });
+
+    it('uploads a chunked body with its trailers', async () => {
+      let seen = '';
+      await start(async (call) => {
+        seen = call.rest.toString();
+        call.socket.on('data', (chunk: Buffer) => {
+          seen += chunk.toString();
+          if (seen.endsWith('\r\n\r\n')) answer(call, '200 OK', '');
+        });
         if (seen.endsWith('\r\n\r\n')) answer(call, '200 OK', '');
       });
-      if (seen.endsWith('\r\n\r\n')) answer(call, '200 OK', '');
+      const client = rawClient(
+        'POST /v1.41/images/load HTTP/1.1\r\nHost: d\r\nTransfer-Encoding: chunked\r\nTrailer: X-T\r\n\r\n5\r\nhello\r\n0\r\nX-T: end\r\n\r\n',
+      );
+      await until('the engine has answered', () => client.received().startsWith('HTTP/1.1 200'));
+      assert.match(seen, /^5\r\nhello\r\n0\r\nX-T: end\r\n\r\n$/);
+      client.socket.destroy();
     });
-    const client = rawClient(
-      'POST /v1.41/images/load HTTP/1.1\r\nHost: d\r\nTransfer-Encoding: chunked\r\nTrailer: X-T\r\n\r\n5\r\nhello\r\n0\r\nX-T: end\r\n\r\n',
-    );
-    await until('the engine has answered', () => client.received().startsWith('HTTP/1.1 200'));
-    assert.match(seen, /^5\r\nhello\r\n0\r\nX-T: end\r\n\r\n$/);
-    client.socket.destroy();
-  });
 
-  it('lets the engine say whether an upload may go on', async () => {
-    let body: Buffer | undefined;
-    await start(async (call) => {
-      assert.equal(call.headers['expect'], '100-continue');
-      assert.equal(call.rest.length, 0);
-      call.socket.write('HTTP/1.1 100 Continue\r\n\r\n');
-      body = await bodyOf(call, 5);
-      answer(call, '200 OK', 'done', []);
-    });
-    const client = rawClient('POST /v1.41/images/load HTTP/1.1\r\nHost: d\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\n');
-    await until('the engine’s leave is passed on', () => client.received() === 'HTTP/1.1 100 Continue\r\n\r\n');
-    client.socket.write('bytes');
-    await until('the answer is there', () => client.received().endsWith('done'));
-    assert.equal(body?.toString(), 'bytes');
-    client.socket.destroy();
-  });
-
-  it('passes on an early refusal of an upload that is still coming', async () => {
-    await start((call) => {
-      call.socket.pause();
-      answer(call, '400 Bad Request', '{"message":"no"}', ['Connection: close']);
-      call.socket.end();
-    });
-    const call = request({ socketPath: path, method: 'POST', path: '/v1.41/build', headers: { 'Content-Length': 50_000_000 } });
-    call.on('error', () => {});
-    const chunk = Buffer.alloc(100_000);
-    const feed = setInterval(() => call.write(chunk), 1);
-    const status = await new Promise<number>((resolve) => call.once('response', (response: IncomingMessage) => resolve(response.statusCode ?? 0)));
-    clearInterval(feed);
-    call.destroy();
-    assert.equal(status, 400);
-  });
-
-  it('holds a fast engine back for a slow reader', async () => {
-    let written = 0;
-    await start(({ socket }) => {
-      socket.write('HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n');
-      const chunk = Buffer.concat([Buffer.from('10000\r\n'), Buffer.alloc(0x10000), Buffer.from('\r\n')]);
-      const fill = () => {
-        while (!socket.destroyed && written < 500_000_000) {
-          written += chunk.length;
-          if (!socket.write(chunk)) return void socket.once('drain', fill);
-        }
-      };
-      fill();
-    });
-    const client = connect({ path });
-    client.on('error', () => {});
-    client.write('GET /v1.41/containers/a/export HTTP/1.1\r\nHost: d\r\n\r\n');
-    await new Promise((resolve) => client.once('data', resolve));
-    client.pause();
-    let before = -1;
-    while (before !== written) {
-      before = written;
-      await delay(50);
-    }
-    assert.ok(written < 20_000_000, `${written} bytes went ahead of a reader that does not read`);
-    client.destroy();
-    await until('the engine’s connection is cut with the client’s', () => engine.calls[0]?.socket.destroyed ?? false);
-  });
-
-  it('cuts the client’s connection when the engine’s is cut in the middle of an answer', async () => {
-    await start(({ socket }) => {
-      socket.write('HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf', () => socket.destroy());
-    });
-    await assert.rejects(ask({ path: '/v1.41/containers/a/export' }), /aborted|ECONNRESET|socket hang up/);
-  });
-
-  it('says that the engine is away, and finds it again', async () => {
-    await start((call) => answer(call, '200 OK', '[]'));
-    await engine.down();
-    for (const options of [{ path: '/v1.41/images/json' }, { method: 'POST', path: '/images/prune' }]) {
-      const { status, body } = await ask(options);
-      assert.equal(status, 503);
-      assert.match(JSON.parse(body.toString()).message, /^Cannot connect to the Docker engine at unix:\/\//);
-    }
-    await engine.up();
-    assert.equal((await ask({ path: '/v1.41/images/json' })).status, 200);
-  });
-});
-
-describe('connections that are taken over', () => {
-  const upgraded = 'HTTP/1.1 101 UPGRADED\r\nContent-Type: application/vnd.docker.raw-stream\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n';
-
-  it('joins the sockets after 101, byte for byte, and passes on each end by itself', async () => {
-    let input = '';
-    await start(({ socket, rest }) => {
-      socket.write(`${upgraded}first`);
-      input += rest.toString('latin1');
-      socket.on('data', (chunk: Buffer) => {
-        input += chunk.toString('latin1');
+    it('lets the engine say whether an upload may go on', async () => {
+      let body: Buffer | undefined;
+      await start(async (call) => {
+        assert.equal(call.headers['expect'], '100-continue');
+        assert.equal(call.rest.length, 0);
+        call.socket.write('HTTP/1.1 100 Continue\r\n\r\n');
+        body = await bodyOf(call, 5);
+        answer(call, '200 OK', 'done', []);
       });
-      // Output goes on after input has ended.
-      socket.on('end', () => socket.end(`after ${input}`, 'latin1'));
+      const client = rawClient('POST /v1.41/images/load HTTP/1.1\r\nHost: d\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\n');
+      await until('the engine’s leave is passed on', () => client.received() === 'HTTP/1.1 100 Continue\r\n\r\n');
+      client.socket.write('bytes');
+      await until('the answer is there', () => client.received().endsWith('done'));
+      assert.equal(body?.toString(), 'bytes');
+      client.socket.destroy();
     });
-    const client = rawClient('POST /v1.50/containers/a/attach?stdin=1 HTTP/1.1\r\nHost: d\r\nContent-Length: 0\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n');
-    await until('the connection is taken over', () => client.received() === `${upgraded}first`);
-    client.socket.write('\0\xff raw', 'latin1');
-    client.socket.end();
-    await until('output after the end of input', () => client.received() === `${upgraded}firstafter \0\xff raw`);
-    await until('the engine’s end is passed on', () => client.socket.readableEnded);
-    assert.equal(engine.calls[0]?.firstLine, 'POST /v1.41/containers/a/attach?stdin=1 HTTP/1.1');
-    assert.equal(engine.calls[0]?.headers['upgrade'], 'tcp');
-  });
 
-  it('sends the body of an exec start before the taken over bytes', async () => {
-    let input = '';
-    await start(({ socket, rest }) => {
-      input = rest.toString();
-      socket.on('data', (chunk: Buffer) => {
-        input += chunk.toString();
+    it('passes on an early refusal of an upload that is still coming', async () => {
+      await start((call) => {
+        call.socket.pause();
+        answer(call, '400 Bad Request', '{"message":"no"}', ['Connection: close']);
+        call.socket.end();
       });
-      socket.write(upgraded);
+      const call = request({ socketPath: path, method: 'POST', path: '/v1.41/build', headers: { 'Content-Length': 50_000_000 } });
+      call.on('error', () => {});
+      const chunk = Buffer.alloc(100_000);
+      const feed = setInterval(() => call.write(chunk), 1);
+      const status = await new Promise<number>((resolve) => call.once('response', (response: IncomingMessage) => resolve(response.statusCode ?? 0)));
+      clearInterval(feed);
+      call.destroy();
+      assert.equal(status, 400);
     });
-    const body = '{"Detach":false}';
-    const client = rawClient(
-      `POST /v1.50/exec/e/start HTTP/1.1\r\nHost: d\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n${body}`,
-    );
-    await until('the connection is taken over', () => client.received() === upgraded);
-    client.socket.write('stdin');
-    await until('all has arrived', () => input === `${body}stdin`);
-    client.socket.destroy();
-    await until('the engine’s connection is gone', () => engine.calls[0]?.socket.destroyed === true || engine.calls[0]?.socket.readableEnded === true);
-  });
 
-  it('lets a client take over without asking for an upgrade, as before API 1.20', async () => {
-    const old = 'HTTP/1.1 200 OK\r\nContent-Type: application/vnd.docker.raw-stream\r\n\r\n';
-    await start(({ socket }) => {
-      socket.write(old);
-      socket.on('data', (chunk: Buffer) => void socket.write(`echo ${chunk.toString()}`));
-      socket.on('end', () => socket.end());
+    it('holds a fast engine back for a slow reader', async () => {
+      let written = 0;
+      await start(({ socket }) => {
+        socket.write('HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n');
+        const chunk = Buffer.concat([Buffer.from('10000\r\n'), Buffer.alloc(0x10000), Buffer.from('\r\n')]);
+        const fill = () => {
+          while (!socket.destroyed && written < 500_000_000) {
+            written += chunk.length;
+            if (!socket.write(chunk)) return void socket.once('drain', fill);
+          }
+        };
+        fill();
+      });
+      const client = connect({ path });
+      client.on('error', () => {});
+      client.write('GET /v1.41/containers/a/export HTTP/1.1\r\nHost: d\r\n\r\n');
+      await new Promise((resolve) => client.once('data', resolve));
+      client.pause();
+      let before = -1;
+      while (before !== written) {
+        before = written;
+        await delay(50);
+      }
+      assert.ok(written < 20_000_000, `${written} bytes went ahead of a reader that does not read`);
+      client.destroy();
+      await until('the engine’s connection is cut with the client’s', () => engine.calls[0]?.socket.destroyed ?? false);
     });
-    const client = rawClient('POST /v1.24/containers/a/attach?stdin=1 HTTP/1.1\r\nHost: d\r\nContent-Length: 0\r\n\r\n');
-    await until('the connection is taken over', () => client.received() === old);
-    client.socket.write('not HTTP at all');
-    await until('bytes go both ways', () => client.received() === `${old}echo not HTTP at all`);
-    client.socket.end();
-    await until('the end is passed on', () => client.socket.readableEnded);
-    assert.equal(engine.calls[0]?.headers['upgrade'], undefined);
-    assert.equal(engine.calls[0]?.headers['x-skep-implied-upgrade'], undefined);
+
+    it('cuts the client’s connection when the engine’s is cut in the middle of an answer', async () => {
+      await start(({ socket }) => {
+        socket.write('HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf', () => socket.destroy());
+      });
+      await assert.rejects(ask({ path: '/v1.41/containers/a/export' }), /aborted|ECONNRESET|socket hang up/);
+    });
+
+    it('says that the engine is away, and finds it again', async () => {
+      await start((call) => answer(call, '200 OK', '[]'));
+      await engine.down();
+      for (const options of [{ path: '/v1.41/images/json' }, { method: 'POST', path: '/images/prune' }]) {
+        const { status, body } = await ask(options);
+        assert.equal(status, 503);
+        assert.match(JSON.parse(body.toString()).message, /^Cannot connect to the Docker engine at unix:\/\//);
+      }
+      await engine.up();
+      assert.equal((await ask({ path: '/v1.41/images/json' })).status, 200);
+    });
   });
 
-  it('recognises such a client even when its head comes in pieces', async () => {
-    await start(({ socket }) => void socket.end('HTTP/1.1 200 OK\r\n\r\nraw'));
-    const client = rawClient('PO');
-    for (const piece of ['ST /containers/a/att', 'ach HTTP/1.1\r\nHo', 'st: d\r\n\r', '\n']) {
-      await delay(5);
-      client.socket.write(piece);
-    }
-    await until('the answer is there', () => client.received() === 'HTTP/1.1 200 OK\r\n\r\nraw');
-    client.socket.destroy();
-  });
+  describe('connections that are taken over', () => {
+    const upgraded = 'HTTP/1.1 101 UPGRADED\r\nContent-Type: application/vnd.docker.raw-stream\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n';
 
-  it('gives the engine’s refusal and closes, so that no later request slips past us', async () => {
-    await start((call) => answer(call, '404 Not Found', '{"message":"No such container: a"}\n'));
-    const client = rawClient('POST /v1.41/containers/a/attach HTTP/1.1\r\nHost: d\r\nContent-Length: 0\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n');
-    await until('the connection is closed', () => client.socket.readableEnded);
-    assert.match(client.received(), /^HTTP\/1\.1 404 Not Found\r\n.*Connection: close\r\n\r\n\{"message":"No such container: a"\}\n$/s);
-  });
+    it('joins the sockets after 101, byte for byte, and passes on each end by itself', async () => {
+      let input = '';
+      await start(({ socket, rest }) => {
+        socket.write(`${upgraded}first`);
+        input += rest.toString('latin1');
+        socket.on('data', (chunk: Buffer) => {
+          input += chunk.toString('latin1');
+        });
+        // Output goes on after input has ended.
+        socket.on('end', () => socket.end(`after ${input}`, 'latin1'));
+      });
+      const client = rawClient(
+        'POST /v1.50/containers/a/attach?stdin=1 HTTP/1.1\r\nHost: d\r\nContent-Length: 0\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n',
+      );
+      await until('the connection is taken over', () => client.received() === `${upgraded}first`);
+      client.socket.write('\0\xff raw', 'latin1');
+      client.socket.end();
+      await until('output after the end of input', () => client.received() === `${upgraded}firstafter \0\xff raw`);
+      await until('the engine’s end is passed on', () => client.socket.readableEnded);
+      assert.equal(engine.calls[0]?.firstLine, 'POST /v1.41/containers/a/attach?stdin=1 HTTP/1.1');
+      assert.equal(engine.calls[0]?.headers['upgrade'], 'tcp');
+    });
 
-  it('answers a detached exec of a client that asked for no upgrade', async () => {
-    await start((call) => answer(call, '200 OK', '', []));
-    const { status } = await ask({ method: 'POST', path: '/v1.41/exec/e/start', headers: { 'Content-Type': 'application/json' } }, '{"Detach":true}');
-    assert.equal(status, 200);
-  });
+    it('sends the body of an exec start before the taken over bytes', async () => {
+      let input = '';
+      await start(({ socket, rest }) => {
+        input = rest.toString();
+        socket.on('data', (chunk: Buffer) => {
+          input += chunk.toString();
+        });
+        socket.write(upgraded);
+      });
+      const body = '{"Detach":false}';
+      const client = rawClient(
+        `POST /v1.50/exec/e/start HTTP/1.1\r\nHost: d\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n${body}`,
+      );
+      await until('the connection is taken over', () => client.received() === upgraded);
+      client.socket.write('stdin');
+      await until('all has arrived', () => input === `${body}stdin`);
+      client.socket.destroy();
+      await until('the engine’s connection is gone', () => engine.calls[0]?.socket.destroyed === true || engine.calls[0]?.socket.readableEnded === true);
+    });
 
-  it('says so in HTTP when the engine is away', async () => {
-    await start(() => {});
-    await engine.down();
-    const client = rawClient('POST /v1.41/exec/e/start HTTP/1.1\r\nHost: d\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n');
-    await until('the connection is closed', () => client.socket.readableEnded);
-    assert.match(client.received(), /^HTTP\/1\.1 503 .*Cannot connect to the Docker engine/s);
-  });
+    it('lets a client take over without asking for an upgrade, as before API 1.20', async () => {
+      const old = 'HTTP/1.1 200 OK\r\nContent-Type: application/vnd.docker.raw-stream\r\n\r\n';
+      await start(({ socket }) => {
+        socket.write(old);
+        socket.on('data', (chunk: Buffer) => void socket.write(`echo ${chunk.toString()}`));
+        socket.on('end', () => socket.end());
+      });
+      const client = rawClient('POST /v1.24/containers/a/attach?stdin=1 HTTP/1.1\r\nHost: d\r\nContent-Length: 0\r\n\r\n');
+      await until('the connection is taken over', () => client.received() === old);
+      client.socket.write('not HTTP at all');
+      await until('bytes go both ways', () => client.received() === `${old}echo not HTTP at all`);
+      client.socket.end();
+      await until('the end is passed on', () => client.socket.readableEnded);
+      assert.equal(engine.calls[0]?.headers['upgrade'], undefined);
+      assert.equal(engine.calls[0]?.headers['x-skep-implied-upgrade'], undefined);
+    });
 
-  it('cuts the client when the engine goes away', async () => {
-    await start(({ socket }) => void socket.write(`${upgraded}text`));
-    const client = rawClient('POST /v1.41/containers/a/attach HTTP/1.1\r\nHost: d\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n');
-    await until('the connection is taken over', () => client.received().endsWith('text'));
-    await engine.down();
-    await until('the client is cut', () => client.socket.readableEnded || client.socket.destroyed);
-  });
+    it('recognises such a client even when its head comes in pieces', async () => {
+      await start(({ socket }) => void socket.end('HTTP/1.1 200 OK\r\n\r\nraw'));
+      const client = rawClient('PO');
+      for (const piece of ['ST /containers/a/att', 'ach HTTP/1.1\r\nHo', 'st: d\r\n\r', '\n']) {
+        await delay(5);
+        client.socket.write(piece);
+      }
+      await until('the answer is there', () => client.received() === 'HTTP/1.1 200 OK\r\n\r\nraw');
+      client.socket.destroy();
+    });
 
-  it('serves a request that only offers HTTP/2 as what it is', async () => {
-    await start(() => {}, [{ method: 'GET', path: '/services', handler: () => json([]) }]);
-    const client = rawClient('GET /services HTTP/1.1\r\nHost: d\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABk\r\n\r\n');
-    await until('the answer is there', () => client.received().endsWith('[]\n'));
-    client.socket.destroy();
+    it('gives the engine’s refusal and closes, so that no later request slips past us', async () => {
+      await start((call) => answer(call, '404 Not Found', '{"message":"No such container: a"}\n'));
+      const client = rawClient('POST /v1.41/containers/a/attach HTTP/1.1\r\nHost: d\r\nContent-Length: 0\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n');
+      await until('the connection is closed', () => client.socket.readableEnded);
+      assert.match(client.received(), /^HTTP\/1\.1 404 Not Found\r\n.*Connection: close\r\n\r\n\{"message":"No such container: a"\}\n$/s);
+    });
+
+    it('answers a detached exec of a client that asked for no upgrade', async () => {
+      await start((call) => answer(call, '200 OK', '', []));
+      const { status } = await ask({ method: 'POST', path: '/v1.41/exec/e/start', headers: { 'Content-Type': 'application/json' } }, '{"Detach":true}');
+      assert.equal(status, 200);
+    });
+
+    it('says so in HTTP when the engine is away', async () => {
+      await start(() => {});
+      await engine.down();
+      const client = rawClient('POST /v1.41/exec/e/start HTTP/1.1\r\nHost: d\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n');
+      await until('the connection is closed', () => client.socket.readableEnded);
+      assert.match(client.received(), /^HTTP\/1\.1 503 .*Cannot connect to the Docker engine/s);
+    });
+
+    it('cuts the client when the engine goes away', async () => {
+      await start(({ socket }) => void socket.write(`${upgraded}text`));
+      const client = rawClient('POST /v1.41/containers/a/attach HTTP/1.1\r\nHost: d\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n');
+      await until('the connection is taken over', () => client.received().endsWith('text'));
+      await engine.down();
+      await until('the client is cut', () => client.socket.readableEnded || client.socket.destroyed);
+    });
+
+    it('serves a request that only offers HTTP/2 as what it is', async () => {
+      await start(() => {}, [{ method: 'GET', path: '/services', handler: () => json([]) }]);
+      const client = rawClient('GET /services HTTP/1.1\r\nHost: d\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABk\r\n\r\n');
+      await until('the answer is there', () => client.received().endsWith('[]\n'));
+      client.socket.destroy();
+    });
   });
 });
