@@ -46,9 +46,9 @@ const status = (state: TaskStatus['state'], fields: Partial<TaskStatus> = {}): T
 const assigned = (id: string, nodeId = 'n1'): Task =>
   makeTask(id, { nodeId, status: status('assigned'), networks: [{ networkId: 'net', addresses: ['10.0.1.9/24'], aliases: [] }] });
 
-async function setUp(context: TestContext) {
+async function setUp(context: TestContext, backend = createMemoryBackend()) {
   const clock = createFakeClock();
-  const store = await createStore({ backend: createMemoryBackend(), clock });
+  const store = await createStore({ backend, clock });
   await store.commit(
     'manager',
     [makeNode('n1', 1), makeNode('n2', 2), overlay].map((object) => ({ action: 'create', object })),
@@ -203,6 +203,30 @@ test('a node that misses three heartbeats is down; one that was ready before a n
   await ended;
   assert.deepEqual([store.view.get('node', 'n1')?.status.state, store.view.get('node', 'n1')?.status.message], ['down', 'heartbeat failure']);
   await assert.rejects(() => connection.heartbeat('nonsense'), { code: 'notFound' });
+});
+
+test('a node that comes back while it is being written down as lost is ready in the end', async (context) => {
+  const memory = createMemoryBackend();
+  let gate = Promise.resolve();
+  const commit: typeof memory.commit = async (writes) => {
+    await gate;
+    return memory.commit(writes);
+  };
+  const { clock, store, open } = await setUp(context, { ...memory, commit });
+  const { leave } = open('n1');
+  await clock.advance(50);
+  leave.abort();
+  await clock.advance(12_000);
+  let openGate = () => {};
+  gate = new Promise((resolve) => {
+    openGate = resolve;
+  });
+  await clock.advance(5_000);
+  open('n1');
+  await clock.settle();
+  openGate();
+  await clock.settle();
+  assert.equal(store.view.get('node', 'n1')?.status.state, 'ready');
 });
 
 test('statuses that go backwards or come from another node are dropped', async (context) => {

@@ -170,6 +170,13 @@ class SessionDispatcher implements Dispatcher {
       }));
       this.options.log.warn({ node: nodeId }, 'node is down: heartbeat failure');
       this.expected.delete(nodeId);
+      // It opened a session while this was being written, and found itself ready as before: without this it would stay down.
+      if (this.sessions.has(nodeId)) {
+        await this.writeNode(nodeId, (node) => ({
+          ...node,
+          status: nodeStatus(node, { state: 'ready', address: node.status.address }, this.options.clock.now()),
+        }));
+      }
     }
   }
 

@@ -13,7 +13,8 @@ export interface Timeline extends Clock {
 }
 
 export interface SkewedClock extends Clock {
-  set(offsetMs: number): void;
+  /** How far it is from the true time; a negative number puts it behind. */
+  moveBy(ms: number): void;
 }
 
 interface Timer {
@@ -80,8 +81,8 @@ export function createTimeline(): Timeline {
         now: () => now + offset,
         schedule,
         sleep,
-        set(offsetMs) {
-          offset = offsetMs;
+        moveBy(ms) {
+          offset += ms;
         },
       };
     },

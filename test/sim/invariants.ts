@@ -98,7 +98,8 @@ export function createInvariants({ trace, now }: InvariantOptions): Invariants {
   function checkParallelism(service: Service, tasks: readonly Task[]): void {
     const { rollout, updateStatus, specVersion, spec } = service;
     if (rollout?.specVersion !== specVersion || updateStatus === undefined) return;
-    const { parallelism } = updateStatus.state === 'rollback_started' ? rollbackConfigOf(spec) : updateConfigOf(spec);
+    const { parallelism } =
+      updateStatus.state === 'rollback_started' || updateStatus.state === 'rollback_paused' ? rollbackConfigOf(spec) : updateConfigOf(spec);
     if (parallelism === 0) return;
     const updating = tasks.filter((task) => {
       const isOfRollout = task.specVersion === specVersion && task.restart?.ofUpdate === true && task.createdAt >= rollout.startedAt;

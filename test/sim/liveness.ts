@@ -45,7 +45,8 @@ function missingOfService(view: View, service: Service): readonly string[] {
   const isPaused = updateStatus?.state === 'paused' || updateStatus?.state === 'rollback_paused';
   if (!isRolling && !isPaused && service.job === undefined) missing.push(...outdated(view, service, tasks));
   const expected = expectedSlots(view, service, tasks);
-  const held = new Set(tasks.filter((task) => isLive(task) || isGivenUp(service, task, tasks)).map(slotOf));
+  const isResult = (task: Task) => service.job !== undefined && task.status.state === 'complete' && task.jobIteration === service.job.iteration;
+  const held = new Set(tasks.filter((task) => isLive(task) || isResult(task) || isGivenUp(service, task, tasks)).map(slotOf));
   // A job goes on to its next slot when one is done, and one that waits is not.
   const isHeldUp = waits && spec.mode.kind === 'replicated-job';
   if (typeof expected === 'number') return isHeldUp || held.size === expected ? missing : [...missing, `${spec.name} has ${held.size} of ${expected} slots`];
