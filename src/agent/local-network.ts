@@ -6,8 +6,8 @@ import { createLatest } from './latest.ts';
 
 export interface LocalNetwork {
   /**
-   * Tasks that an earlier life of this agent had running. Until each is found or given up, or HOLD_MS are over, nothing is handed over: the data plane
-   * has outlived us and knows them all, and a part of them would take the rest out of service.
+   * Tasks that an earlier life of this agent had running. Until each is found or given up, or HOLD_MS have passed since the engine told of the first,
+   * nothing is handed over: the data plane has outlived us and knows them all, and a part of them would take the rest out of service.
    */
   expect(taskIds: Iterable<string>): void;
   /** Resolves once the data plane knows it, at the latest after `timeoutMs`. */
@@ -30,11 +30,15 @@ export function createLocalNetwork({ apply, clock, log }: LocalNetworkOptions): 
   const latest = createLatest<LocalNetworkState>({ what: 'the state of local containers', apply, clock, log });
   const expected = new Set<string>();
   let version = 0;
+  let cancelHold: (() => void) | undefined;
   let release = () => {};
   let released = Promise.resolve();
 
   function noLongerExpected(taskId: string): void {
-    if (expected.delete(taskId) && expected.size === 0) release();
+    if (!expected.delete(taskId)) return;
+    if (expected.size === 0) release();
+    // An engine that is away tells of none: the wait begins with its first word.
+    else cancelHold ??= clock.schedule(HOLD_MS, () => release());
   }
 
   function publish(): void {
@@ -50,13 +54,12 @@ export function createLocalNetwork({ apply, clock, log }: LocalNetworkOptions): 
       if (expected.size === 0) return;
       released = new Promise((resolve) => {
         release = () => {
-          cancel();
+          cancelHold?.();
           expected.clear();
           publish();
           resolve();
         };
       });
-      const cancel = clock.schedule(HOLD_MS, () => release());
     },
     async set(endpoint, timeoutMs, signal) {
       if (JSON.stringify(endpoints.get(endpoint.taskId)) !== JSON.stringify(endpoint)) {

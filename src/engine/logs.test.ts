@@ -1,0 +1,63 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { framedMessages, joinLines, type TaskLogLine } from './logs.ts';
+
+const TIME = '2026-11-20T12:00:00.123456789Z';
+
+function frame(stream: 1 | 2, text: string): Buffer {
+  const payload = Buffer.from(text);
+  const header = Buffer.alloc(8);
+  header[0] = stream;
+  header.writeUInt32BE(payload.length, 4);
+  return Buffer.concat([header, payload]);
+}
+
+async function linesOf(chunks: readonly Uint8Array[]): Promise<TaskLogLine[]> {
+  async function* stream() {
+    yield* chunks;
+  }
+  const lines: TaskLogLine[] = [];
+  for await (const line of joinLines(framedMessages(stream()))) lines.push(line);
+  return lines;
+}
+
+const shown = (lines: readonly TaskLogLine[]) => lines.map(({ stream, line }) => `${stream} ${Buffer.from(line).toString()}`);
+
+test('a line has its stream, time, attributes and text', async () => {
+  const [line] = await linesOf([frame(2, `${TIME} a=b%2C+c,d=e hello world\n`)]);
+  assert.deepEqual(line && { ...line, line: Buffer.from(line.line).toString() }, {
+    stream: 'stderr',
+    timestamp: TIME,
+    attributes: { a: 'b, c', d: 'e' },
+    line: 'hello world\n',
+  });
+});
+
+test('a line that the engine cut is one line, also when the other stream speaks in between', async () => {
+  const lines = await linesOf([frame(1, `${TIME}  first `), frame(2, `${TIME}  other\n`), frame(1, `${TIME}  second\n`)]);
+  assert.deepEqual(shown(lines), ['stderr other\n', 'stdout first second\n']);
+});
+
+test('a last line without a newline gets one', async () => {
+  assert.deepEqual(shown(await linesOf([frame(1, `${TIME}  end`)])), ['stdout end\n']);
+});
+
+test('however the network cuts the stream, the same lines come out', async () => {
+  const text = fc.string({ maxLength: 20 }).map((value) => value.replaceAll('\n', ' '));
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(fc.tuple(fc.constantFrom<1 | 2>(1, 2), text), { maxLength: 10 }),
+      fc.array(fc.nat(300), { maxLength: 10 }),
+      async (messages, cuts) => {
+        const whole = Buffer.concat(messages.map(([stream, value]) => frame(stream, `${TIME}  ${value}\n`)));
+        const places = [0, ...cuts.filter((cut) => cut < whole.length).sort((a, b) => a - b), whole.length];
+        const chunks = places.slice(1).map((end, index) => whole.subarray(places[index], end));
+        assert.deepEqual(
+          shown(await linesOf(chunks)),
+          messages.map(([stream, value]) => `${stream === 1 ? 'stdout' : 'stderr'} ${value}\n`),
+        );
+      },
+    ),
+  );
+});
