@@ -14,7 +14,8 @@ export interface AttachmentKeeper {
   stop(): void;
 }
 
-const COMPARE_EVERY_MS = 60_000;
+/** Costs a look at the swarm's tasks in memory; the engine is asked only when there are attachments. */
+const COMPARE_EVERY_MS = 10_000;
 const RECONNECT_AFTER_MS = 2_000;
 
 export interface KeeperOptions {
