@@ -302,6 +302,24 @@ describe('docker service', { skip: skipWithoutDocker }, () => {
     await docker.ok('service', 'inspect', '--pretty', 'u');
   });
 
+  test('the networks that every engine has can be used by name, and taken off again', async () => {
+    await create('local', '--network', 'bridge', '--replicas', '0');
+    assert.match(await docker.ok('service', 'inspect', '--pretty', 'local'), /Networks: bridge/);
+    await update('local', '--network-add', 'host');
+    await update('local', '--network-rm', 'bridge');
+    assert.match(await docker.ok('service', 'inspect', '--pretty', 'local'), /Networks: host/);
+    const { stderr } = await docker.run('service', 'create', '-d', '--no-resolve-image', '--network', 'none', 'tiny:1');
+    assert.match(stderr, /network none not found/);
+    assert.deepEqual((await docker.ok('network', 'ls', '--format', '{{.Name}}/{{.Scope}}')).split('\n').sort(), [
+      'bridge/local',
+      'host/local',
+      'ingress/swarm',
+      'net1/swarm',
+      'net2/swarm',
+      'none/local',
+    ]);
+  });
+
   test('rollback returns to the spec before, and twice to the newer one', async () => {
     await create('r', '--env', 'V=1', '--replicas', '0');
     await update('r', '--env-add', 'V=2');

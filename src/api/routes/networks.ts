@@ -13,7 +13,7 @@ import { checkNetworkFilters, matchesNetworkFilters } from './network-filters.ts
 import { pruneNetworks } from './network-prune.ts';
 import { param } from './params.ts';
 import { onlyKeys, parseFilters, strictFlag } from './parse.ts';
-import { swarmNetworks } from './swarm-networks.ts';
+import { predefinedNetwork, swarmNetworks } from './swarm-networks.ts';
 
 const filterKeys = ['dangling', 'driver', 'id', 'label', 'name', 'scope', 'type'];
 
@@ -65,6 +65,8 @@ type Resolved =
  * Throws AppError `notFound`, or `invalidArgument` when several match.
  */
 async function resolve(term: string, scope: string, request: RouteRequest, context: RouteContext): Promise<Resolved> {
+  const standIn = predefinedNetwork(term, scope, context);
+  if (standIn !== undefined) return { kind: 'swarm', network: standIn, local: undefined };
   const all = await engineNetworks(request, context);
   const engines = scope === '' ? all : all.filter((network) => network.Scope === scope);
   const candidates: Resolved[] = [

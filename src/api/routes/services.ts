@@ -13,7 +13,7 @@ import { serviceLogs } from './logs.ts';
 import { param } from './params.ts';
 import { objectVersion, onlyKeys, parseFilters, registryAuthOf, strictFlag } from './parse.ts';
 import { randomName } from './random-name.ts';
-import { refuseLocalNetworks } from './service-networks.ts';
+import { withoutLocalNetworks } from './service-networks.ts';
 
 const filterKeys = ['id', 'name', 'label', 'mode', 'runtime'];
 
@@ -52,8 +52,7 @@ function inspectService(request: RouteRequest, { membership }: RouteContext) {
 async function createService(request: RouteRequest, context: RouteContext) {
   const wire = decodeBody(serviceSpecShape, request.body);
   const { services, networks } = context.membership.control();
-  await refuseLocalNetworks(wire, networks, request, context);
-  const spec = specOf(wire, request);
+  const spec = specOf(await withoutLocalNetworks(wire, networks, request, context), request);
   const pinned = await pinImage(spec, request, context);
   const named = pinned.spec.name === '' ? { ...pinned.spec, name: randomName() } : pinned.spec;
   const { id, warnings } = await services.create(named);
@@ -65,8 +64,7 @@ async function updateService(request: RouteRequest, context: RouteContext) {
   const wire = decodeBody(serviceSpecShape, request.body);
   const version = objectVersion(request.query, 'service');
   const { services, networks } = context.membership.control();
-  await refuseLocalNetworks(wire, networks, request, context);
-  const spec = specOf(wire, request);
+  const spec = specOf(await withoutLocalNetworks(wire, networks, request, context), request);
   const service = services.get(param(request, 'id'));
   const registryAuthFrom = registryAuthFromOf(request.query, registryAuthOf(request.headers['x-registry-auth']));
   const pinned = await pinImage(spec, request, context);
