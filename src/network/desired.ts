@@ -60,6 +60,8 @@ export interface Host {
   readonly gatewaySubnets: readonly string[];
   /** Addresses on the gateway bridge of containers that are on internal networks only. */
   readonly withoutEgress: readonly string[];
+  /** While a container is starting whose address is unknown and that must not get out: the addresses that are known. All others wait. */
+  readonly known?: readonly string[];
   readonly mesh?: Mesh;
   /** Where the resolver really listens when another program has port 53 of every address. */
   readonly dnsPort?: number;
@@ -113,12 +115,14 @@ function tunnelOf(network: OverlayNetwork, inputs: NetworkInputs): Overlay['tunn
   return { localAddress: self.dataPathAddress, port: inputs.dataPathPort, remotes: remotes.sort((a, b) => compare(a.address, b.address)) };
 }
 
-export function deriveHost(inputs: NetworkInputs): Host {
+/** `isGuarded`: containers are starting that must not get out and whose addresses are not known. */
+export function deriveHost(inputs: NetworkInputs, isGuarded = false): Host {
   const mesh = meshOf(inputs);
   return {
     ports: portsOf(inputs, mesh),
     gatewaySubnets: [...inputs.gatewaySubnets].sort(),
     withoutEgress: withoutEgress(inputs),
+    ...(isGuarded ? { known: unique(inputs.local.endpoints.flatMap(({ gatewayAddress }) => gatewayAddress ?? [])) } : {}),
     ...(mesh === undefined ? {} : { mesh }),
   };
 }

@@ -181,6 +181,9 @@ test('a service may publish port 53, and names resolve all the same', async () =
 
 test('a container on an internal network only has names and neighbours but no way out', async () => {
   const inside = await lab.container('inside', { vault: '10.99.3.10' });
+  // Also before anybody has told of it.
+  const early = await curlIn(inside, `http://${lab.engine.address}:8080/`);
+  assert.match(early, /timed out/);
   const backends = [{ taskId: inside.endpoint.taskId, nodeId: 'node', address: inside.address }];
   await lab.apply({ services, ingress: [...ingress, { serviceId: 's5', protocol: 'tcp', publishedPort: 8383, targetPort: 80, backends }] });
   assert.match(await curlIn(inside, `http://${lab.engine.address}:8080/`), /timed out/);

@@ -5,6 +5,7 @@ import { parseIpv4Cidr } from '#lib/ip.ts';
 import type { DriverNetwork } from '../desired.ts';
 import type { Overlays } from '../kernel/overlays.ts';
 import { macOf, type Names } from '../names.ts';
+import type { Quarantine } from '../netd/quarantine.ts';
 import type { Reconciler } from '../netd/reconciler.ts';
 import type { NetdState } from '../netd/state.ts';
 
@@ -24,13 +25,14 @@ export interface DriverDependencies {
   readonly state: NetdState;
   readonly reconciler: Reconciler;
   readonly overlays: Overlays;
+  readonly quarantine: Quarantine;
 }
 
 /** Options of `docker network create` that say which network of the swarm this is. */
 const OPTION = { networkId: 'skep.network', vxlanId: 'skep.vni', mtu: 'skep.mtu', dockerMtu: 'com.docker.network.driver.mtu' } as const;
 
 export function createDriver(dependencies: DriverDependencies): Driver {
-  const { state, reconciler, overlays } = dependencies;
+  const { state, reconciler, overlays, quarantine } = dependencies;
   const networkOf = ({ NetworkID = '' }: DriverRequest) => state.driverNetworks.find(({ engineNetworkId }) => engineNetworkId === NetworkID);
   return {
     'Plugin.Activate': () => ({ Implements: ['NetworkDriver'] }),
@@ -43,9 +45,15 @@ export function createDriver(dependencies: DriverDependencies): Driver {
       await reconciler.reconcile().catch(() => {});
       return {};
     },
-    'NetworkDriver.CreateEndpoint': (request) => createEndpoint(request),
+    'NetworkDriver.CreateEndpoint': (request) => {
+      quarantine.note(request.EndpointID ?? '', addressOf(request));
+      return createEndpoint(request);
+    },
     'NetworkDriver.EndpointOperInfo': () => ({ Value: {} }),
-    'NetworkDriver.DeleteEndpoint': () => ({}),
+    'NetworkDriver.DeleteEndpoint': ({ EndpointID = '' }) => {
+      quarantine.leave(EndpointID);
+      return {};
+    },
     'NetworkDriver.Join': async (request) => {
       const network = networkOf(request);
       if (network === undefined)
@@ -54,6 +62,7 @@ export function createDriver(dependencies: DriverDependencies): Driver {
         if (overlay === undefined) throw new AppError('notFound', `network ${network.networkId} is being removed`);
         return overlays.attach(overlay, request.EndpointID ?? '');
       });
+      await guardInternal(network, request, dependencies);
       // No gateway: the engine then joins the container to docker_gwbridge, its way out and to the resolver.
       return { InterfaceName: { SrcName: source, DstPrefix: 'eth' } };
     },
@@ -109,9 +118,24 @@ function parseNetwork({ NetworkID = '', Options = {}, IPv4Data = [] }: DriverReq
   return { engineNetworkId: NetworkID, networkId, vxlanId, gateways, ...(Number.isInteger(mtu) && mtu > 0 ? { mtu } : {}) };
 }
 
+/** A container on an internal network must not get out, not even before the agent has said where it is on the gateway bridge. */
+async function guardInternal(
+  { networkId }: DriverNetwork,
+  { EndpointID = '' }: DriverRequest,
+  { state, quarantine, reconciler }: DriverDependencies,
+): Promise<void> {
+  if (state.cluster.networks.find((network) => network.networkId === networkId)?.internal !== true) return;
+  quarantine.enter(EndpointID, networkId);
+  await reconciler.reconcile();
+}
+
 /** The MAC address follows from the address, unless somebody asked for one: then it must not be answered. */
-function createEndpoint({ Interface }: DriverRequest): object {
-  const address = Interface?.Address?.split('/', 1)[0];
-  if (address === undefined || address === '' || Interface?.MacAddress) return { Interface: {} };
-  return { Interface: { MacAddress: macOf(address) } };
+function createEndpoint(request: DriverRequest): object {
+  const address = addressOf(request);
+  return { Interface: address === undefined || request.Interface?.MacAddress ? {} : { MacAddress: macOf(address) } };
+}
+
+/** The endpoint's bare IPv4 address, if the engine has given it one. */
+function addressOf({ Interface }: DriverRequest): string | undefined {
+  return Interface?.Address?.split('/', 1)[0] || undefined;
 }

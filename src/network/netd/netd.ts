@@ -21,6 +21,7 @@ import { type Askers, createAskers } from './askers.ts';
 import { claimSlot, removeAddress } from './claim.ts';
 import { serveControl } from './control-server.ts';
 import { netdVersion, type NetdSettings, SOCKET_FILE } from './protocol.ts';
+import { createQuarantine } from './quarantine.ts';
 import { createReconciler, type Reconciler } from './reconciler.ts';
 import { load, type NetdState, openState, writeDurably } from './state.ts';
 import { createStrayCollector } from './strays.ts';
@@ -117,6 +118,7 @@ async function createParts({ settings, clock, log }: NetdOptions, names: Names, 
   const ports = createPortHolder({ log, isOwn: (port) => port === dns.port, onStray: () => void reconciler.verify('host').catch(() => {}) });
   const overlays = createOverlays({ names });
   const host = createHostApplier({ names, ports, log });
+  const quarantine = createQuarantine(clock);
   const reconciler = createReconciler({
     names,
     state,
@@ -128,8 +130,9 @@ async function createParts({ settings, clock, log }: NetdOptions, names: Names, 
     dnsPort: () => (dns.port === DNS_PORT ? undefined : dns.port),
     connections: createConnections({ log }),
     strays: createStrayCollector({ names, clock }),
+    quarantine,
   });
-  const driver = createDriver({ names, state, reconciler, overlays });
+  const driver = createDriver({ names, state, reconciler, overlays, quarantine });
   const plugin = await servePlugin({ directory: settings.pluginDirectory, name: names.driver, driver, log });
   return {
     state,

@@ -11,6 +11,7 @@ import { observeHostLinks, type HostLinks } from '../kernel/observe.ts';
 import type { Overlays } from '../kernel/overlays.ts';
 import type { Names } from '../names.ts';
 import { addAddress } from './claim.ts';
+import type { Quarantine } from './quarantine.ts';
 import { createSerial, type Serial } from './serial.ts';
 import { findStale, type Facts, factsOf } from './stale.ts';
 import type { NetdState } from './state.ts';
@@ -36,6 +37,7 @@ export interface ReconcilerDependencies {
   readonly host: HostApplier;
   readonly connections: Connections;
   readonly strays: StrayCollector;
+  readonly quarantine: Quarantine;
   readonly clock: Clock;
   readonly log: Logger;
 }
@@ -130,7 +132,7 @@ async function applyAll(dependencies: ReconcilerDependencies, exclusive: Serial,
   for (const overlay of deriveOverlays(inputs)) await attempt(() => overlays.apply(overlay, scope === 'everything'));
   await attempt(() => overlays.removeOthers(new Set(state.driverNetworks.map(({ vxlanId }) => vxlanId))));
   const dnsPort = dependencies.dnsPort();
-  const wanted = { ...deriveHost(inputs), ...(dnsPort === undefined ? {} : { dnsPort }) };
+  const wanted = { ...deriveHost(inputs, dependencies.quarantine.isActive(inputs.cluster, inputs.local)), ...(dnsPort === undefined ? {} : { dnsPort }) };
   await attempt(() => host.apply(wanted, links, scope !== 'changes'));
   if (scope !== 'changes') await attempt(() => dependencies.strays.collect(links));
   const stale = findStale(before, after);

@@ -40,14 +40,13 @@ table ip skep {
     type nat hook output priority -110; policy accept;
     ip daddr != 169.254.53.53 fib daddr type local meta l4proto . th dport vmap @published
   }
-  set without_egress { type ipv4_addr; elements = { 172.18.0.9 }; }
   chain through {
     type filter hook forward priority -150; policy accept;
-    ip saddr @without_egress ct direction original drop
+    ip saddr { 172.18.0.9 } ct direction original drop
   }
   chain in {
     type filter hook input priority -150; policy accept;
-    ip saddr @without_egress ip daddr != 169.254.53.53 ct direction original drop
+    ip saddr { 172.18.0.9 } ip daddr != 169.254.53.53 ct direction original drop
   }
   chain post {
     type nat hook postrouting priority 90; policy accept;
@@ -92,4 +91,14 @@ test('a node with three tasks gets three shares', () => {
 test('a resolver that could not have port 53 is reached there all the same', () => {
   const rules = renderHostRules({ ports: [], gatewaySubnets: [], withoutEgress: [], dnsPort: 41_000 }, names);
   for (const protocol of ['udp', 'tcp']) assert.match(rules, new RegExp(`ip daddr 169\\.254\\.53\\.53 ${protocol} dport 53 dnat to 169\\.254\\.53\\.53:41000`));
+});
+
+test('while a container starts that must not get out, only known addresses may begin anything', () => {
+  const rules = (known: readonly string[]) => renderHostRules({ ports: [], gatewaySubnets: [], withoutEgress: [], known }, names);
+  assert.match(rules(['172.18.0.2']), /hook forward [^}]*iifname "docker_gwbridge" ip saddr != \{ 172\.18\.0\.2 \} ct state new drop/);
+  assert.match(
+    rules(['172.18.0.2']),
+    /hook input [^}]*iifname "docker_gwbridge" ip saddr != \{ 172\.18\.0\.2 \} ip daddr != 169\.254\.53\.53 ct state new drop/,
+  );
+  assert.match(rules([]), /hook forward [^}]*iifname "docker_gwbridge" ct state new drop/);
 });

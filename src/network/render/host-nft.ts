@@ -13,7 +13,7 @@ const TCP_HEADERS_BYTES = 40;
 export function renderHostRules(host: Host, names: Names): string {
   const table = `table ip ${names.table}`;
   const remove = [`${table} {}`, `delete ${table}`];
-  if (host.ports.length === 0 && host.withoutEgress.length === 0 && host.mesh === undefined && host.dnsPort === undefined) return [...remove, ''].join('\n');
+  if (isIdle(host)) return [...remove, ''].join('\n');
   return [
     ...remove,
     `${table} {`,
@@ -24,6 +24,10 @@ export function renderHostRules(host: Host, names: Names): string {
     '}',
     '',
   ].join('\n');
+}
+
+function isIdle({ ports, withoutEgress, known, mesh, dnsPort }: Host): boolean {
+  return ports.length === 0 && withoutEgress.length === 0 && known === undefined && mesh === undefined && dnsPort === undefined;
 }
 
 /** The first stage: in turn to the tasks here and the nodes that have more, each node as often as it has tasks. */
@@ -96,8 +100,11 @@ function translateChains({ mesh, dnsPort }: Host, names: Names): readonly string
   ];
 }
 
-/** Containers on internal networks only may answer who reached them, and ask the resolver; they begin nothing else. */
-function filterChains({ withoutEgress, mesh }: Host, names: Names): readonly string[] {
+/**
+ * Containers on internal networks only may answer who reached them, and ask the resolver; they begin nothing else. While one of them starts, its
+ * address is unknown: then no unknown address begins anything.
+ */
+function filterChains({ withoutEgress, known, mesh }: Host, names: Names): readonly string[] {
   const device = `"${names.meshDevice}"`;
   const clamp = mesh
     ? [
@@ -105,22 +112,16 @@ function filterChains({ withoutEgress, mesh }: Host, names: Names): readonly str
         `iifname ${device} tcp flags syn tcp option maxseg size set ${mesh.mtu - TCP_HEADERS_BYTES}`,
       ]
     : [];
-  const block = withoutEgress.length > 0;
+  const others = known === undefined || known.length === 0 ? '' : `ip saddr != { ${known.join(', ')} } `;
+  const blocked = [
+    ...(withoutEgress.length > 0 ? [{ match: `ip saddr { ${withoutEgress.join(', ')} } `, state: 'ct direction original' }] : []),
+    ...(known === undefined ? [] : [{ match: `iifname "${GATEWAY_BRIDGE}" ${others}`, state: 'ct state new' }]),
+  ];
+  const through = [...clamp, ...blocked.map(({ match, state }) => `${match}${state} drop`)];
+  const into = blocked.map(({ match, state }) => `${match}ip daddr != ${names.dnsAddress} ${state} drop`);
   return [
-    ...(block ? [`set without_egress { type ipv4_addr; elements = { ${withoutEgress.join(', ')} }; }`] : []),
-    ...(block || mesh
-      ? chain('through', [
-          'type filter hook forward priority -150; policy accept;',
-          ...clamp,
-          ...(block ? ['ip saddr @without_egress ct direction original drop'] : []),
-        ])
-      : []),
-    ...(block
-      ? chain('in', [
-          'type filter hook input priority -150; policy accept;',
-          `ip saddr @without_egress ip daddr != ${names.dnsAddress} ct direction original drop`,
-        ])
-      : []),
+    ...(through.length > 0 ? chain('through', ['type filter hook forward priority -150; policy accept;', ...through]) : []),
+    ...(into.length > 0 ? chain('in', ['type filter hook input priority -150; policy accept;', ...into]) : []),
   ];
 }
 
