@@ -55,6 +55,8 @@ export interface NetworkInspect {
   readonly Name: string;
   readonly Driver: string;
   readonly Labels: Readonly<Record<string, string>> | null;
+  readonly Options?: Readonly<Record<string, string>> | null;
+  readonly IPAM?: { readonly Config?: readonly { readonly Subnet?: string }[] | null };
   readonly Containers?: Readonly<Record<string, { readonly IPv4Address: string; readonly IPv6Address?: string }>> | null;
 }
 

@@ -1,12 +1,14 @@
 // The engine's networks behind the swarm's: made when the first task of this node needs one, removed when the last one is gone.
 // A swarm overlay is a network of our driver with the same subnet and gateway on every node; addresses are given by the managers.
 import type { AssignedNetwork } from '#agent/executor.ts';
+import type { Clock } from '#lib/clock.ts';
 import { AppError, errorMessage } from '#lib/errors.ts';
 import type { Logger } from '#lib/log.ts';
 import type { NetworkInspect } from './api-types.ts';
 import { GATEWAY_BRIDGE, isOverlay } from './container-config.ts';
 import type { EngineClient } from './engine-client.ts';
 import { instanceLabel, networkLabel } from './labels.ts';
+import { makeRoom } from './stale-networks.ts';
 
 export interface BackingNetwork {
   readonly id: string;
@@ -33,10 +35,11 @@ export interface NetworksOptions {
   readonly client: EngineClient;
   readonly driverName: string;
   readonly instance: string;
+  readonly clock: Clock;
   readonly log: Logger;
 }
 
-export function createNetworks({ client, driverName, instance, log }: NetworksOptions): Networks {
+export function createNetworks({ client, driverName, instance, clock, log }: NetworksOptions): Networks {
   const users = new Map<string, Set<string>>();
   const known = new Map<string, BackingNetwork>();
   const serially = createSerializer();
@@ -68,6 +71,7 @@ export function createNetworks({ client, driverName, instance, log }: NetworksOp
   }
 
   async function create(network: AssignedNetwork, signal: AbortSignal): Promise<BackingNetwork> {
+    await makeRoom(network, { client, clock, ours: listOurs }, signal);
     // The swarm's name is what users look for; a network of the engine's own may have it already.
     for (const name of [network.name, `${network.name}-${network.id}`]) {
       try {

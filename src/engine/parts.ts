@@ -46,7 +46,7 @@ export interface Parts {
 export function createParts(options: DockerExecutorOptions): Parts {
   const { docker, stateDir, instance, network, log, nodeHostname: hostname, dataPathAddress, tls } = options;
   const client = createEngineClient({ docker });
-  const networks = createNetworks({ client, driverName: network.driverName, instance, log });
+  const networks = createNetworks({ client, driverName: network.driverName, instance, clock, log });
   const onFound = (taskId: string, networkIds: readonly string[]) => {
     for (const networkId of networkIds) networks.noteUse(networkId, taskId);
   };

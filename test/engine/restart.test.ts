@@ -90,8 +90,11 @@ for (const [how, signal] of [
       await until('both tasks are replaced', async () => (await running(skepd)).filter((id) => !tasks.includes(id)).length === 2, 60_000);
       await until('the service answers', () => answers(skepd), 20_000);
       // Nothing else: two failed tasks, two running ones.
-      const states = (await skepd.docker('service', 'ps', '--format', '{{.CurrentState}}', 'web')).split('\n').map((state) => state.split(' ')[0]);
-      assert.deepEqual(states.sort(), ['Failed', 'Failed', 'Running', 'Running']);
+      const states = (await skepd.docker('service', 'ps', '--format', '{{.CurrentState}}', 'web')).split('\n').map((state) => state.split(' ')[0] ?? '');
+      assert.deepEqual(
+        states.sort((a, b) => a.localeCompare(b)),
+        ['Failed', 'Failed', 'Running', 'Running'],
+      );
     }));
 
 test('an engine with live-restore that is restarted: nothing happens to the tasks', () =>

@@ -32,7 +32,7 @@ async function containerOf(service: string): Promise<Inspected> {
 
 async function create(name: string, flags: readonly string[], command: readonly string[] = ['sleep', '1000']): Promise<Inspected> {
   await skepd.docker('service', 'create', '--quiet', '--no-resolve-image', '--detach', '--name', name, ...flags, IMAGE, ...command);
-  await until(`service ${name} runs`, async () => /^Running /.test(await skepd.docker('service', 'ps', '--format', '{{.CurrentState}}', name)));
+  await until(`service ${name} runs`, async () => (await skepd.docker('service', 'ps', '--format', '{{.CurrentState}}', name)).startsWith('Running '));
   return containerOf(name);
 }
 
@@ -44,7 +44,9 @@ test('flags that set up the process', async () => {
     [
       ...pairs(['--env A=b', '--env SLOT={{.Task.Slot}}', '--hostname {{.Service.Name}}-{{.Task.Slot}}', '--user 1000:1000', '--group 1001', '--workdir /tmp']),
       ...pairs(['--container-label c=d', '--label service=only', '--stop-signal SIGUSR1', '--stop-grace-period 1500ms', '--isolation default']),
-      ...['--entrypoint', 'sh -c', '--tty', '--init', '--read-only', '--no-healthcheck'],
+      '--entrypoint',
+      'sh -c',
+      ...pairs(['--tty', '--init', '--read-only', '--no-healthcheck']),
     ],
     ['sleep 1000'],
   );
