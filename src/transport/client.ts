@@ -1,0 +1,100 @@
+// A node's connection to one manager: the same interface as in memory, over gRPC with mutual TLS.
+import { Client, credentials, Metadata, type ClientDuplexStream } from '@grpc/grpc-js';
+import type { ServiceError } from '@grpc/grpc-js';
+import type { ManagerConnection, SessionMessage } from '#protocol/messages.ts';
+import { fromStatus } from './errors.ts';
+import type { TlsMaterial } from './server.ts';
+import { type Calls, type IssuedCertificate, type IssueRequest, MANAGER_NAME, managerService, MAX_MESSAGE_BYTES, TUNNEL_ID } from './service.ts';
+
+export interface ManagerClient extends ManagerConnection {
+  readonly address: string;
+  issueCertificate(request: IssueRequest): Promise<IssuedCertificate>;
+  /** Opens the node's end of a tunnel that the manager asked for. */
+  openTunnel(id: string): ClientDuplexStream<Buffer, Buffer>;
+  close(): void;
+}
+
+/** How long a call may take before the manager counts as gone; SwarmKit's agents wait as long. */
+const CALL_TIMEOUT_MS = 5_000;
+/** A certificate may wait for a signature on a busy manager. */
+const ISSUE_TIMEOUT_MS = 20_000;
+
+const channelOptions = {
+  'grpc.ssl_target_name_override': MANAGER_NAME,
+  'grpc.default_authority': MANAGER_NAME,
+  'grpc.max_receive_message_length': MAX_MESSAGE_BYTES,
+  'grpc.max_send_message_length': MAX_MESSAGE_BYTES,
+  'grpc.keepalive_time_ms': 2_000,
+  'grpc.keepalive_timeout_ms': 3_000,
+  'grpc.keepalive_permit_without_calls': 1,
+  'grpc.initial_reconnect_backoff_ms': 100,
+  'grpc.max_reconnect_backoff_ms': 2_000,
+  'grpc.enable_retries': 0,
+  'grpc.use_local_subchannel_pool': 1,
+};
+
+/** `tls` without certificate and key is a node that joins: it may only ask for a certificate. */
+export function createManagerClient(address: string, tls: Pick<TlsMaterial, 'roots'> & Partial<TlsMaterial>): ManagerClient {
+  const { roots, key, certificate } = tls;
+  const identity = key === undefined || certificate === undefined ? ([] as const) : ([Buffer.from(key), Buffer.from(certificate)] as const);
+  const client = new Client(address, credentials.createSsl(Buffer.from(roots), ...identity), channelOptions);
+
+  function unary<K extends keyof Calls>(name: K, request: Calls[K]['request'], timeoutMs = CALL_TIMEOUT_MS): Promise<Calls[K]['response']> {
+    const { path, requestSerialize, responseDeserialize } = managerService[name];
+    return new Promise((resolve, reject) => {
+      const options = { deadline: Date.now() + timeoutMs };
+      client.makeUnaryRequest(
+        path,
+        requestSerialize,
+        responseDeserialize,
+        request,
+        new Metadata(),
+        options,
+        (error: ServiceError | null, response: unknown) => {
+          if (error === null) resolve(response as Calls[K]['response']);
+          else reject(fromStatus(error));
+        },
+      );
+    });
+  }
+
+  return {
+    address,
+    async *openSession(description, signal) {
+      const { path, requestSerialize, responseDeserialize } = managerService.session;
+      const call = client.makeServerStreamRequest(path, requestSerialize, responseDeserialize, { description });
+      const cancel = () => call.cancel();
+      signal.addEventListener('abort', cancel, { once: true });
+      if (signal.aborted) cancel();
+      try {
+        for await (const message of call) yield message as SessionMessage;
+      } catch (error) {
+        if (signal.aborted) return;
+        throw fromStatus(error as ServiceError);
+      } finally {
+        signal.removeEventListener('abort', cancel);
+        call.cancel();
+      }
+    },
+    async reportStatus(sessionId, updates) {
+      await unary('reportStatus', { sessionId, updates });
+    },
+    async reportDescription(sessionId, description) {
+      await unary('reportDescription', { sessionId, description });
+    },
+    async reportNetworkApplied(sessionId, version) {
+      await unary('reportNetworkApplied', { sessionId, version });
+    },
+    async heartbeat(sessionId) {
+      await unary('heartbeat', { sessionId });
+    },
+    issueCertificate: (request) => unary('issueCertificate', request, ISSUE_TIMEOUT_MS),
+    openTunnel(id) {
+      const { path, requestSerialize, responseDeserialize } = managerService.tunnel;
+      const metadata = new Metadata();
+      metadata.set(TUNNEL_ID, id);
+      return client.makeBidiStreamRequest(path, requestSerialize, responseDeserialize, metadata) as ClientDuplexStream<Buffer, Buffer>;
+    },
+    close: () => client.close(),
+  };
+}

@@ -1,0 +1,215 @@
+// The managers' port: TLS 1.3 with the swarm's own root, gRPC on top. A caller with a certificate of the swarm is the node that it names; one without
+// may only ask for a certificate. Connections with any other certificate are closed before they can call anything.
+import type { Socket } from 'node:net';
+import { createServer, type Server as TlsServer, type TLSSocket } from 'node:tls';
+import { type handleServerStreamingCall, type handleUnaryCall, Server, ServerCredentials, type ServerUnaryCall } from '@grpc/grpc-js';
+import type { ServerDuplexStream, ServerWritableStream } from '@grpc/grpc-js';
+import { AppError, errorMessage } from '#lib/errors.ts';
+import type { Logger } from '#lib/log.ts';
+import type { ManagerConnection, SessionMessage } from '#protocol/messages.ts';
+import { toStatus } from './errors.ts';
+import { type Calls, type IssuedCertificate, type IssueRequest, managerService, MAX_MESSAGE_BYTES, TUNNEL_ID } from './service.ts';
+
+/** A node that proved who it is. */
+export interface Peer {
+  readonly nodeId: string;
+  /** OU of its certificate: `swarm-manager` or `swarm-worker`. */
+  readonly roleName: string;
+  readonly clusterId: string;
+  /** Where it calls from; no port. */
+  readonly address: string;
+}
+
+export interface ManagerHandlers {
+  rootCertificate(): string;
+  /** `peer` is undefined for a node that joins. */
+  issueCertificate(request: IssueRequest, peer: Peer | undefined, address: string): Promise<IssuedCertificate>;
+  /** Throws AppError `permissionDenied` for a node that is no member any more. */
+  connect(peer: Peer): ManagerConnection;
+  /** The node's end of a tunnel that this manager asked for. */
+  tunnel(peer: Peer, id: string, stream: ServerDuplexStream<Buffer, Buffer>): void;
+}
+
+export interface TlsMaterial {
+  /** PEM: certificate with its chain, key, and the roots that peers may be signed by. */
+  readonly certificate: string;
+  readonly key: string;
+  readonly roots: string;
+}
+
+export interface ManagerServer {
+  /** The port that it listens on. */
+  readonly port: number;
+  /** New connections use these from now on. */
+  renew(tls: TlsMaterial): void;
+  close(): Promise<void>;
+}
+
+export interface ManagerServerOptions {
+  readonly host: string;
+  readonly port: number;
+  readonly tls: TlsMaterial;
+  readonly handlers: ManagerHandlers;
+  readonly log: Logger;
+}
+
+/** Idle connections are asked for a sign of life; a dead one is noticed after the sum of both. */
+const KEEPALIVE_MS = 2_000;
+const KEEPALIVE_TIMEOUT_MS = 3_000;
+
+/** Rejects with AppError `unavailable` when the address cannot be listened on. */
+export async function startManagerServer({ host, port, tls, handlers, log }: ManagerServerOptions): Promise<ManagerServer> {
+  const rpc = new Server({
+    'grpc.max_receive_message_length': MAX_MESSAGE_BYTES,
+    'grpc.max_send_message_length': MAX_MESSAGE_BYTES,
+    'grpc.keepalive_time_ms': KEEPALIVE_MS,
+    'grpc.keepalive_timeout_ms': KEEPALIVE_TIMEOUT_MS,
+  });
+  rpc.addService(managerService, implementation(handlers));
+  // The handshake is ours, because gRPC's own server cannot make client certificates optional; what it gets is a connection that is checked.
+  const injector = rpc.createConnectionInjector(ServerCredentials.createInsecure());
+  const sockets = new Set<TLSSocket>();
+  const server = createServer({ ...contextOf(tls), requestCert: true, rejectUnauthorized: false, ALPNProtocols: ['h2'] }, (socket) => {
+    if (!socket.authorized && socket.getPeerCertificate().raw !== undefined) {
+      log.warn(
+        { address: socket.remoteAddress, error: String(socket.authorizationError) },
+        'a connection with a certificate that this swarm did not sign was refused',
+      );
+      socket.destroy();
+      return;
+    }
+    sockets.add(socket);
+    socket.on('close', () => sockets.delete(socket));
+    socket.on('error', () => {});
+    socket.setNoDelay(true);
+    injector.injectConnection(socket);
+  });
+  server.on('tlsClientError', (error, socket) => {
+    log.debug({ address: (socket as Socket).remoteAddress, error: errorMessage(error) }, 'a TLS handshake failed');
+  });
+  const bound = await listen(server, host, port);
+  return {
+    port: bound,
+    renew: (material) => server.setSecureContext(contextOf(material)),
+    async close() {
+      server.close();
+      rpc.forceShutdown();
+      for (const socket of sockets) socket.destroy();
+    },
+  };
+}
+
+function contextOf({ certificate, key, roots }: TlsMaterial) {
+  return { cert: certificate, key, ca: roots, minVersion: 'TLSv1.3' } as const;
+}
+
+function listen(server: TlsServer, host: string, port: number): Promise<number> {
+  return new Promise((resolve, reject) => {
+    server.once('error', (cause) => reject(new AppError('unavailable', `cannot listen on ${host}:${port}: ${errorMessage(cause)}`, { cause })));
+    server.listen({ host, port }, () => {
+      const address = server.address();
+      resolve(typeof address === 'object' && address !== null ? address.port : port);
+    });
+  });
+}
+
+type AnyCall = ServerUnaryCall<unknown, unknown> | ServerWritableStream<unknown, unknown> | ServerDuplexStream<Buffer, Buffer>;
+
+function peerOf(call: AnyCall): Peer | undefined {
+  const certificate = call.getAuthContext()?.sslPeerCertificate;
+  if (certificate === undefined) return undefined;
+  const { CN, OU, O } = certificate.subject;
+  return { nodeId: String(CN), roleName: String(OU), clusterId: String(O), address: addressOf(call) };
+}
+
+/** "192.0.2.7:41234" or "[2001:db8::7]:41234", as gRPC writes peers, without the port. */
+function addressOf(call: AnyCall): string {
+  const peer = call.getPeer();
+  return peer
+    .slice(0, peer.lastIndexOf(':'))
+    .replace(/^\[|\]$/g, '')
+    .replace(/^::ffff:/, '');
+}
+
+function requirePeer(call: AnyCall): Peer {
+  const peer = peerOf(call);
+  if (peer === undefined) throw new AppError('unauthenticated', 'a certificate of the swarm is needed for this call');
+  return peer;
+}
+
+function implementation(handlers: ManagerHandlers) {
+  const unary =
+    <K extends keyof Calls>(
+      handle: (request: Calls[K]['request'], call: ServerUnaryCall<unknown, unknown>) => Calls[K]['response'] | Promise<Calls[K]['response']>,
+    ): handleUnaryCall<unknown, unknown> =>
+    (call, callback) => {
+      new Promise((resolve) => resolve(handle(call.request as Calls[K]['request'], call))).then(
+        (response) => callback(null, response),
+        (error: unknown) => callback(toStatus(error)),
+      );
+    };
+  const session: handleServerStreamingCall<unknown, unknown> = (call) => {
+    void stream(call, (signal) => {
+      const { description } = call.request as Calls['session']['request'];
+      return handlers.connect(requirePeer(call)).openSession(description, signal);
+    });
+  };
+  return {
+    rootCertificate: unary<'rootCertificate'>(() => ({ certificate: handlers.rootCertificate() })),
+    issueCertificate: unary<'issueCertificate'>((request, call) => handlers.issueCertificate(request, peerOf(call), addressOf(call))),
+    session,
+    reportStatus: unary<'reportStatus'>(async ({ sessionId, updates }, call) => {
+      await handlers.connect(requirePeer(call)).reportStatus(sessionId, updates);
+      return {};
+    }),
+    reportDescription: unary<'reportDescription'>(async ({ sessionId, description }, call) => {
+      await handlers.connect(requirePeer(call)).reportDescription(sessionId, description);
+      return {};
+    }),
+    reportNetworkApplied: unary<'reportNetworkApplied'>(async ({ sessionId, version }, call) => {
+      await handlers.connect(requirePeer(call)).reportNetworkApplied(sessionId, version);
+      return {};
+    }),
+    heartbeat: unary<'heartbeat'>(async ({ sessionId }, call) => {
+      await handlers.connect(requirePeer(call)).heartbeat(sessionId);
+      return {};
+    }),
+    tunnel: (call: ServerDuplexStream<Buffer, Buffer>) => {
+      try {
+        const [id] = call.metadata.get(TUNNEL_ID);
+        handlers.tunnel(requirePeer(call), String(id ?? ''), call);
+      } catch (error) {
+        call.destroy(Object.assign(new Error(errorMessage(error)), toStatus(error)));
+      }
+    },
+  };
+}
+
+/** Writes what an iterable gives, no faster than the peer reads; ends it when the peer is gone. */
+async function stream(call: ServerWritableStream<unknown, unknown>, open: (signal: AbortSignal) => AsyncIterable<SessionMessage>): Promise<void> {
+  const gone = new AbortController();
+  call.on('cancelled', () => gone.abort());
+  call.on('close', () => gone.abort());
+  call.on('error', () => gone.abort());
+  try {
+    for await (const message of open(gone.signal)) {
+      if (gone.signal.aborted) break;
+      if (!call.write(message)) await drained(call, gone.signal);
+    }
+    call.end();
+  } catch (error) {
+    call.destroy(Object.assign(new Error(errorMessage(error)), toStatus(error)));
+  }
+}
+
+function drained(call: ServerWritableStream<unknown, unknown>, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const done = () => {
+      call.off('drain', done);
+      signal.removeEventListener('abort', done);
+      resolve();
+    };
+    call.once('drain', done);
+    signal.addEventListener('abort', done, { once: true });
+  });
+}

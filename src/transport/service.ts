@@ -1,0 +1,74 @@
+// The calls that nodes make to managers, over gRPC on one port. Who may call what is checked in server.ts: `Certificates` is open to nodes that
+// have no certificate yet, everything else is for nodes of the swarm.
+import type { ServiceDefinition } from '@grpc/grpc-js';
+import type { NodeDescription } from '#domain/objects.ts';
+import type { NodeAvailability, NodeRole } from '#domain/spec.ts';
+import type { SessionMessage, TaskStatusUpdate } from '#protocol/messages.ts';
+import { decode, encode } from './codec.ts';
+
+export interface IssueRequest {
+  /** PEM of a certificate request. */
+  readonly request: string;
+  /** Of a node that joins; a node that has a certificate proves itself with that. */
+  readonly token?: string;
+  readonly availability?: NodeAvailability;
+}
+
+export interface IssuedCertificate {
+  readonly nodeId: string;
+  readonly role: NodeRole;
+  readonly clusterId: string;
+  readonly dataPathPort: number;
+  /** PEM, with the root's after it. */
+  readonly certificate: string;
+}
+
+/** Requests and answers by method; streams are named in the definition. */
+export interface Calls {
+  readonly rootCertificate: { readonly request: object; readonly response: { readonly certificate: string } };
+  readonly issueCertificate: { readonly request: IssueRequest; readonly response: IssuedCertificate };
+  readonly session: { readonly request: { readonly description: NodeDescription }; readonly response: SessionMessage };
+  readonly reportStatus: { readonly request: { readonly sessionId: string; readonly updates: readonly TaskStatusUpdate[] }; readonly response: object };
+  readonly reportDescription: { readonly request: { readonly sessionId: string; readonly description: NodeDescription }; readonly response: object };
+  readonly reportNetworkApplied: { readonly request: { readonly sessionId: string; readonly version: number }; readonly response: object };
+  readonly heartbeat: { readonly request: { readonly sessionId: string }; readonly response: object };
+}
+
+function method(path: string, stream: { readonly request?: boolean; readonly response?: boolean } = {}) {
+  return {
+    path: `/skep.v1.${path}`,
+    requestStream: stream.request ?? false,
+    responseStream: stream.response ?? false,
+    requestSerialize: encode,
+    requestDeserialize: decode,
+    responseSerialize: encode,
+    responseDeserialize: decode,
+  };
+}
+
+/** Frames of a tunnel are bytes already. */
+const bytes = (frame: Buffer) => frame;
+
+export const managerService = {
+  rootCertificate: method('Certificates/Root'),
+  issueCertificate: method('Certificates/Issue'),
+  session: method('Dispatcher/Session', { response: true }),
+  reportStatus: method('Dispatcher/ReportStatus'),
+  reportDescription: method('Dispatcher/ReportDescription'),
+  reportNetworkApplied: method('Dispatcher/ReportNetworkApplied'),
+  heartbeat: method('Dispatcher/Heartbeat'),
+  tunnel: {
+    ...method('Dispatcher/Tunnel', { request: true, response: true }),
+    requestSerialize: bytes,
+    requestDeserialize: bytes,
+    responseSerialize: bytes,
+    responseDeserialize: bytes,
+  },
+} as const satisfies ServiceDefinition;
+
+/** Metadata key that says which tunnel a Tunnel call is the other end of. */
+export const TUNNEL_ID = 'skep-tunnel-id';
+/** The name that every manager's certificate carries (ca/node-certificate.ts): clients check it instead of an address. */
+export const MANAGER_NAME = 'swarm-manager';
+/** The largest message: a complete set of assignments with many large secrets. */
+export const MAX_MESSAGE_BYTES = 256 * 1024 * 1024;

@@ -1,0 +1,146 @@
+import assert from 'node:assert/strict';
+import { type TestContext, test } from 'node:test';
+import { createJoinSecret, formatJoinToken } from '#ca/join-token.ts';
+import { createCertificateRequest, signCertificateRequest } from '#ca/node-certificate.ts';
+import { createRootCa, type RootCa } from '#ca/root.ts';
+import type { NodeDescription } from '#domain/objects.ts';
+import { AppError } from '#lib/errors.ts';
+import { silentLogger } from '#lib/log.ts';
+import { createSeededRandom } from '#lib/testing/fake-clock.ts';
+import type { ManagerConnection, SessionMessage } from '#protocol/messages.ts';
+import { requestIdentity } from './bootstrap.ts';
+import { createManagerClient } from './client.ts';
+import { decode, encode } from './codec.ts';
+import { type ManagerHandlers, type Peer, startManagerServer } from './server.ts';
+
+const description: NodeDescription = {
+  hostname: 'two',
+  dataPathAddress: '192.0.2.2',
+  platform: { os: 'linux', architecture: 'x86_64' },
+  resources: {},
+  engine: { version: '20.10', labels: {}, plugins: [] },
+};
+const now = Date.now();
+
+async function identity(root: RootCa, nodeId: string, role: 'manager' | 'worker') {
+  const { request, key } = await createCertificateRequest();
+  return { certificate: await signCertificateRequest(root, request, { nodeId, role, clusterId: 'c1' }, { now }), key, roots: root.certificate };
+}
+
+async function setUp(context: TestContext, handlers: Partial<ManagerHandlers> = {}) {
+  const root = await createRootCa({ now });
+  const server = await startManagerServer({
+    host: '127.0.0.1',
+    port: 0,
+    tls: await identity(root, 'm1', 'manager'),
+    log: silentLogger,
+    handlers: {
+      rootCertificate: () => root.certificate,
+      issueCertificate: () => Promise.reject(new AppError('invalidArgument', 'not asked for')),
+      connect: () => {
+        throw new AppError('permissionDenied', 'not asked for');
+      },
+      tunnel: (_peer, _id, stream) => stream.destroy(),
+      ...handlers,
+    },
+  });
+  context.after(() => server.close());
+  const address = `127.0.0.1:${server.port}`;
+  const clientOf = (tls: Parameters<typeof createManagerClient>[1]) => {
+    const client = createManagerClient(address, tls);
+    context.after(() => client.close());
+    return client;
+  };
+  return { root, address, clientOf };
+}
+
+const never = { reportDescription: async () => {}, reportNetworkApplied: async () => {}, heartbeat: async () => {}, reportStatus: async () => {} };
+
+test('bytes survive the way, at any depth, and nothing else is taken for bytes', () => {
+  const value = { secrets: [{ data: Buffer.from([0, 255, 7]), name: 'x' }], plain: { $bytes: 'aa', more: 1 }, none: undefined };
+  assert.deepEqual(decode(encode(value)), { secrets: [{ data: new Uint8Array([0, 255, 7]), name: 'x' }], plain: { $bytes: 'aa', more: 1 } });
+});
+
+test('a node with a certificate of the swarm is who it says, and gets its session in order', async (context) => {
+  const peers: Peer[] = [];
+  const messages: SessionMessage[] = [
+    { kind: 'session', sessionId: 's', nodeId: 'w1', heartbeatPeriodMs: 5_000, managers: [] },
+    { kind: 'complete', assignments: { tasks: [], secrets: [{ id: 'x', version: 1, name: 'x', data: new Uint8Array([1, 2]) }], configs: [] } },
+  ];
+  let closed = false;
+  const connection: ManagerConnection = {
+    ...never,
+    async *openSession(given, signal) {
+      assert.deepEqual(given, description);
+      yield* messages;
+      await new Promise((resolve) => signal.addEventListener('abort', resolve));
+      closed = true;
+    },
+    reportStatus: (sessionId) => Promise.reject(new AppError('notFound', `no session ${sessionId}`)),
+  };
+  const { root, clientOf } = await setUp(context, {
+    connect(peer) {
+      peers.push(peer);
+      return connection;
+    },
+  });
+  const client = clientOf(await identity(root, 'w1', 'worker'));
+  const stop = new AbortController();
+  const received: SessionMessage[] = [];
+  for await (const message of client.openSession(description, stop.signal)) {
+    received.push(message);
+    if (received.length === messages.length) stop.abort();
+  }
+  assert.deepEqual(received, messages);
+  assert.deepEqual(peers[0], { nodeId: 'w1', roleName: 'swarm-worker', clusterId: 'c1', address: '127.0.0.1' });
+  await assert.rejects(client.reportStatus('nonsense', []), { code: 'notFound', message: 'no session nonsense' });
+  while (!closed) await new Promise((resolve) => setImmediate(resolve));
+});
+
+test('a node without a certificate may ask for one and for nothing else; a foreign certificate may do nothing', async (context) => {
+  const { root, clientOf } = await setUp(context);
+  await assert.rejects(clientOf({ roots: root.certificate }).heartbeat('s'), { code: 'unauthenticated' });
+  const foreign = await createRootCa({ now });
+  const stranger = { ...(await identity(foreign, 'w1', 'worker')), roots: root.certificate };
+  await assert.rejects(clientOf(stranger).heartbeat('s'), { code: 'unavailable' });
+});
+
+test('joining: the token says which root to trust, and its secret reaches nobody else', async (context) => {
+  const secret = createJoinSecret(createSeededRandom(1));
+  const tokens: (string | undefined)[] = [];
+  const { root, address } = await setUp(context, {
+    async issueCertificate({ token, request }, peer) {
+      tokens.push(token);
+      assert.equal(peer, undefined);
+      const certificate = await signCertificateRequest(root, request, { nodeId: 'w2', role: 'worker', clusterId: 'c1' }, { now });
+      return { nodeId: 'w2', role: 'worker', clusterId: 'c1', dataPathPort: 4789, certificate };
+    },
+  });
+  const options = { address, availability: 'active', signal: new AbortController().signal } as const;
+  const token = formatJoinToken(root.certificate, secret);
+  const joined = await requestIdentity({ ...options, token });
+  assert.deepEqual([joined.nodeId, joined.root, tokens], ['w2', root.certificate, [token]]);
+  const foreign = await createRootCa({ now });
+  await assert.rejects(
+    requestIdentity({ ...options, token: formatJoinToken(foreign.certificate, secret) }),
+    /^AppError: remote CA does not match fingerprint. Expected: [0-9a-f]{64}$/,
+  );
+  assert.equal(tokens.length, 1);
+  await assert.rejects(requestIdentity({ ...options, address: '127.0.0.1:1', token }), { code: 'unavailable' });
+});
+
+test('a tunnel carries bytes both ways', async (context) => {
+  const { root, clientOf } = await setUp(context, {
+    tunnel(peer, id, stream) {
+      stream.write(Buffer.from(`${peer.nodeId} ${id}`));
+      stream.on('data', (frame: Buffer) => stream.write(Buffer.from(frame.toString().toUpperCase())));
+      stream.on('end', () => stream.end());
+    },
+  });
+  const stream = clientOf(await identity(root, 'w1', 'worker')).openTunnel('t7');
+  stream.write(Buffer.from('hello'));
+  stream.end();
+  const frames: string[] = [];
+  for await (const frame of stream) frames.push(String(frame));
+  assert.deepEqual(frames, ['w1 t7', 'HELLO']);
+});
