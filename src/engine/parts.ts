@@ -37,19 +37,30 @@ export interface Parts {
   readonly files: TaskFiles;
   readonly procRoot: string;
   /** The engine's API version, 41 for 1.41. */
-  readonly minorVersion: (signal: AbortSignal) => Promise<number>;
+  readonly minorVersion: Remembered<number>;
   readonly describe: (signal: AbortSignal) => Promise<NodeDescription>;
+  /** The description as it was when the engine was last connected to: good enough for templates. */
+  readonly node: Remembered<NodeDescription>;
   /** Attachment tasks seen so far: any plain container's start may concern them. */
   readonly attachments: Set<string>;
 }
 
 export function createParts(options: DockerExecutorOptions): Parts {
-  const { docker, stateDir, instance, network, log, nodeHostname: hostname, dataPathAddress, tls } = options;
+  const { docker, stateDir, instance, network, clock, log, nodeHostname: hostname, dataPathAddress, tls } = options;
   const client = createEngineClient({ docker });
   const networks = createNetworks({ client, driverName: network.driverName, instance, clock, log });
   const onFound = (taskId: string, networkIds: readonly string[]) => {
     for (const networkId of networkIds) networks.noteUse(networkId, taskId);
   };
+  async function describe(signal: AbortSignal): Promise<NodeDescription> {
+    const info = await client.call<EngineInfo>({ method: 'GET', path: '/info', signal });
+    const tlsInfo = tls?.();
+    return describeNode(info, {
+      dataPathAddress: dataPathAddress(),
+      ...(hostname === undefined ? {} : { hostname }),
+      ...(tlsInfo === undefined ? {} : { tls: tlsInfo }),
+    });
+  }
   return {
     options,
     client,
@@ -58,20 +69,12 @@ export function createParts(options: DockerExecutorOptions): Parts {
     files: createTaskFiles({ folder: `${stateDir}/secrets`, ...options.files }),
     procRoot: options.procRoot ?? '/proc',
     attachments: new Set(),
-    // Asked each time: an engine may be upgraded under us, and the answer takes a millisecond.
-    async minorVersion(signal) {
+    minorVersion: remember(async (signal) => {
       const { ApiVersion } = await client.call<{ ApiVersion: string }>({ method: 'GET', path: '/version', signal });
       return Number(ApiVersion.split('.')[1] ?? 0);
-    },
-    async describe(signal) {
-      const info = await client.call<EngineInfo>({ method: 'GET', path: '/info', signal });
-      const tlsInfo = tls?.();
-      return describeNode(info, {
-        dataPathAddress: dataPathAddress(),
-        ...(hostname === undefined ? {} : { hostname }),
-        ...(tlsInfo === undefined ? {} : { tls: tlsInfo }),
-      });
-    },
+    }),
+    describe,
+    node: remember(describe),
   };
 }
 
@@ -82,4 +85,29 @@ export async function inspect({ client, containers }: Parts, taskId: string, sig
   const inspected = await client.find<ContainerInspect>({ method: 'GET', path: `/containers/${id}/json`, signal });
   if (inspected === undefined) containers.delete(taskId);
   return inspected;
+}
+
+/** An answer that stays the same until the engine is another one. */
+export interface Remembered<T> {
+  get(signal: AbortSignal): Promise<T>;
+  forget(): void;
+}
+
+function remember<T>(ask: (signal: AbortSignal) => Promise<T>): Remembered<T> {
+  let answer: { readonly value: T } | undefined;
+  let asked = 0;
+  return {
+    async get(signal) {
+      if (answer !== undefined) return answer.value;
+      const before = asked;
+      const value = await ask(signal);
+      // Forgotten while it was on its way: the next asks again.
+      if (before === asked) answer = { value };
+      return value;
+    },
+    forget() {
+      asked += 1;
+      answer = undefined;
+    },
+  };
 }
