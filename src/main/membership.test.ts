@@ -42,7 +42,7 @@ function setUp(context: TestContext, path = mkdtempSync(join(tmpdir(), 'skep-mem
   const asked: string[] = [];
   let failure: Error | undefined;
   const nodes: NodeFactory = {
-    async start({ swarm, dataKey, founding }) {
+    async startManager({ swarm, dataKey, founding }) {
       asked.push(founding === undefined ? 'start' : 'found');
       if (failure !== undefined) throw failure;
       if (founding !== undefined) {
@@ -50,14 +50,15 @@ function setUp(context: TestContext, path = mkdtempSync(join(tmpdir(), 'skep-mem
         directory.writeSwarm(swarm);
       }
       return {
-        control: {} as Control,
-        dataKey,
+        manager: { control: {} as Control, dataKey },
+        managers: () => [],
         dnsAddress: '169.254.53.53',
         ready: async () => {},
         logs: async function* () {},
         stop: async () => void asked.push('stop'),
       };
     },
+    startWorker: () => Promise.reject(new Error('not asked for')),
     removeAll: async () => void asked.push('remove'),
   };
   const membership = createMembership({

@@ -8,11 +8,14 @@ import { AppError, errorMessage } from '#lib/errors.ts';
 import { newId } from '#lib/id.ts';
 import type { Logger } from '#lib/log.ts';
 import { parseJoinToken } from '#ca/join-token.ts';
-import { createDataKey, createSealer, parseUnlockKey } from '#store/seal.ts';
-import { type NodeAddresses, resolveNodeAddresses, splitHostPort, type SystemInterfaces } from './addresses.ts';
+import { createDataKey, parseUnlockKey } from '#store/seal.ts';
+import { type JoinedIdentity, requestIdentity } from '#transport/bootstrap.ts';
+import { joinHostPort, type NodeAddresses, resolveNodeAddresses, splitHostPort, type SystemInterfaces } from './addresses.ts';
 import { readDataKey, type StoredDataKey } from './data-key.ts';
 import { checkInitRequest } from './found-swarm.ts';
-import type { NodeFactory, NodeRuntime } from './node-runtime.ts';
+import { writeIdentity } from './identity.ts';
+import { type NodeFactory, type NodeRuntime, WORKER_TEXT } from './node-runtime.ts';
+import { writeManagers } from './remote-managers.ts';
 import type { StateDirectory, SwarmFile } from './state-directory.ts';
 
 export interface MembershipOptions {
@@ -48,6 +51,8 @@ type State =
   | { readonly kind: 'active'; readonly swarm: SwarmFile; readonly node: NodeRuntime }
   | { readonly kind: 'error'; readonly swarm: SwarmFile; readonly message: string };
 
+/** As long as Docker's own `swarm join` tries. */
+const JOIN_TIMEOUT_MS = 20_000;
 /** What the CLI sends when the user names no address to listen on. */
 const CLI_LISTEN_ADDR = '0.0.0.0:2377';
 
@@ -82,15 +87,14 @@ class Membership implements DaemonMembership {
     if (state.kind === 'locked') return { ...base, state: 'locked' };
     if (state.kind === 'starting') return { ...known, state: 'pending' };
     if (state.kind === 'error') return { ...known, state: 'error', error: state.message };
-    const { control } = state.node;
-    const managers = control.nodes.list({ role: ['manager'] });
+    const active = { ...known, state: 'active', remoteManagers: state.node.managers() } as const;
+    if (state.node.manager === undefined) return active;
+    const { control } = state.node.manager;
     return {
-      ...known,
-      state: 'active',
+      ...active,
       controlAvailable: true,
-      remoteManagers: managers.flatMap(({ id, manager }) => (manager === undefined ? [] : [{ nodeId: id, address: manager.address }])),
       nodes: control.nodes.list({}).length,
-      managers: managers.length,
+      managers: control.nodes.list({ role: ['manager'] }).length,
       cluster: control.swarm.get(),
     };
   }
@@ -102,7 +106,8 @@ class Membership implements DaemonMembership {
   control(): Control {
     switch (this.state.kind) {
       case 'active':
-        return this.state.node.control;
+        if (this.state.node.manager === undefined) throw new AppError('unavailable', WORKER_TEXT);
+        return this.state.node.manager.control;
       case 'inactive':
         throw new AppError('unavailable', NOT_IN_SWARM);
       case 'locked':
@@ -116,7 +121,8 @@ class Membership implements DaemonMembership {
   init(request: InitRequest): Promise<string> {
     return this.inTurn(async () => {
       const { state } = this;
-      if (state.kind === 'active' && request.forceNewCluster) return this.keepAlone(state, request);
+      if (state.kind === 'active' && state.node.manager !== undefined && request.forceNewCluster)
+        return this.keepAlone(state.swarm, state.node, state.node.manager.dataKey, request);
       if (state.kind !== 'inactive') throw new AppError('unavailable', ALREADY_IN_SWARM);
       const { defaults } = this.options;
       const complete: InitRequest = {
@@ -148,9 +154,15 @@ class Membership implements DaemonMembership {
       if (this.state.kind !== 'inactive') throw new AppError('unavailable', ALREADY_IN_SWARM);
       if (request.remoteAddrs.length === 0) throw new AppError('invalidArgument', 'at least 1 RemoteAddr is required to join');
       for (const address of request.remoteAddrs) if (address === '') throw new AppError('invalidArgument', 'invalid remoteAddr "": invalid empty address');
-      this.addresses(request);
+      const addresses = this.addresses(request);
       parseJoinToken(request.joinToken);
-      throw new AppError('unimplemented', 'this version of skepd cannot join a swarm of several nodes yet; use "docker swarm init" to make one of its own');
+      const { directory } = this.options;
+      const identity = await requestFromAny(request);
+      const swarm: SwarmFile = { nodeId: identity.nodeId, role: identity.role, ...addresses, dataPathPort: identity.dataPathPort };
+      writeIdentity(directory.certificateFolder, { roots: identity.root, certificate: identity.certificate, key: identity.key });
+      writeManagers(directory.path, [{ nodeId: '', address: identity.manager }]);
+      directory.writeSwarm(swarm);
+      await this.startWorker(swarm);
     });
   }
 
@@ -158,7 +170,8 @@ class Membership implements DaemonMembership {
     return this.inTurn(async () => {
       const { state } = this;
       if (state.kind === 'inactive') throw new AppError('unavailable', 'This node is not part of a swarm');
-      if (!force) throw new AppError('unavailable', state.kind === 'locked' ? LEAVE_LOCKED : LEAVE_LAST_MANAGER);
+      const isWorker = state.swarm.role === 'worker';
+      if (!force && !isWorker) throw new AppError('unavailable', state.kind === 'locked' ? LEAVE_LOCKED : LEAVE_LAST_MANAGER);
       await this.remove(state.swarm);
     });
   }
@@ -188,6 +201,7 @@ class Membership implements DaemonMembership {
       const swarm = directory.readSwarm();
       if (swarm === undefined) return directory.erase();
       if (swarm.leaving) return this.remove(swarm);
+      if (swarm.role === 'worker') return this.orError(swarm, () => this.startWorker(swarm, false));
       const dataKey = readDataKey(directory.dataKeyFile);
       if (dataKey === undefined) throw new AppError('internal', `${directory.dataKeyFile} is missing: without it the swarm's secrets cannot be read`);
       if (dataKey.kind === 'locked') {
@@ -195,12 +209,7 @@ class Membership implements DaemonMembership {
         log.warn({ node: swarm.nodeId }, 'the swarm is locked; containers go on, nothing is managed until it is unlocked');
         return;
       }
-      try {
-        await this.start(swarm, dataKey.key);
-      } catch (error) {
-        this.state = { kind: 'error', swarm, message: errorMessage(error) };
-        log.error({ node: swarm.nodeId, error: errorMessage(error) }, 'this node cannot take its part in the swarm');
-      }
+      await this.orError(swarm, () => this.start(swarm, dataKey.key));
     });
   }
 
@@ -223,18 +232,34 @@ class Membership implements DaemonMembership {
     const emit = (events: readonly StoreEvent[]) => {
       for (const listener of this.listeners) listener(events);
     };
-    const node = await this.options.nodes.start({ swarm, dataKey, sealer: createSealer(dataKey), emit, ...(founding === undefined ? {} : { founding }) });
+    const node = await this.options.nodes.startManager({ swarm, dataKey, emit, ...(founding === undefined ? {} : { founding }) });
     this.state = { kind: 'active', swarm, node };
     await node.ready();
   }
 
+  private async startWorker(swarm: SwarmFile, mustBeReady = true): Promise<void> {
+    this.state = { kind: 'starting', swarm };
+    const node = await this.options.nodes.startWorker(swarm);
+    this.state = { kind: 'active', swarm, node };
+    // A worker that comes back works without managers, too: only a join waits for them.
+    if (mustBeReady) await node.ready();
+  }
+
+  /** What keeps a member from taking its part is shown by `docker info`; the daemon goes on, so that the node can leave. */
+  private async orError(swarm: SwarmFile, start: () => Promise<void>): Promise<void> {
+    try {
+      await start();
+    } catch (error) {
+      this.state = { kind: 'error', swarm, message: errorMessage(error) };
+      this.options.log.error({ node: swarm.nodeId, error: errorMessage(error) }, 'this node cannot take its part in the swarm');
+    }
+  }
+
   /** `swarm init --force-new-cluster` on the only manager: the swarm stays, its addresses may change. */
-  private async keepAlone(state: Extract<State, { kind: 'active' }>, request: InitRequest): Promise<string> {
-    const swarm: SwarmFile = { ...state.swarm, ...this.addresses(request) };
-    const { directory } = this.options;
-    const dataKey = state.node.dataKey;
-    await state.node.stop();
-    directory.writeSwarm(swarm);
+  private async keepAlone(old: SwarmFile, node: NodeRuntime, dataKey: Uint8Array, request: InitRequest): Promise<string> {
+    const swarm: SwarmFile = { ...old, ...this.addresses(request) };
+    await node.stop();
+    this.options.directory.writeSwarm(swarm);
     await this.start(swarm, dataKey);
     return swarm.nodeId;
   }
@@ -259,6 +284,22 @@ class Membership implements DaemonMembership {
       interfaces(),
     );
   }
+}
+
+/** The identity that the first manager that answers gives; what the last one said when none does. */
+async function requestFromAny({ remoteAddrs, joinToken, availability }: JoinRequest): Promise<JoinedIdentity & { readonly manager: string }> {
+  const signal = AbortSignal.timeout(JOIN_TIMEOUT_MS);
+  let failure: unknown;
+  for (const remote of remoteAddrs) {
+    const { host, port = '2377' } = splitHostPort(remote);
+    const manager = joinHostPort(host, port);
+    try {
+      return { ...(await requestIdentity({ address: manager, token: joinToken, availability, signal })), manager };
+    } catch (error) {
+      failure = error;
+    }
+  }
+  throw failure;
 }
 
 function unwrap(dataKey: Extract<StoredDataKey, { kind: 'locked' }>, unlockKey: Uint8Array): Uint8Array {

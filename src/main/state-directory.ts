@@ -49,7 +49,8 @@ export function createStateDirectory(path: string): StateDirectory {
     writeSwarm: (swarm) => writeFileAtomically(swarmFile, JSON.stringify(swarm, null, 2)),
     erase() {
       for (const suffix of ['', '-wal', '-shm']) rmSync(directory.storeFile + suffix, { force: true });
-      for (const file of [directory.dataKeyFile, directory.certificateFolder, directory.agentFolder]) if (existsSync(file)) rmSync(file, { recursive: true });
+      for (const file of [directory.dataKeyFile, join(path, 'managers.json'), directory.certificateFolder, directory.agentFolder])
+        if (existsSync(file)) rmSync(file, { recursive: true });
       rmSync(swarmFile, { force: true });
     },
   };

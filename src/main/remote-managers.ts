@@ -1,0 +1,76 @@
+// The managers that a worker knows, and its connection to one of them. The list follows what managers say and survives restarts; a manager that does not
+// answer gives way to the next.
+import { join } from 'node:path';
+import { AppError } from '#lib/errors.ts';
+import type { ManagerConnection } from '#protocol/messages.ts';
+import { readFileIfPresent, writeFileAtomically } from '#platform/files.ts';
+import { createManagerClient, type ManagerClient } from '#transport/client.ts';
+import type { TlsMaterial } from '#transport/server.ts';
+
+export interface KnownManager {
+  readonly nodeId: string;
+  /** host:port */
+  readonly address: string;
+}
+
+export interface RemoteManagers {
+  list(): readonly KnownManager[];
+  /** A connection to the next manager to try. Throws AppError `unavailable` when none is known. */
+  connect(): ManagerConnection;
+  /** The client of the session that is open, for calls beside it. */
+  current(): ManagerClient | undefined;
+  close(): void;
+}
+
+export function createRemoteManagers({ directory, tls }: { readonly directory: string; readonly tls: () => TlsMaterial }): RemoteManagers {
+  const file = join(directory, 'managers.json');
+  let known = readManagers(file);
+  let next = 0;
+  let client: ManagerClient | undefined;
+
+  function learn(managers: readonly KnownManager[]): void {
+    if (managers.length === 0 || JSON.stringify(managers) === JSON.stringify(known)) return;
+    known = managers;
+    writeFileAtomically(file, JSON.stringify(known));
+  }
+
+  return {
+    list: () => known,
+    current: () => client,
+    connect() {
+      client?.close();
+      const manager = known[next % Math.max(1, known.length)];
+      if (manager === undefined) throw new AppError('unavailable', 'no manager of the swarm is known');
+      next++;
+      const opened = createManagerClient(manager.address, tls());
+      client = opened;
+      return {
+        ...opened,
+        async *openSession(description, signal) {
+          for await (const message of opened.openSession(description, signal)) {
+            if (message.kind === 'session') {
+              learn(message.managers);
+              // It answered: it is the first to be tried again.
+              next = Math.max(
+                0,
+                known.findIndex(({ address }) => address === manager.address),
+              );
+            }
+            yield message;
+          }
+        },
+      };
+    },
+    close: () => client?.close(),
+  };
+}
+
+/** Written once when the node joins, before it knows more. */
+export function writeManagers(directory: string, managers: readonly KnownManager[]): void {
+  writeFileAtomically(join(directory, 'managers.json'), JSON.stringify(managers));
+}
+
+function readManagers(file: string): readonly KnownManager[] {
+  const text = readFileIfPresent(file);
+  return text === undefined ? [] : (JSON.parse(text) as readonly KnownManager[]);
+}
