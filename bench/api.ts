@@ -1,24 +1,18 @@
 // What the API costs: creating services, listing many, ten thousand tasks that nobody can run, and memory; skepd against dockerd's own swarm mode.
-// Needs root and dockerd. Usage: node bench/api.ts [--json] [--check]
+// Both run at the same time and are asked in turns, so that a busy machine is as busy for one as for the other; the load is printed because times by
+// the clock mean little on a machine that does something else. Needs root and dockerd. Usage: node bench/api.ts [--json] [--check]
+import { loadavg } from 'node:os';
 import { createReport, quantile } from './lib.ts';
-import { ok, onBoth, type Target, until } from './targets.ts';
+import { ok, startTarget, type Target, until } from './targets.ts';
 
-const SEQUENTIAL = 200;
-const CONCURRENT = 800;
-const WORKERS = 16;
+const WARM_UP = 50;
+const SEQUENTIAL = { services: 200, workers: 1, turns: 10 };
+const CONCURRENT = { services: 750, workers: 16, turns: 5 };
 const UNPLACEABLE = 10_000;
+const LISTS = 12;
 
-interface Result {
-  readonly idleMegabytes: number;
-  readonly sequentialRate: number;
-  readonly sequentialP99: number;
-  readonly concurrentRate: number;
-  readonly concurrentP99: number;
-  readonly pendingMs: number;
-  readonly listServicesMs: number;
-  readonly listTasksMs: number;
-  readonly fullMegabytes: number;
-}
+type Side = Target['name'];
+type Sides = Readonly<Record<Side, number>>;
 
 /** A service whose tasks no node can take: nothing is started. */
 const unplaceable = (name: string, replicas: number) => ({
@@ -27,46 +21,65 @@ const unplaceable = (name: string, replicas: number) => ({
   Mode: { Replicated: { Replicas: replicas } },
 });
 
-/** Where the run stands, on standard error. */
-const progress = (target: Target, step: string) => console.error(`${(performance.now() / 1_000).toFixed(0)} s ${target.name}: ${step}`);
+const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
+const report = createReport('API: skepd against dockerd 20.10 in swarm mode');
+const startLoad = loadavg()[0] ?? 0;
+const targets = [await startTarget('swarm'), await startTarget('skep')] as const;
 
-async function measure(target: Target): Promise<Result> {
-  progress(target, 'ready');
-  await pause(3_000);
-  const idleMegabytes = await target.residentMegabytes();
-  await create(target, 'warm', 50, 1);
-  progress(target, 'creating services');
-  const sequential = await create(target, 'seq', SEQUENTIAL, 1);
-  const concurrent = await create(target, 'con', CONCURRENT - 50, WORKERS);
-  progress(target, 'creating tasks that nobody can run');
-  const pendingMs = await measurePending(target);
-  progress(target, 'listing');
-  return {
-    idleMegabytes,
-    sequentialRate: sequential.rate,
-    sequentialP99: sequential.p99,
-    concurrentRate: concurrent.rate,
-    concurrentP99: concurrent.p99,
-    pendingMs,
-    listServicesMs: await medianOf(target, '/services', SEQUENTIAL + CONCURRENT + 1),
-    listTasksMs: await medianOf(target, '/tasks', UNPLACEABLE + SEQUENTIAL + CONCURRENT),
-    fullMegabytes: await target.residentMegabytes(),
-  };
+/** Asks both, one after the other. */
+async function both(measure: (target: Target) => Promise<number>): Promise<Sides> {
+  const sides = { skep: Number.NaN, swarm: Number.NaN };
+  for (const target of targets) sides[target.name] = await measure(target);
+  return sides;
 }
 
-async function create(target: Target, prefix: string, count: number, workers: number): Promise<{ readonly rate: number; readonly p99: number }> {
-  const times: number[] = [];
+interface Created {
+  readonly rates: number[];
+  readonly times: number[];
+}
+
+async function create(target: Target, { prefix, count, workers }: { prefix: string; count: number; workers: number }, into: Created): Promise<void> {
   let next = 0;
   const start = performance.now();
-  await Promise.all(
-    Array.from({ length: workers }, async () => {
-      for (let index = next++; index < count; index = next++) {
-        const { ms } = await ok(target.http('POST', '/v1.41/services/create', unplaceable(`${prefix}${index}`, 1)));
-        times.push(ms);
-      }
-    }),
+  const work = async () => {
+    for (let index = next++; index < count; index = next++) {
+      into.times.push((await ok(target.http('POST', '/v1.41/services/create', unplaceable(`${prefix}x${index}`, 1)))).ms);
+    }
+  };
+  await Promise.all(Array.from({ length: workers }, work));
+  into.rates.push(count / ((performance.now() - start) / 1_000));
+}
+
+async function measureCreates(
+  name: string,
+  { services, workers, turns }: typeof SEQUENTIAL,
+  goals: { readonly rate: number; readonly p99: number },
+): Promise<void> {
+  const created: Readonly<Record<Side, Created>> = { skep: { rates: [], times: [] }, swarm: { rates: [], times: [] } };
+  const cpuBefore = await both((target) => target.cpuMs());
+  for (let turn = 0; turn < turns; turn++) {
+    for (const target of targets) await create(target, { prefix: `w${workers}t${turn}`, count: services / turns, workers }, created[target.name]);
+  }
+  // What a create makes the loops do belongs to it.
+  await pause(1_000);
+  const cpuAfter = await both((target) => target.cpuMs());
+  const perTurn = (pick: (side: Created) => number): Sides => ({ skep: pick(created.skep), swarm: pick(created.swarm) });
+  compare(
+    `service create, ${name}`,
+    '/s',
+    perTurn(({ rates }) => quantile(rates, 0.5)),
+    { goal: goals.rate, better: 'higher' },
   );
-  return { rate: count / ((performance.now() - start) / 1_000), p99: quantile(times, 0.99) };
+  compare(
+    `service create, ${name}, p99`,
+    'ms',
+    perTurn(({ times }) => quantile(times, 0.99)),
+    { goal: goals.p99 },
+  );
+  compare(`service create, ${name}, CPU time each`, 'ms', {
+    skep: (cpuAfter.skep - cpuBefore.skep) / services,
+    swarm: (cpuAfter.swarm - cpuBefore.swarm) / services,
+  });
 }
 
 /** From the request to the moment when every task says why it waits. Both sides are asked in the same way, and pay for the answers. */
@@ -86,35 +99,42 @@ async function measurePending(target: Target): Promise<number> {
   return performance.now() - start;
 }
 
-async function medianOf(target: Target, path: string, count: number): Promise<number> {
-  const times: number[] = [];
-  for (let run = 0; run < 12; run++) {
-    const { ms, text } = await ok(target.http('GET', `/v1.41${path}`));
-    if (run === 0) {
-      const { length } = JSON.parse(text) as unknown[];
-      if (length !== count) throw new Error(`${path} lists ${length}, not ${count}`);
-    } else if (run > 1) times.push(ms);
+async function measureList(path: string, expected: number): Promise<Sides> {
+  const times: Record<Side, number[]> = { skep: [], swarm: [] };
+  for (let round = 0; round < LISTS; round++) {
+    for (const target of targets) {
+      const { ms, text } = await ok(target.http('GET', `/v1.41${path}`));
+      if (round === 0 && (JSON.parse(text) as unknown[]).length !== expected) throw new Error(`${target.name}: ${path} does not list ${expected}`);
+      if (round > 1) times[target.name].push(ms);
+    }
   }
-  return quantile(times, 0.5);
+  return { skep: quantile(times.skep, 0.5), swarm: quantile(times.swarm, 0.5) };
 }
 
-const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
-
-const { skep, swarm } = await onBoth(measure);
-const report = createReport('API: skepd against dockerd 20.10 in swarm mode');
-const rows: readonly (readonly [string, string, keyof Result, number | undefined, 'higher' | 'lower'])[] = [
-  ['service create, one at a time', '/s', 'sequentialRate', 500, 'higher'],
-  ['service create, one at a time, p99', 'ms', 'sequentialP99', 50, 'lower'],
-  [`service create, ${WORKERS} at a time`, '/s', 'concurrentRate', 1_000, 'higher'],
-  [`service create, ${WORKERS} at a time, p99`, 'ms', 'concurrentP99', 50, 'lower'],
-  ['10,000 unplaceable tasks until all are pending', 'ms', 'pendingMs', 1_500, 'lower'],
-  ['GET /services, 1,001 services', 'ms', 'listServicesMs', 10, 'lower'],
-  ['GET /tasks, 11,000 tasks', 'ms', 'listTasksMs', 100, 'lower'],
-  ['resident memory, idle (dockerd: engine included)', 'MB', 'idleMegabytes', 130, 'lower'],
-  ['resident memory, 1,001 services and 11,000 tasks', 'MB', 'fullMegabytes', 250, 'lower'],
-];
-for (const [name, unit, key, goal, better] of rows) {
-  report.add({ name, unit, skep: skep[key], other: swarm[key], otherName: 'swarm', from: 'this run', better, ...(goal === undefined ? {} : { goal }) });
+function compare(
+  name: string,
+  unit: string,
+  { skep, swarm }: Sides,
+  { goal, better = 'lower' }: { readonly goal?: number; readonly better?: 'higher' | 'lower' } = {},
+): void {
+  report.add({ name, unit, skep, other: swarm, otherName: 'swarm', from: 'this run', better, ...(goal === undefined ? {} : { goal }) });
 }
+
+try {
+  await pause(3_000);
+  const services = WARM_UP + SEQUENTIAL.services + CONCURRENT.services + 1;
+  compare('resident memory, idle (dockerd: engine included)', 'MB', await both((target) => target.residentMegabytes()), { goal: 130 });
+  for (const target of targets) await create(target, { prefix: 'warm', count: WARM_UP, workers: 1 }, { rates: [], times: [] });
+  await measureCreates('one at a time', SEQUENTIAL, { rate: 500, p99: 50 });
+  await measureCreates(`${CONCURRENT.workers} at a time`, CONCURRENT, { rate: 1_000, p99: 50 });
+  compare('10,000 unplaceable tasks until all are pending', 'ms', await both(measurePending), { goal: 1_500 });
+  compare(`GET /services, ${services} services`, 'ms', await measureList('/services', services), { goal: 10 });
+  compare(`GET /tasks, ${UNPLACEABLE + services - 1} tasks`, 'ms', await measureList('/tasks', UNPLACEABLE + services - 1), { goal: 100 });
+  compare('resident memory with all these', 'MB', await both((target) => target.residentMegabytes()), { goal: 250 });
+} finally {
+  await Promise.all(targets.map((target) => target.stop()));
+}
+report.note('load of the machine before (1 min)', startLoad, '');
+report.note('load of the machine after (1 min)', loadavg()[0] ?? 0, '');
 report.print();
 process.exit();

@@ -11,6 +11,8 @@ export interface Target {
   http(method: string, path: string, body?: unknown): Promise<Answer>;
   /** Resident memory in MB of what makes the swarm: skepd and skep-netd, or dockerd (which also is the engine). */
   residentMegabytes(): Promise<number>;
+  /** CPU time in ms that the same processes have used so far: unlike time by the clock, it hardly depends on what else the machine does. */
+  cpuMs(): Promise<number>;
   stop(): Promise<void>;
 }
 
@@ -21,6 +23,8 @@ export interface Answer {
 }
 
 const MEGABYTE_IN_KILOBYTES = 1_024;
+/** Linux tells times to user space in hundredths of a second (USER_HZ). */
+const MS_PER_TICK = 10;
 
 export async function startTarget(name: Target['name']): Promise<Target> {
   // Debug logs are for tests.
@@ -29,32 +33,20 @@ export async function startTarget(name: Target['name']): Promise<Target> {
   const socket = skepd?.socket ?? engine.socket;
   if (skepd) await skepd.init();
   else await engine.docker('swarm', 'init', '--advertise-addr', engine.address);
+  const ours = name === 'skep' ? /skepd\.ts|skep-netd\.ts/ : /^\S*dockerd /;
   const agent = new Agent({ keepAlive: true, maxSockets: 64 });
   return {
     name,
     engine,
     socket,
     http: (method, path, body) => send({ agent, socket, method, path, body }),
-    residentMegabytes: () => residentMegabytes(engine, name === 'skep' ? /skepd\.ts|skep-netd\.ts/ : /^\S*dockerd /),
+    residentMegabytes: () => residentMegabytes(engine, ours),
+    cpuMs: () => cpuMs(engine, ours),
     async stop() {
       agent.destroy();
       await (skepd ?? engine).stop();
     },
   };
-}
-
-/** Runs `measure` against both, one after the other, so that each has the machine for itself. */
-export async function onBoth<T>(measure: (target: Target) => Promise<T>): Promise<{ readonly skep: T; readonly swarm: T }> {
-  const results: Partial<Record<Target['name'], T>> = {};
-  for (const name of ['swarm', 'skep'] as const) {
-    const target = await startTarget(name);
-    try {
-      results[name] = await measure(target);
-    } finally {
-      await target.stop();
-    }
-  }
-  return results as { readonly skep: T; readonly swarm: T };
 }
 
 /** An answer of 2xx, or an error with its words. */
@@ -89,10 +81,25 @@ function send({ agent, socket, method, path, body }: Sending): Promise<Answer> {
 }
 
 async function residentMegabytes(engine: TestEngine, isOurs: RegExp): Promise<number> {
-  const { stdout } = await engine.exec(['ps', '-eo', 'rss=,args=']);
+  return (await columnOf(engine, 'rss', isOurs)).reduce((sum, kilobytes) => sum + kilobytes, 0) / MEGABYTE_IN_KILOBYTES;
+}
+
+async function cpuMs(engine: TestEngine, isOurs: RegExp): Promise<number> {
+  let ticks = 0;
+  for (const pid of await columnOf(engine, 'pid', isOurs)) {
+    const { stdout } = await engine.exec(['cat', `/proc/${pid}/stat`]);
+    // proc(5): user and system time are fields 14 and 15; the name before them may hold spaces, but ends with the last parenthesis.
+    const fields = stdout.slice(stdout.lastIndexOf(')') + 2).split(' ');
+    ticks += Number(fields[11]) + Number(fields[12]);
+  }
+  return ticks * MS_PER_TICK;
+}
+
+/** A column of ps for the processes that make the swarm. */
+async function columnOf(engine: TestEngine, column: 'rss' | 'pid', isOurs: RegExp): Promise<number[]> {
+  const { stdout } = await engine.exec(['ps', '-eo', `${column}=,args=`]);
   const rows = stdout.split('\n').map((line) => /^\s*(\d+) (.*)$/.exec(line));
-  const kilobytes = rows.filter((row) => row !== null && isOurs.test(row[2] ?? '')).reduce((sum, row) => sum + Number(row?.[1]), 0);
-  return kilobytes / MEGABYTE_IN_KILOBYTES;
+  return rows.filter((row) => row !== null && isOurs.test(row[2] ?? '')).map((row) => Number(row?.[1]));
 }
 
 export { until };
