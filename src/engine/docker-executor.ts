@@ -37,6 +37,8 @@ export function createDockerExecutor(options: DockerExecutorOptions): DockerExec
     const onConnected = () => {
       containers.invalidate();
       networks.invalidate();
+      parts.node.forget();
+      parts.minorVersion.forget();
       tell(undefined);
     };
     void followEvents(

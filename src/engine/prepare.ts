@@ -26,7 +26,7 @@ export async function prepare(
   }
   const existing = await inspect(parts, task.id, signal);
   if (existing !== undefined && existing.State.Status !== 'created') return;
-  const node = await parts.describe(signal);
+  const node = await parts.node.get(signal);
   const spec = expandContainerSpec(task, node);
   const { registryAuth } = spec;
   const image = ensureImage({ client, log, image: spec.image, progress, signal, ...(registryAuth === undefined ? {} : { registryAuth }) });
@@ -38,7 +38,7 @@ export async function prepare(
   const resolvConf = ownResolvConf(spec, overlay, dnsAddress);
   const others = resolvConf === undefined ? [] : [{ target: '/etc/resolv.conf', content: resolvConf }];
   const files = await parts.files.write({ assigned, spec, dependencies, node, others });
-  const minorVersion = await parts.minorVersion(signal);
+  const minorVersion = await parts.minorVersion.get(signal);
   const { instance } = parts.options;
   const config = containerConfig({ task, spec, instance, networks: await networks, overlay, dnsAddress, files, minorVersion });
   await createContainer(parts, task, config, signal);

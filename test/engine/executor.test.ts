@@ -241,7 +241,7 @@ const network = (id: string, name: string, third: number): AssignedNetwork => ({
   id,
   name,
   driver: { name: 'overlay' },
-  vxlanId: 4097,
+  vxlanId: 4096 + third,
   subnets: [{ subnet: `10.180.${third}.0/24`, gateway: `10.180.${third}.1` }],
   internal: false,
   attachable: true,
