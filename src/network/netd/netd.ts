@@ -20,7 +20,7 @@ import { createZones } from '../zones.ts';
 import { type Askers, createAskers } from './askers.ts';
 import { claimSlot, removeAddress } from './claim.ts';
 import { serveControl } from './control-server.ts';
-import { netdVersion, type NetdSettings, SOCKET_FILE } from './protocol.ts';
+import { NETD_FOLDER, netdVersion, type NetdSettings, PID_FILE, SOCKET_FILE } from './protocol.ts';
 import { createQuarantine } from './quarantine.ts';
 import { createReconciler, type Reconciler } from './reconciler.ts';
 import { load, type NetdState, openState, writeDurably } from './state.ts';
@@ -44,14 +44,12 @@ export interface NetdOptions {
 
 const DNS_PORT = 53;
 
-/** The folder below the state directory that is netd's own. */
-export const NETD_FOLDER = 'network';
-
 /** The caller holds the lock of the state directory's folder `network`, which exists. */
 export async function startNetd(options: NetdOptions): Promise<Netd> {
   const { stateDirectory, settings, log } = options;
   const directory = join(stateDirectory, NETD_FOLDER);
   const version = netdVersion();
+  writeDurably(join(directory, PID_FILE), String(process.pid));
   const names = await takeNames(stateDirectory, directory, log);
   const parts = await createParts(options, names, openState({ directory, log }));
   const { state, reconciler } = parts;

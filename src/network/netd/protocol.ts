@@ -28,6 +28,9 @@ export interface NetdStatus {
 
 export const SOCKET_FILE = 'netd.sock';
 export const LOG_FILE = 'netd.log';
+/** The folder below the state directory that is netd's own. */
+export const NETD_FOLDER = 'network';
+export const PID_FILE = 'netd.pid';
 
 /** Identifies the code of the data plane, so that a netd of other code is replaced: the digest of its sources. */
 export function netdVersion(): string {
