@@ -194,7 +194,6 @@ test('everything of a service is gone after its removal', async () => {
   const services = (await skepd.docker('service', 'ls', '--quiet')).split('\n');
   await skepd.docker('service', 'rm', ...services);
   await until('no container is left', async () => (await skepd.engine.docker('ps', '-aq')) === '', 40_000);
-  assert.equal(await skepd.engine.docker('network', 'ls', '--quiet', '--filter', 'driver=skep'), '');
-  const secrets = await skepd.engine.exec(['ls', join(skepd.stateDirectory, 'secrets')]);
-  assert.equal(secrets.stdout, '');
+  await until('no network is left', async () => (await skepd.engine.docker('network', 'ls', '--quiet', '--filter', 'driver=skep')) === '');
+  await until('no secret is left', async () => (await skepd.engine.exec(['ls', join(skepd.stateDirectory, 'secrets')])).stdout === '');
 });

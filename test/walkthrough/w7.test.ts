@@ -126,6 +126,6 @@ describe('W7: one-off tasks and eventual consistency', { skip: process.getuid?.(
     await until('no container is left', async () => (await skepd.engine.docker('ps', '-aq')) === '', 40_000);
     const volumes = (await skepd.engine.docker('volume', 'ls', '--quiet')).split('\n').sort();
     assert.deepEqual(volumes, ['todo_data', 'todo_public']);
-    assert.equal(await skepd.engine.docker('network', 'ls', '--quiet', '--filter', 'driver=skep'), '');
+    await until('no network is left', async () => (await skepd.engine.docker('network', 'ls', '--quiet', '--filter', 'driver=skep')) === '');
   });
 });
