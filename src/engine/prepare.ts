@@ -53,11 +53,16 @@ async function attachTo({ networks }: Parts, { task, networks: assigned }: Assig
     const { name } = await networks.use(network, task.id, signal);
     attached.push({ name, endpoint: { IPAMConfig: ipamConfig(addresses), ...(driverOptions === undefined ? {} : { DriverOpts: driverOptions }) } });
   }
-  if (attached.length > 0) return attached;
-  if (!(task.endpoint?.ports ?? []).some(({ publishMode }) => publishMode === 'ingress')) return [];
-  // Published traffic arrives over the gateway bridge; a task without networks lives there altogether.
+  if (assigned.some(isOverlay) || !hasIngressPorts(task)) return attached;
+  // Published traffic arrives over the gateway bridge, which the engine adds to overlays only.
+  if (attached.some(({ name }) => name === 'host' || name === 'none'))
+    throw new AppError('invalidArgument', 'container sharing network namespace with another container or host cannot be connected to any other network');
   await networks.ensureGatewayBridge(signal);
-  return [{ name: GATEWAY_BRIDGE, endpoint: {} }];
+  return [...attached, { name: GATEWAY_BRIDGE, endpoint: {} }];
+}
+
+function hasIngressPorts(task: Task): boolean {
+  return (task.endpoint?.ports ?? []).some(({ publishMode }) => publishMode === 'ingress');
 }
 
 function ipamConfig(addresses: readonly string[]): object {

@@ -279,6 +279,25 @@ test('a task gets the addresses that it was given on each of its networks, and u
     await engine.docker('network', 'rm', 'taken');
   }));
 
+test('published traffic reaches a task on the default bridge by the gateway bridge, and cannot reach one on the host network', () =>
+  withExecutor(async (executor) => {
+    const on = (name: string): AssignedTask => {
+      const ports = [{ protocol: 'tcp', targetPort: 80, publishedPort: 8080, publishMode: 'ingress' }] as const;
+      const container = { image: IMAGE, args: ['sleep', '1000'] };
+      const base = testAssignment(newTaskId(), { ports, container, networks: [{ networkId: name, addresses: [], aliases: [] }] });
+      return { ...base, networks: [{ id: name, name, driver: { name }, subnets: [], internal: false, attachable: false, labels: {} }] };
+    };
+    const bridged = on('bridge');
+    await executor.prepare(bridged, none, () => {}, signal);
+    await executor.start(bridged.task, signal);
+    const endpoint = await executor.endpoint(bridged.task, await executor.inspect(bridged.task, signal), signal);
+    assert.match(endpoint?.gatewayAddress ?? '', /^172\.31\./);
+    await assert.rejects(
+      executor.prepare(on('host'), none, () => {}, signal),
+      /cannot be connected to any other network/,
+    );
+  }));
+
 test('a plain container on an attachable network is found by the address of its attachment', () =>
   withExecutor(async (executor) => {
     const base = testAssignment(newTaskId(), { networks: [{ networkId: 'n3', addresses: ['10.180.3.5/24'], aliases: [] }] });
