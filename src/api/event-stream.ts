@@ -154,8 +154,10 @@ export async function* mergeEvents(options: MergeOptions): AsyncGenerator<Buffer
     );
     stops.push(clock.schedule(PAST_GRACE_MS, () => pushPast(Infinity)));
   } else pushPast(Infinity);
-  if (options.until !== undefined && (!options.engine || options.until > clock.now()))
-    stops.push(clock.schedule(Math.max(0, options.until - clock.now()), () => finish()));
+  // The engine ends its own stream at a time that has passed; without it there is nothing to wait for.
+  const untilMs = options.until ?? Infinity;
+  if (untilMs > clock.now() && untilMs < Infinity) stops.push(clock.schedule(untilMs - clock.now(), () => finish()));
+  else if (untilMs < Infinity && !options.engine) finish();
   const onAbort = () => finish();
   signal.addEventListener('abort', onAbort, { once: true });
   try {

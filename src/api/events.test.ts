@@ -6,10 +6,10 @@ import { aNode, aService } from './fixtures.ts';
 const now = Date.UTC(2026, 10, 20, 12);
 
 test('a new service is an event with its name, and the line is what dockerd writes', () => {
-  const event = toEvent({ action: 'create', object: aService({ id: 's1', createdAt: now }) }, 0);
-  assert.ok(event);
+  const created = toEvent({ action: 'create', object: aService({ id: 's1', createdAt: now }) }, 0);
+  assert.ok(created);
   assert.equal(
-    eventLine(event),
+    eventLine(created),
     `{"Type":"service","Action":"create","Actor":{"ID":"s1","Attributes":{"name":"web"}},"scope":"swarm","time":${now / 1000},"timeNano":${now}000000}\n`,
   );
 });

@@ -1,96 +1,26 @@
 // The traps of proxying, each against an engine whose bytes the test controls.
 import assert from 'node:assert/strict';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { Agent, type IncomingMessage, request, type RequestOptions } from 'node:http';
-import { connect, type Socket } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { Agent, type IncomingMessage, request } from 'node:http';
+import { connect } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, describe, it } from 'node:test';
-import { createFakeClock } from '#lib/testing/fake-clock.ts';
-import { silentLogger } from '#lib/log.ts';
-import { createEngineConnection } from '../engine-client.ts';
-import type { EngineLink } from '../engine-connection.ts';
-import { createTestMembership } from '../fixtures.ts';
 import { json, type Route } from '../route.ts';
-import { type ApiServer, createApiServer } from '../server.ts';
-import { answer, type EngineCall, type FakeEngine, type Script, startFakeEngine } from './fake-engine.ts';
+import { startTestApi, type TestApi, until } from '../test-api.ts';
+import { answer, type EngineCall, type FakeEngine, type Script } from './fake-engine.ts';
 
+let api: TestApi;
 let engine: FakeEngine;
-let server: ApiServer;
-let link: EngineLink;
-let folder: string;
 let path: string;
-const clock = createFakeClock();
+const ask: TestApi['ask'] = (options, body) => api.ask(options, body);
+const rawClient: TestApi['connect'] = (text) => api.connect(text);
 
 async function start(script: Script, routes: readonly Route[] = []): Promise<void> {
-  engine = await startFakeEngine(script);
-  folder = await mkdtemp(join(tmpdir(), 'skep-api-'));
-  path = join(folder, 'skep.sock');
-  link = createEngineConnection({ address: engine.address, clock });
-  server = createApiServer({ membership: createTestMembership(), engine: link, routes, log: silentLogger, clock, identity: { version: '1', gitCommit: 'x' } });
-  await server.listen({ kind: 'unix', path });
+  api = await startTestApi(script, { routes });
+  ({ engine, path } = api);
 }
 
 describe('the proxy', () => {
-  afterEach(async () => {
-    const closed = server.close();
-    await clock.advance(1_000);
-    await closed;
-    link.close();
-    await engine.stop();
-    await rm(folder, { recursive: true });
-  });
-
-  /** Waits for a condition, not for a time. */
-  async function until(what: string, condition: () => boolean): Promise<void> {
-    for (let round = 0; round < 2_000; round += 1) {
-      if (condition()) return;
-      await delay(2);
-    }
-    assert.fail(`waited in vain until ${what}`);
-  }
-
-  interface Answer {
-    readonly status: number;
-    readonly headers: IncomingMessage['headers'];
-    readonly rawHeaders: readonly string[];
-    readonly trailers: NodeJS.Dict<string>;
-    readonly body: Buffer;
-  }
-
-  function ask(options: RequestOptions, body?: string | Buffer): Promise<Answer> {
-    return new Promise((resolve, reject) => {
-      const call = request({ socketPath: path, ...options }, (response) => {
-        const chunks: Buffer[] = [];
-        response.on('data', (chunk: Buffer) => chunks.push(chunk));
-        response.on('error', reject);
-        response.on('end', () =>
-          resolve({
-            status: response.statusCode ?? 0,
-            headers: response.headers,
-            rawHeaders: response.rawHeaders,
-            trailers: response.trailers,
-            body: Buffer.concat(chunks),
-          }),
-        );
-      });
-      call.on('error', reject);
-      call.end(body);
-    });
-  }
-
-  /** A raw client: what it sends is written, what it gets is collected. */
-  function rawClient(text: string): { readonly socket: Socket; readonly received: () => string } {
-    const socket = connect({ path, allowHalfOpen: true });
-    let received = '';
-    socket.on('data', (chunk: Buffer) => {
-      received += chunk.toString('latin1');
-    });
-    socket.on('error', () => {});
-    socket.write(text);
-    return { socket, received: () => received };
-  }
+  afterEach(() => api.stop());
 
   /** Reads `bytes` bytes of a call's body. */
   async function bodyOf(call: EngineCall, bytes: number): Promise<Buffer> {
