@@ -16,11 +16,15 @@ export interface FaultOptions {
 export interface Faults {
   /** Something goes wrong now. */
   inject(): Promise<void>;
+  /** Manager or agent, in the middle of whatever goes on; it comes back at once or with the next fault. */
+  crashSomething(): void;
   /** Nothing goes wrong any more. */
   endAll(): Promise<void>;
 }
 
 export function createFaults({ chance, trace, timeline, manager, nodes }: FaultOptions): Faults {
+  let over = false;
+
   async function restartManager(): Promise<void> {
     if (manager.running === undefined) return manager.start();
     manager.crash();
@@ -80,8 +84,12 @@ export function createFaults({ chance, trace, timeline, manager, nodes }: FaultO
       const roll = chance.integer(0, 19);
       if (roll < 2) return restartManager();
       if (roll < 4) {
-        Object.assign(manager.faults, { failureProbability: chance.pick([0, 0, 0.1, 0.5]), maxCommitMs: chance.pick([0, 0, 20, 200]) });
-        trace.note(`fault: commits fail with ${manager.faults.failureProbability} and take up to ${manager.faults.maxCommitMs} ms`);
+        Object.assign(manager.faults, {
+          failureProbability: chance.pick([0, 0, 0.1, 0.5]),
+          lostAnswerProbability: chance.pick([0, 0, 0.1, 0.3]),
+          maxCommitMs: chance.pick([0, 0, 20, 200]),
+        });
+        trace.note(`fault: the disk is ${JSON.stringify(manager.faults)}`);
       } else if (roll < 5) {
         const byMs = chance.pick([1_000, 10_000, 120_000]);
         trace.note(`fault: everything stands still for ${byMs} ms`);
@@ -91,9 +99,22 @@ export function createFaults({ chance, trace, timeline, manager, nodes }: FaultO
         if (node !== undefined) disturbNode(node);
       }
     },
+    crashSomething() {
+      if (over) return;
+      const node = chance.happens(0.5) ? chance.pickSome(nodes) : undefined;
+      if (node === undefined) {
+        if (manager.running === undefined) return;
+        manager.crash();
+        void manager.start().catch((error: unknown) => trace.violation(String(error)));
+      } else if (node.isUp) {
+        node.crash();
+        node.start();
+      }
+    },
     async endAll() {
+      over = true;
       trace.note('all faults end');
-      Object.assign(manager.faults, { failureProbability: 0, maxCommitMs: 0 });
+      Object.assign(manager.faults, { failureProbability: 0, lostAnswerProbability: 0, maxCommitMs: 0 });
       if (manager.running === undefined) await manager.start();
       for (const node of nodes) {
         Object.assign(node.link, { isCut: false, lossProbability: 0, maxLatencyMs: 0 });

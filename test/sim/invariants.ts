@@ -1,6 +1,6 @@
 // What must hold at every commit, whatever goes wrong. It keeps its own picture of the store, so that a manager that lost something is found out.
 import type { FakeExecutor } from '#agent/testing/fake-executor.ts';
-import { rollbackConfigOf, updateConfigOf } from '#domain/defaults.ts';
+import { restartPolicyOf, rollbackConfigOf, updateConfigOf } from '#domain/defaults.ts';
 import type { Service, StoreObject, Task } from '#domain/objects.ts';
 import { compareStates, isTerminal, taskStateRank } from '#domain/task-state.ts';
 import type { StoreEvent, View } from '#domain/view.ts';
@@ -32,6 +32,8 @@ export function createInvariants({ trace, now }: InvariantOptions): Invariants {
   const startFirst = new Set<string>();
   /** Tasks whose node was down while they ran: nobody waits for them, and they may still run when it comes back. */
   const lost = new Set<string>();
+  /** The newest task of each slot that ended by itself although its policy allows no other. */
+  const finished = new Map<string, Task>();
   let commits = 0;
   let moment = { at: 0, commits: 0 };
 
@@ -44,6 +46,7 @@ export function createInvariants({ trace, now }: InvariantOptions): Invariants {
     else objects.set(key, object);
     takeAddresses(key, previous, event.action === 'remove' ? undefined : object);
     if (object.kind === 'task' && previous?.kind === 'task') checkGrowth(previous, object);
+    if (object.kind === 'task') checkRestarts(event, previous?.kind === 'task' ? previous : undefined, object, view);
     if (object.kind === 'service') noteOrder(object);
     if (object.kind === 'node' && object.status.state === 'down')
       for (const task of view.tasksOfNode(object.id)) if (!isTerminal(task.status.state)) lost.add(task.id);
@@ -55,6 +58,25 @@ export function createInvariants({ trace, now }: InvariantOptions): Invariants {
     if (compareStates(after.desiredState, before.desiredState) < 0)
       trace.violation(`task ${after.id} is wanted ${after.desiredState} after ${before.desiredState}`);
     if (before.nodeId !== undefined && before.nodeId !== after.nodeId) trace.violation(`task ${after.id} moves from ${before.nodeId} to ${after.nodeId}`);
+  }
+
+  /** The restart policy: a slot that is finished stays so under the same spec, and nobody gets more tries than are allowed. */
+  function checkRestarts({ action }: StoreEvent, before: Task | undefined, task: Task, view: View): void {
+    const slot = `${task.serviceId}/${slotOf(task)}/${task.jobIteration ?? ''}`;
+    const { condition, maxAttempts, windowNs } = restartPolicyOf(task.spec);
+    const attempts = task.restart?.attempts ?? 0;
+    if (maxAttempts > 0 && windowNs === 0 && attempts > maxAttempts) trace.violation(`task ${task.id} is attempt ${attempts} of ${maxAttempts}`);
+    if (action === 'create') {
+      const last = finished.get(slot);
+      finished.delete(slot);
+      const service = task.serviceId === undefined ? undefined : view.get('service', task.serviceId);
+      const isRefilled = service?.updateStatus?.state.startsWith('rollback') === true;
+      if (last !== undefined && last.specVersion === task.specVersion && !isRefilled)
+        trace.violation(`task ${task.id} follows ${last.id}, which was not to be replaced`);
+    } else if (action === 'update' && before !== undefined && !isTerminal(before.status.state) && isTerminal(task.status.state) && isLive(before)) {
+      const isOver = condition === 'none' || (condition === 'on-failure' && task.status.state === 'complete');
+      if (isOver && task.status.state !== 'orphaned') finished.set(slot, task);
+    }
   }
 
   function takeAddresses(key: string, before: StoreObject | undefined, after: StoreObject | undefined): void {

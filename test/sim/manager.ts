@@ -16,8 +16,10 @@ import type { SkewedClock, Timeline } from './clock.ts';
 import { INJECTED, type Trace } from './trace.ts';
 
 export interface ManagerFaults {
-  /** Of every commit. */
+  /** Of every commit: nothing was written, … */
   failureProbability: number;
+  /** … or it was, and only the answer is lost. */
+  lostAnswerProbability: number;
   maxCommitMs: number;
 }
 
@@ -54,7 +56,7 @@ const plainText = new TextEncoder();
 export function createSimulatedManager({ timeline, chance, trace, objects, onStart, onCommit }: SimulatedManagerOptions): SimulatedManager {
   const memory = createMemoryBackend(objects);
   const clock = timeline.clock();
-  const faults: ManagerFaults = { failureProbability: 0, maxCommitMs: 0 };
+  const faults: ManagerFaults = { failureProbability: 0, lostAnswerProbability: 0, maxCommitMs: 0 };
   let life: { readonly manager: RunningManager; readonly stop: AbortController } | undefined;
 
   async function start(): Promise<void> {
@@ -96,16 +98,18 @@ interface Unreliability {
   readonly isOver: () => boolean;
 }
 
-/** Commits take their time, and may fail before anything was written. */
+/** Commits take their time, and may fail before or after they were written. */
 function unreliable(memory: StoreBackend, { timeline, chance, faults, isOver }: Unreliability): StoreBackend {
   return {
     ...memory,
     async commit(writes) {
       if (faults.maxCommitMs > 0) await timeline.sleep(chance.integer(0, faults.maxCommitMs));
       if (isOver()) throw new AppError('unavailable', `${INJECTED}: the manager is down`);
-      if (faults.failureProbability > 0 && chance.happens(faults.failureProbability))
-        throw new AppError('unavailable', `${INJECTED}: the disk does not answer`);
-      return memory.commit(writes);
+      const breaks = (probability: number) => probability > 0 && chance.happens(probability);
+      if (breaks(faults.failureProbability)) throw new AppError('unavailable', `${INJECTED}: the disk does not answer`);
+      const result = await memory.commit(writes);
+      if (breaks(faults.lostAnswerProbability)) throw new AppError('unavailable', `${INJECTED}: the answer of the disk is lost`);
+      return result;
     },
   };
 }

@@ -100,11 +100,13 @@ function createSwarm({
 async function troubledTimes({ timeline, chance, trace, manager, nodes }: Swarm): Promise<void> {
   const faults = createFaults({ chance: chance.fork('faults'), trace, timeline, manager, nodes });
   const user = { chance: chance.fork('user'), trace, manager: () => manager.running };
-  const faultShare = chance.pick([0, 0.3, 0.5, 0.7]);
-  for (let steps = chance.integer(10, 40); steps > 0 && trace.violations.length === 0; steps--) {
+  const faultShare = chance.pick([0, 0.3, 0.5, 0.7, 0.9]);
+  for (let steps = chance.integer(10, 60); steps > 0 && trace.violations.length === 0; steps--) {
     if (chance.happens(faultShare)) await faults.inject();
     // A use case may wait for a commit: it goes on while time does.
     else void actAsUser(user).catch((error: unknown) => trace.violation(String(error)));
+    // The worst moment to crash is the middle of what a user has set off.
+    if (faultShare > 0 && chance.happens(0.1)) timeline.schedule(chance.integer(0, 300), () => faults.crashSomething());
     await timeline.advance(chance.pick([0, 50, 500, 2_000, 5_000, 15_000]));
   }
   await faults.endAll();
