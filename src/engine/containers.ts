@@ -41,7 +41,9 @@ export function createTaskContainers({ client, instance, onFound }: TaskContaine
 
   /** Everybody who asks waits for the same load; one that failed is tried again by the next. */
   async function loaded(signal: AbortSignal): Promise<Map<string, string>> {
-    const current = (loading ??= load(signal));
+    signal.throwIfAborted();
+    // It does not end with the one who asked first.
+    const current = (loading ??= load(new AbortController().signal));
     try {
       await current;
     } catch (error) {

@@ -126,13 +126,15 @@ export function createNetworks({ client, driverName, instance, clock, log }: Net
       }
     },
     async ensureGatewayBridge(signal) {
-      gateway ??= ensureGatewayBridge(client, instance, signal);
+      // Shared by all who ask: it does not end with the one who asked first.
+      const current = (gateway ??= ensureGatewayBridge(client, instance, new AbortController().signal));
       try {
-        await gateway;
+        await current;
       } catch (error) {
-        gateway = undefined;
+        if (gateway === current) gateway = undefined;
         throw error;
       }
+      signal.throwIfAborted();
     },
     invalidate() {
       known.clear();
