@@ -9,9 +9,10 @@ import type { ClusterNetworkState } from '#protocol/network-state.ts';
 import type { Executor } from './executor.ts';
 import type { Reporter } from './reporter.ts';
 
-/** SwarmKit's numbers (agent/session.go): pauses between sessions, and how long a manager may take to open one. */
+/** Pauses between sessions: SwarmKit's go up to 8 s, but a link that is healed must be noticed within a second. */
 const INITIAL_BACKOFF_MS = 100;
-const MAXIMUM_BACKOFF_MS = 8_000;
+const MAXIMUM_BACKOFF_MS = 500;
+/** How long a manager may take to open a session; SwarmKit's number (agent/session.go). */
 const OPEN_TIMEOUT_MS = 5_000;
 const DESCRIBE_BACKOFF_MS = 1_000;
 

@@ -34,6 +34,10 @@ export interface Dispatcher {
 /** A node is down when it missed this many heartbeats; SwarmKit's number (dispatcher.go, gracePeriodMultiplier). */
 const GRACE_PERIODS = 3;
 
+/** A session that broke may come back this much later before its node is down: an agent that lives opens another within a second. */
+const RECONNECT_GRACE_MS = 1_500;
+/** How often silence is looked for. */
+const TICK_MS = 500;
 /** News of one burst travel together; it adds this much to the time that a change needs to reach the load balancers. */
 const NETWORK_DEBOUNCE_MS = 10;
 /** A tick that comes this late means that this process did not run: agents are not to blame for the silence. */
@@ -97,8 +101,8 @@ class SessionDispatcher implements Dispatcher {
     this.scheduleRefresh();
     try {
       for (let last = clock.now(); !signal.aborted; last = clock.now()) {
-        await clock.sleep(this.periodMs() / 2, signal).catch(() => {});
-        const lateMs = clock.now() - last - this.periodMs() / 2;
+        await clock.sleep(TICK_MS, signal).catch(() => {});
+        const lateMs = clock.now() - last - TICK_MS;
         if (lateMs > STALL_MS) this.forgive(lateMs);
         if (signal.aborted) break;
         await this.expire().catch((error: unknown) => log.warn({ error: errorMessage(error) }, 'could not record that a node is down; it will be tried again'));
@@ -130,7 +134,8 @@ class SessionDispatcher implements Dispatcher {
     } finally {
       if (this.sessions.get(nodeId) === session) {
         this.sessions.delete(nodeId);
-        this.expected.set(nodeId, session.expiresAt);
+        // An ended connection is news; silence on an open one has to be waited for.
+        this.expected.set(nodeId, Math.min(session.expiresAt, clock.now() + RECONNECT_GRACE_MS));
         this.settleNetwork();
       }
     }

@@ -7,14 +7,13 @@ import type { Clock, Random } from '#lib/clock.ts';
 import { AppError, errorMessage } from '#lib/errors.ts';
 import { newId } from '#lib/id.ts';
 import type { Logger } from '#lib/log.ts';
-import { parseJoinToken } from '#ca/join-token.ts';
 import { createDataKey, parseUnlockKey } from '#store/seal.ts';
-import { type JoinedIdentity, requestIdentity } from '#transport/bootstrap.ts';
-import { joinHostPort, type NodeAddresses, resolveNodeAddresses, splitHostPort, type SystemInterfaces } from './addresses.ts';
+import { type NodeAddresses, resolveNodeAddresses, splitHostPort, type SystemInterfaces } from './addresses.ts';
 import { readDataKey, type StoredDataKey } from './data-key.ts';
 import { checkInitRequest } from './found-swarm.ts';
 import { writeIdentity } from './identity.ts';
 import { type NodeFactory, type NodeRuntime, WORKER_TEXT } from './node-runtime.ts';
+import { checkJoinRequest, requestFromAny } from './join.ts';
 import { writeManagers } from './remote-managers.ts';
 import type { StateDirectory, SwarmFile } from './state-directory.ts';
 
@@ -51,8 +50,6 @@ type State =
   | { readonly kind: 'active'; readonly swarm: SwarmFile; readonly node: NodeRuntime }
   | { readonly kind: 'error'; readonly swarm: SwarmFile; readonly message: string };
 
-/** As long as Docker's own `swarm join` tries. */
-const JOIN_TIMEOUT_MS = 20_000;
 /** What the CLI sends when the user names no address to listen on. */
 const CLI_LISTEN_ADDR = '0.0.0.0:2377';
 
@@ -152,10 +149,8 @@ class Membership implements DaemonMembership {
   join(request: JoinRequest): Promise<void> {
     return this.inTurn(async () => {
       if (this.state.kind !== 'inactive') throw new AppError('unavailable', ALREADY_IN_SWARM);
-      if (request.remoteAddrs.length === 0) throw new AppError('invalidArgument', 'at least 1 RemoteAddr is required to join');
-      for (const address of request.remoteAddrs) if (address === '') throw new AppError('invalidArgument', 'invalid remoteAddr "": invalid empty address');
       const addresses = this.addresses(request);
-      parseJoinToken(request.joinToken);
+      checkJoinRequest(request);
       const { directory } = this.options;
       const identity = await requestFromAny(request);
       const swarm: SwarmFile = { nodeId: identity.nodeId, role: identity.role, ...addresses, dataPathPort: identity.dataPathPort };
@@ -179,7 +174,7 @@ class Membership implements DaemonMembership {
   unlock(key: string): Promise<void> {
     return this.inTurn(async () => {
       const { state } = this;
-      if (state.kind === 'inactive') throw new AppError('unavailable', 'This node is not part of a swarm');
+      if (state.kind === 'inactive') throw new AppError('unavailable', NOT_IN_SWARM);
       if (state.kind !== 'locked') throw new AppError('conflict', 'swarm is not locked');
       await this.start(state.swarm, unwrap(state.dataKey, parseUnlockKey(key)));
     });
@@ -284,22 +279,6 @@ class Membership implements DaemonMembership {
       interfaces(),
     );
   }
-}
-
-/** The identity that the first manager that answers gives; what the last one said when none does. */
-async function requestFromAny({ remoteAddrs, joinToken, availability }: JoinRequest): Promise<JoinedIdentity & { readonly manager: string }> {
-  const signal = AbortSignal.timeout(JOIN_TIMEOUT_MS);
-  let failure: unknown;
-  for (const remote of remoteAddrs) {
-    const { host, port = '2377' } = splitHostPort(remote);
-    const manager = joinHostPort(host, port);
-    try {
-      return { ...(await requestIdentity({ address: manager, token: joinToken, availability, signal })), manager };
-    } catch (error) {
-      failure = error;
-    }
-  }
-  throw failure;
 }
 
 function unwrap(dataKey: Extract<StoredDataKey, { kind: 'locked' }>, unlockKey: Uint8Array): Uint8Array {

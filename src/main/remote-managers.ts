@@ -22,6 +22,9 @@ export interface RemoteManagers {
   close(): void;
 }
 
+/** A connection that was begun while the network was down waits for TCP's next try, up to many seconds: a fresh one is better. */
+const CONNECT_TIMEOUT_MS = 1_000;
+
 export function createRemoteManagers({ directory, tls }: { readonly directory: string; readonly tls: () => TlsMaterial }): RemoteManagers {
   const file = join(directory, 'managers.json');
   let known = readManagers(file);
@@ -47,6 +50,7 @@ export function createRemoteManagers({ directory, tls }: { readonly directory: s
       return {
         ...opened,
         async *openSession(description, signal) {
+          await opened.connected(CONNECT_TIMEOUT_MS);
           for await (const message of opened.openSession(description, signal)) {
             if (message.kind === 'session') {
               learn(message.managers);

@@ -1,13 +1,26 @@
 // A node's connection to one manager: the same interface as in memory, over gRPC with mutual TLS.
 import { Client, credentials, Metadata, type ClientDuplexStream } from '@grpc/grpc-js';
 import type { ServiceError } from '@grpc/grpc-js';
+import { AppError } from '#lib/errors.ts';
 import type { ManagerConnection, SessionMessage } from '#protocol/messages.ts';
 import { fromStatus } from './errors.ts';
 import type { TlsMaterial } from './server.ts';
-import { type Calls, type IssuedCertificate, type IssueRequest, MANAGER_NAME, managerService, MAX_MESSAGE_BYTES, TUNNEL_ID } from './service.ts';
+import {
+  type Calls,
+  type IssuedCertificate,
+  type IssueRequest,
+  KEEPALIVE_MS,
+  KEEPALIVE_TIMEOUT_MS,
+  MANAGER_NAME,
+  managerService,
+  MAX_MESSAGE_BYTES,
+  TUNNEL_ID,
+} from './service.ts';
 
 export interface ManagerClient extends ManagerConnection {
   readonly address: string;
+  /** Resolves once the connection stands. Rejects with AppError `unavailable` when it does not within `timeoutMs`. */
+  connected(timeoutMs: number): Promise<void>;
   issueCertificate(request: IssueRequest): Promise<IssuedCertificate>;
   /** Opens the node's end of a tunnel that the manager asked for. */
   openTunnel(id: string): ClientDuplexStream<Buffer, Buffer>;
@@ -24,8 +37,8 @@ const channelOptions = {
   'grpc.default_authority': MANAGER_NAME,
   'grpc.max_receive_message_length': MAX_MESSAGE_BYTES,
   'grpc.max_send_message_length': MAX_MESSAGE_BYTES,
-  'grpc.keepalive_time_ms': 2_000,
-  'grpc.keepalive_timeout_ms': 3_000,
+  'grpc.keepalive_time_ms': KEEPALIVE_MS,
+  'grpc.keepalive_timeout_ms': KEEPALIVE_TIMEOUT_MS,
   'grpc.keepalive_permit_without_calls': 1,
   'grpc.initial_reconnect_backoff_ms': 100,
   'grpc.max_reconnect_backoff_ms': 2_000,
@@ -88,6 +101,13 @@ export function createManagerClient(address: string, tls: Pick<TlsMaterial, 'roo
     async heartbeat(sessionId) {
       await unary('heartbeat', { sessionId });
     },
+    connected: (timeoutMs) =>
+      new Promise((resolve, reject) => {
+        client.waitForReady(Date.now() + timeoutMs, (error) => {
+          if (error === undefined) resolve();
+          else reject(new AppError('unavailable', `cannot reach the manager at ${address}`, { cause: error }));
+        });
+      }),
     issueCertificate: (request) => unary('issueCertificate', request, ISSUE_TIMEOUT_MS),
     openTunnel(id) {
       const { path, requestSerialize, responseDeserialize } = managerService.tunnel;

@@ -8,7 +8,16 @@ import { AppError, errorMessage } from '#lib/errors.ts';
 import type { Logger } from '#lib/log.ts';
 import type { ManagerConnection, SessionMessage } from '#protocol/messages.ts';
 import { toStatus } from './errors.ts';
-import { type Calls, type IssuedCertificate, type IssueRequest, managerService, MAX_MESSAGE_BYTES, TUNNEL_ID } from './service.ts';
+import {
+  type Calls,
+  type IssuedCertificate,
+  type IssueRequest,
+  KEEPALIVE_MS,
+  KEEPALIVE_TIMEOUT_MS,
+  managerService,
+  MAX_MESSAGE_BYTES,
+  TUNNEL_ID,
+} from './service.ts';
 
 /** A node that proved who it is. */
 export interface Peer {
@@ -52,10 +61,6 @@ export interface ManagerServerOptions {
   readonly handlers: ManagerHandlers;
   readonly log: Logger;
 }
-
-/** Idle connections are asked for a sign of life; a dead one is noticed after the sum of both. */
-const KEEPALIVE_MS = 2_000;
-const KEEPALIVE_TIMEOUT_MS = 3_000;
 
 /** Rejects with AppError `unavailable` when the address cannot be listened on. */
 export async function startManagerServer({ host, port, tls, handlers, log }: ManagerServerOptions): Promise<ManagerServer> {

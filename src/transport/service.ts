@@ -72,3 +72,9 @@ export const TUNNEL_ID = 'skep-tunnel-id';
 export const MANAGER_NAME = 'swarm-manager';
 /** The largest message: a complete set of assignments with many large secrets. */
 export const MAX_MESSAGE_BYTES = 256 * 1024 * 1024;
+/**
+ * An idle connection is asked for a sign of life, and is dead when none comes: a node or manager that was cut off is noticed within the sum of both.
+ * A process that is busy for less than the second number is not taken for dead.
+ */
+export const KEEPALIVE_MS = 1_000;
+export const KEEPALIVE_TIMEOUT_MS = 2_000;
