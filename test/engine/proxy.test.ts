@@ -195,6 +195,25 @@ describe('the docker CLI through the proxy', () => {
     await dockerOk(['volume', 'rm', 'data']);
   });
 
+  it('means by newer requests what they mean, although the engine is older', async () => {
+    await dockerOk(['volume', 'create', 'precious']);
+    await dockerOk(['rm', await dockerOk(['create', '-v', '/anonymous', 'busybox:1'])]);
+    const anonymous = (await dockerOk(['volume', 'ls', '-q'])).split('\n').filter((name) => name !== 'precious');
+    assert.equal(anonymous.length, 1);
+    assert.match(await dockerOk(['volume', 'prune', '-f']), new RegExp(anonymous[0] ?? 'none'));
+    assert.equal(await dockerOk(['volume', 'ls', '-q']), 'precious');
+    assert.match(await dockerOk(['volume', 'prune', '-f', '-a']), /precious/);
+
+    const id = await dockerOk(['run', '-d', 'busybox:1', 'sh', '-c', 'trap "exit 42" INT; trap "exit 1" TERM; while true; do sleep 0.1; done']);
+    await dockerOk(['stop', '-s', 'INT', id]);
+    assert.equal(await dockerOk(['inspect', '--format', '{{.State.ExitCode}}', id]), '42');
+    await dockerOk(['rm', id]);
+
+    await dockerOk(['network', 'create', 'once']);
+    assert.match((await docker(['network', 'create', 'once'])).stderr, /network with name once already exists/);
+    await dockerOk(['network', 'rm', 'once']);
+  });
+
   it('says that the engine is away, and recovers by itself', async () => {
     await engine.stopDaemon();
     const { code, stderr } = await docker(['ps']);
