@@ -24,6 +24,18 @@ export interface EngineClient {
   stream(call: EngineCall): Promise<IncomingMessage>;
 }
 
+/** Making a container or network takes a second on a busy machine; an engine that takes longer than this does not work. */
+const CREATION_TIMEOUT_MS = 120_000;
+
+/**
+ * The signal for a call that makes something: it is not given up half-way, because the engine would make it all the same, and nobody would know of
+ * it. Throws when the work that needs it is already given up.
+ */
+export function creationSignal(signal: AbortSignal): AbortSignal {
+  signal.throwIfAborted();
+  return AbortSignal.timeout(CREATION_TIMEOUT_MS);
+}
+
 const successful = { 200: true, 201: true, 204: true, 304: true } as const;
 
 const codeOfStatus: Readonly<Record<number, ErrorCode>> = {

@@ -6,7 +6,7 @@ import { AppError, errorMessage } from '#lib/errors.ts';
 import type { Logger } from '#lib/log.ts';
 import type { NetworkInspect } from './api-types.ts';
 import { GATEWAY_BRIDGE, isOverlay } from './container-config.ts';
-import type { EngineClient } from './engine-client.ts';
+import { creationSignal, type EngineClient } from './engine-client.ts';
 import { instanceLabel, networkLabel } from './labels.ts';
 import { makeRoom } from './stale-networks.ts';
 
@@ -76,7 +76,7 @@ export function createNetworks({ client, driverName, instance, clock, log }: Net
     for (const name of [network.name, `${network.name}-${network.id}`]) {
       try {
         const body = networkBody(network, name, driverName, instance);
-        const { Id } = await client.call<{ Id: string }>({ method: 'POST', path: '/networks/create', body, signal });
+        const { Id } = await client.call<{ Id: string }>({ method: 'POST', path: '/networks/create', body, signal: creationSignal(signal) });
         return { id: Id, name };
       } catch (error) {
         if (!(error instanceof AppError && error.code === 'conflict')) throw error;
@@ -92,6 +92,13 @@ export function createNetworks({ client, driverName, instance, clock, log }: Net
     known.delete(networkId);
     const backing = await find(networkId, signal);
     if (backing !== undefined) await removeNetwork(backing, signal);
+  }
+
+  /** Plain containers stay, without the network: its driver goes with the swarm. Docker does the same. */
+  async function disconnectAll(id: string, signal: AbortSignal): Promise<void> {
+    const network = await client.find<NetworkInspect>({ method: 'GET', path: `/networks/${id}`, signal });
+    for (const Container of Object.keys(network?.Containers ?? {}))
+      await client.find({ method: 'POST', path: `/networks/${id}/disconnect`, body: { Container, Force: true }, signal });
   }
 
   async function removeNetwork({ id, name }: BackingNetwork, signal: AbortSignal): Promise<void> {
@@ -143,7 +150,10 @@ export function createNetworks({ client, driverName, instance, clock, log }: Net
     async destroy(signal) {
       const label = [`${instanceLabel}=${instance}`];
       const ours = await client.call<readonly NetworkInspect[]>({ method: 'GET', path: '/networks', query: { filters: JSON.stringify({ label }) }, signal });
-      for (const { Id, Name } of ours) await removeNetwork({ id: Id, name: Name }, signal);
+      for (const { Id, Name } of ours) {
+        if (Name !== GATEWAY_BRIDGE) await disconnectAll(Id, signal);
+        await removeNetwork({ id: Id, name: Name }, signal);
+      }
       gateway = undefined;
       users.clear();
       known.clear();

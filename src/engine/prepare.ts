@@ -5,7 +5,7 @@ import type { AssignedTask, TaskDependencies } from '#agent/executor.ts';
 import { AppError } from '#lib/errors.ts';
 import type { ContainerInspect } from './api-types.ts';
 import { containerConfig, type ContainerNetwork, GATEWAY_BRIDGE, isOverlay, ownResolvConf } from './container-config.ts';
-import type { EngineClient } from './engine-client.ts';
+import { creationSignal, type EngineClient } from './engine-client.ts';
 import { ensureImage } from './image.ts';
 import { taskIdLabel } from './labels.ts';
 import { inspect, type Parts } from './parts.ts';
@@ -86,7 +86,7 @@ async function createContainer(parts: Parts, task: Task, { body, connectLater }:
 }
 
 async function createNamed(client: EngineClient, name: string, taskId: string, body: object, signal: AbortSignal): Promise<string> {
-  const create = () => client.call<{ Id: string }>({ method: 'POST', path: '/containers/create', query: { name }, body, signal });
+  const create = () => client.call<{ Id: string }>({ method: 'POST', path: '/containers/create', query: { name }, body, signal: creationSignal(signal) });
   try {
     return (await create()).Id;
   } catch (error) {
