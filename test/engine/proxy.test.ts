@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { createEngineConnection } from '#api/engine-client.ts';
 import { createTestMembership } from '#api/fixtures.ts';
+import { swarmRoutes } from '#api/routes/index.ts';
 import { type ApiServer, createApiServer } from '#api/server.ts';
 import { silentLogger } from '#lib/log.ts';
 import { systemClock } from '#platform/clock.ts';
@@ -23,7 +24,7 @@ before(async () => {
   server = createApiServer({
     membership: createTestMembership(),
     engine: createEngineConnection({ address: `unix://${engine.socket}`, clock: systemClock }),
-    routes: [],
+    routes: swarmRoutes,
     log: silentLogger,
     clock: systemClock,
     identity: { version: '0.0.0-test', gitCommit: 'none' },
