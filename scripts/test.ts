@@ -12,10 +12,12 @@ const root = dirname(dirname(fileURLToPath(import.meta.url)));
 /** Groups run one after the other, the fast ones first; inside a group files run side by side. */
 const groups = [
   { name: 'unit', files: 'src/**/*.test.ts', isolation: 'none', concurrency: 1 },
-  { name: 'contracts, API and style', files: 'test/{contracts,api,tidy,scripts}/**/*.test.ts', isolation: 'process', concurrency: 2 },
+  { name: 'contracts, API and style', files: 'test/{contracts,api,tidy,scripts,compose}/**/*.test.ts', isolation: 'process', concurrency: 2 },
   { name: 'simulation', files: 'test/sim/**/*.test.ts', isolation: 'process', concurrency: 1 },
-  { name: 'engine', files: 'test/engine/**/*.test.ts', isolation: 'process', concurrency: 2 },
+  { name: 'engine', files: 'test/{lib,engine}/**/*.test.ts', isolation: 'process', concurrency: 2 },
   { name: 'crash', files: 'test/crash/**/*.test.ts', isolation: 'process', concurrency: 1 },
+  { name: 'cluster', files: 'test/cluster/**/*.test.ts', isolation: 'process', concurrency: 1 },
+  { name: 'command line', files: 'test/cli/**/*.test.ts', isolation: 'process', concurrency: 2 },
   { name: 'walkthrough', files: 'test/walkthrough/**/*.test.ts', isolation: 'process', concurrency: 2 },
 ] as const;
 
@@ -30,6 +32,7 @@ const packages = {
   curl: 'curl',
   ps: 'procps',
   tar: 'tar',
+  bats: 'bats',
 } as const;
 
 interface Count {

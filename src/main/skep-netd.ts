@@ -4,6 +4,7 @@ import { mkdirSync } from 'node:fs';
 import { enableCompileCache } from 'node:module';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { compileCacheFolder } from './compile-cache.ts';
 
 const { values } = parseArgs({
   options: {
@@ -21,8 +22,7 @@ if (stateDirectory === undefined) {
 }
 const directory = join(stateDirectory, 'network');
 mkdirSync(directory, { recursive: true, mode: 0o700 });
-// Compiled code spares the next start half of its time and memory; by default Node would keep it outside the state directory.
-enableCompileCache(join(stateDirectory, 'network', 'compiled'));
+enableCompileCache(compileCacheFolder);
 const { errorMessage } = await import('#lib/errors.ts');
 const { lockStateDirectory } = await import('#platform/state-lock.ts');
 const { systemClock } = await import('#platform/clock.ts');
