@@ -2,6 +2,7 @@
 // that says why; nothing lost, nothing left behind.
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
 import { until } from '../lib/engine.ts';
 import { startSkepd, type TestSkepd } from '../lib/skepd.ts';
 
@@ -276,6 +277,24 @@ describe('bad input', { skip: process.getuid?.() !== 0 && 'needs root' }, () => 
     assert.match(await taskError('homeless'), /[Pp]ool overlaps/);
     await remove('crowd', 'homeless');
     await skepd.docker('network', 'rm', 'tight', 'overlaps');
+  });
+
+  test('services and networks that are removed as soon as they are made', async () => {
+    // Removed while their containers are being made, 0 to 480 ms after the request …
+    for (let round = 0; round < 12; round++) {
+      await skepd.docker('network', 'create', '-d', 'overlay', 'brief');
+      await skepd.docker(...create('brief', '--replicas', '3', '--network', 'brief', 'tiny:1'));
+      await delay(round * 40);
+      await remove('brief');
+      // … and the network with them, so that the next one gets the same VXLAN id and subnet while the containers of this one still stop.
+      await skepd.docker('network', 'rm', 'brief');
+    }
+    await skepd.docker('network', 'create', '-d', 'overlay', 'brief');
+    await skepd.docker(...create('brief', '--replicas', '3', '--network', 'brief', 'tiny:1'));
+    await until('all run', async () => (await skepd.docker('service', 'ls', '--filter', 'name=brief', '--format', '{{.Replicas}}')) === '3/3', 60_000);
+    assert.equal(await skepd.docker('service', 'ps', '--filter', 'desired-state=shutdown', '--format', '{{.Error}}', 'brief'), '');
+    await remove('brief');
+    await skepd.docker('network', 'rm', 'brief');
   });
 
   test('an engine that stops and comes back under us', async () => {
