@@ -130,7 +130,8 @@ describe('W6: updates and rollback', { skip: process.getuid?.() !== 0 && 'needs 
     await skepd.docker(...createArguments('first', '--update-order', 'start-first', '--update-parallelism', '2'));
     const { result, least, most } = await watchContainers('first', skepd.tryDocker(['service', 'update', '--no-resolve-image', '--image', 'web:2', 'first']));
     assert.equal(result.code, 0, result.stderr);
-    assert.ok(least >= 4 && most >= 5 && most <= 6, `between ${least} and ${most} containers ran`);
+    // Old containers may still be stopping while the next new ones start: there is no bound but twice the replicas.
+    assert.ok(least >= 4 && most > 4 && most <= 8, `between ${least} and ${most} containers ran`);
     assert.deepEqual(
       (await running('first')).map(({ image }) => image),
       Array.from({ length: 4 }, () => 'web:2'),
