@@ -107,7 +107,7 @@ function pass(message: Exclude<SessionMessage, { kind: 'session' } | { kind: 'by
   if (message.kind === 'complete') handlers.complete(message.assignments);
   else if (message.kind === 'change') handlers.change(message.change);
   else if (message.kind === 'network') handlers.network(message.state);
-  else handlers.networkApplied(message.version);
+  else if (message.kind === 'network-applied') handlers.networkApplied(message.version);
 }
 
 interface Duties {

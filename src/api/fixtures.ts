@@ -19,6 +19,7 @@ const reject = () => Promise.reject(new AppError('unavailable', NOT_A_MANAGER));
 export function createTestMembership(info: Partial<SwarmInfo> = {}): TestMembership {
   const listeners = new Set<(events: readonly StoreEvent[]) => void>();
   return {
+    nodeId: () => '',
     info: () => ({ nodeId: '', nodeAddress: '', state: 'inactive', controlAvailable: false, error: '', remoteManagers: [], warnings: [], ...info }),
     control: refuse,
     init: reject,

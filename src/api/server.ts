@@ -14,6 +14,7 @@ import { startAttachmentKeeper } from './proxy/attachments.ts';
 import { createBackingNetworks } from './proxy/backing-networks.ts';
 import { containerRoutes } from './proxy/container-routes.ts';
 import type { ContainerNetworks } from './proxy/container-networks.ts';
+import { createEngineDirectory, type EngineDirectory } from './proxy/engine-directory.ts';
 import { forward } from './proxy/forward.ts';
 import { enterFront } from './proxy/front.ts';
 import { hijack, isHijackPath } from './proxy/hijack.ts';
@@ -35,6 +36,8 @@ export interface ApiServerOptions {
   readonly clock: Clock;
   readonly identity: Identity;
   readonly containerNetworks?: ContainerNetworks;
+  /** Where the engines of other nodes are reached, by node id. */
+  readonly engineAddressOf?: (nodeId: string) => Promise<string>;
 }
 
 /** `listen` may be called for several hosts. `close` also ends what runs beside requests. */
@@ -55,6 +58,12 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     ...containerRoutes({ engine, backing, networks, keeper }),
     ...options.routes,
   ]);
+  const directory = createEngineDirectory({
+    membership: options.membership,
+    local: engine,
+    clock,
+    ...(options.engineAddressOf === undefined ? {} : { addressOf: options.engineAddressOf }),
+  });
   const context: RouteContext = { membership: options.membership, engine, log, clock };
   const common = { server: `Skep/${options.identity.version} (linux)`, experimental: 'false', ostype: 'linux' };
   learnCommonHeaders(engine, common);
@@ -72,7 +81,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     const { socket } = request;
     busy.add(socket);
     response.once('close', () => busy.delete(socket));
-    void serveRequest({ router, context, engine, common }, request, response).catch((error: unknown) => {
+    void serveRequest({ router, context, engine, directory, common }, request, response).catch((error: unknown) => {
       log.error({ error: errorMessage(error), path: request.url }, 'a request failed after its answer had begun');
       response.destroy();
     });
@@ -81,7 +90,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
   http.on('checkContinue', serve);
   http.on('upgrade', (request, socket, head) => {
     busy.add(socket);
-    void serveHijack({ engine, common, log }, request, socket, head);
+    void serveHijack({ directory, common, log }, request, socket, head);
   });
   http.on('clientError', (_error, socket) => {
     if (socket.writable) socket.end('HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\n\r\n400 Bad Request');
@@ -91,6 +100,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
   return {
     listen: (host) => listeners.listen(host),
     async close() {
+      directory.close();
       events.close();
       keeper?.stop();
       await listeners.close();
@@ -112,18 +122,22 @@ interface Serving {
   readonly router: ReturnType<typeof createRouter>;
   readonly context: RouteContext;
   readonly engine: EngineLink;
+  readonly directory: EngineDirectory;
   readonly common: CommonHeaders;
 }
 
 async function serveRequest(serving: Serving, request: IncomingMessage, response: ServerResponse): Promise<void> {
-  const url = request.url ?? '/';
-  const { requested, path: rest } = splitVersion(url);
+  const { requested, path: asked } = splitVersion(request.url ?? '/');
   const gone = new AbortController();
   response.once('close', () => {
     if (!response.writableFinished) gone.abort(new Error('the client has gone'));
   });
   try {
-    const client: ClientPath = { ...(requested === undefined ? {} : { requested }), apiVersion: negotiate(requested), rest };
+    const apiVersion = negotiate(requested);
+    const target = await serving.directory.find(asked, request.headers);
+    const rest = target.path;
+    const client: ClientPath = { ...(requested === undefined ? {} : { requested }), apiVersion, rest };
+    if (target.isRemote) return await serveRemote({ ...serving, engine: target.engine }, { request, response, client, signal: gone.signal });
     const queryStart = rest.indexOf('?');
     const path = queryStart < 0 ? rest : rest.slice(0, queryStart);
     const match = serving.router.find(request.method ?? 'GET', path);
@@ -135,6 +149,21 @@ async function serveRequest(serving: Serving, request: IncomingMessage, response
     writeError(response, error, serving.common, expectsPlainTextErrors(requested));
     request.resume();
   }
+}
+
+/** Another node's engine answers; an exec that is made there will be started there. */
+async function serveRemote(
+  { engine, directory, common }: Serving,
+  { request, response, client, signal }: Pick<Exchange, 'request' | 'response' | 'client' | 'signal'>,
+): Promise<void> {
+  const method = request.method ?? 'GET';
+  if (method !== 'POST' || !/^\/containers\/[^/]+\/exec$/.test(client.rest))
+    return forward(request, response, { method, path: await pathForEngine(client, engine) }, engine);
+  const body = await readJsonBody(request);
+  const answer = await engine.exchange({ method, path: client.rest, body: body?.value, apiVersion: client.apiVersion, signal });
+  const id = isObject(answer.body) ? answer.body['Id'] : undefined;
+  if (typeof id === 'string') directory.rememberExec(id, engine);
+  await writeResult(response, { kind: 'bytes', status: answer.status, contentType: 'application/json', bytes: answer.bytes }, common, signal);
 }
 
 /** An unversioned path goes as it is, so the engine need not be asked what it speaks. */
@@ -196,15 +225,17 @@ async function translateBody({ client, path }: Exchange, body: unknown, engine: 
 
 /** A connection that is taken over; when the engine cannot be reached the client still gets an HTTP answer. */
 async function serveHijack(
-  serving: { readonly engine: EngineLink; readonly common: CommonHeaders; readonly log: Logger },
+  serving: { readonly directory: EngineDirectory; readonly common: CommonHeaders; readonly log: Logger },
   request: IncomingMessage,
   socket: Duplex,
   head: Buffer,
 ): Promise<void> {
-  const { requested, path: rest } = splitVersion(request.url ?? '/');
+  const { requested, path: asked } = splitVersion(request.url ?? '/');
   try {
-    const client: ClientPath = { ...(requested === undefined ? {} : { requested }), apiVersion: negotiate(requested), rest };
-    await hijack(request, socket, head, await pathForEngine(client, serving.engine), serving.engine);
+    const apiVersion = negotiate(requested);
+    const { engine, path: rest } = await serving.directory.find(asked, request.headers);
+    const client: ClientPath = { ...(requested === undefined ? {} : { requested }), apiVersion, rest };
+    await hijack(request, socket, head, await pathForEngine(client, engine), engine);
   } catch (error) {
     serving.log.debug({ error: errorMessage(error), path: request.url }, 'a connection was not taken over');
     const { status, message } = describeError(error);

@@ -145,6 +145,8 @@ export interface SwarmInfo {
 /** This daemon's membership of a swarm: what `docker swarm init|join|leave|unlock` and `docker info` talk to. main/ implements it. */
 export interface SwarmMembership {
   info(): SwarmInfo;
+  /** This node's id; empty outside a swarm. */
+  nodeId(): string;
   /** The manager's use cases; throws AppError `unavailable` with Docker's text for the reason when this node is no (ready) manager. */
   control(): Control;
   /** Resolves with the node's id. */

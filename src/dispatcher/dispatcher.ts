@@ -27,6 +27,8 @@ export interface DispatcherOptions {
 export interface Dispatcher {
   /** The connection of a node that proved who it is. `address` is where it was seen to come from. */
   connect(nodeId: string, address: string): ManagerConnection;
+  /** Asks a node for a tunnel (transport/tunnel.ts). False when it has no session. */
+  requestTunnel(nodeId: string, id: string): boolean;
   /** Watches the store and the heartbeats until the signal aborts; then ends all sessions. */
   run(signal: AbortSignal): Promise<void>;
 }
@@ -84,6 +86,12 @@ class SessionDispatcher implements Dispatcher {
         this.touch(nodeId, sessionId);
       },
     };
+  }
+
+  requestTunnel(nodeId: string, id: string): boolean {
+    const session = this.sessions.get(nodeId);
+    session?.requestTunnel(id);
+    return session !== undefined;
   }
 
   async run(signal: AbortSignal): Promise<void> {

@@ -23,6 +23,7 @@ export class Session {
   /** Store revision up to which the node is known to have nothing left to apply. */
   private appliedVersion = -1;
   private applied = { known: -1, told: -1, wanted: -1 };
+  private readonly tunnels: string[] = [];
   private byeReason: string | undefined;
   private wake: () => void = () => {};
 
@@ -75,6 +76,12 @@ export class Session {
     if (this.owesApplied()) this.wake();
   }
 
+  /** Asks the node for a tunnel. */
+  requestTunnel(id: string): void {
+    this.tunnels.push(id);
+    this.wake();
+  }
+
   end(reason: string): void {
     if (this.stage === 'over' || this.byeReason !== undefined) return;
     this.byeReason = reason;
@@ -110,6 +117,8 @@ export class Session {
       this.stage = 'assigning';
       return { kind: 'session', ...this.header };
     }
+    const tunnel = this.tunnels.shift();
+    if (tunnel !== undefined) return { kind: 'tunnel', id: tunnel };
     // The network comes first: a task that is started finds its neighbours.
     if (this.network !== undefined && !this.network.sent) {
       this.network.sent = true;

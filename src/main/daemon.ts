@@ -46,6 +46,11 @@ export async function runDaemon(argv: readonly string[]): Promise<void> {
     log,
     clock: systemClock,
     identity: { version: skepVersion, gitCommit: gitCommit() },
+    engineAddressOf(nodeId) {
+      const engines = membership.engines();
+      if (engines === undefined) throw new AppError('unavailable', 'only a manager reaches the engines of other nodes');
+      return engines.addressOf(nodeId);
+    },
     containerNetworks: createContainerNetworks({ membership, engine, clock: systemClock, dnsAddress: () => membership.dnsAddress() }),
   });
   stopOnSignals(async () => {

@@ -3,7 +3,7 @@
 import { createAgent } from '#agent/agent.ts';
 import { createCertificateRequest, signCertificateRequest } from '#ca/node-certificate.ts';
 import { tlsInfoOf } from '#ca/root.ts';
-import type { InitRequest, LogChunk, LogOptions } from '#control/control.ts';
+import type { InitRequest } from '#control/control.ts';
 import { createControl } from '#control/create-control.ts';
 import { nodeCertExpiryNsOf } from '#domain/defaults.ts';
 import type { Cluster } from '#domain/objects.ts';
@@ -20,11 +20,11 @@ import { startManagerServer } from '#transport/server.ts';
 import { splitHostPort } from './addresses.ts';
 import { createAdmission } from './admission.ts';
 import { writeDataKey } from './data-key.ts';
-import { followLogs } from './follow-logs.ts';
 import { foundSwarm } from './found-swarm.ts';
 import { readIdentity, writeIdentity } from './identity.ts';
 import { type ManagerStart, type NodeFactoryOptions, type NodeRuntime, superviseParts } from './node-runtime.ts';
-import type { Worker } from './worker.ts';
+import { createNodeEngines } from './node-engines.ts';
+import { logsOfTasks } from './task-logs.ts';
 
 /** As long as Docker's own `swarm init` waits. */
 const READY_TIMEOUT_MS = 20_000;
@@ -86,6 +86,14 @@ async function runManager(options: NodeFactoryOptions, start: ManagerStart, stor
     random,
     log,
   });
+  const engines = createNodeEngines({
+    stateDirectory: directory.path,
+    self: { nodeId: swarm.nodeId, engineAddress: worker.engineAddress },
+    requestTunnel: (nodeId, id) => manager.dispatcher.requestTunnel(nodeId, id),
+    clock,
+    random,
+    log,
+  });
   const admission = createAdmission({ store, sealer, clock, random, log });
   const listen = splitHostPort(swarm.listenAddr);
   const server = await startManagerServer({
@@ -100,7 +108,7 @@ async function runManager(options: NodeFactoryOptions, start: ManagerStart, stor
         admission.check(peer);
         return manager.dispatcher.connect(peer.nodeId, peer.address);
       },
-      tunnel: (_peer, _id, stream) => stream.destroy(),
+      tunnel: ({ nodeId }, id, call) => engines.accept(nodeId, id, call),
     },
   });
   const stop = new AbortController();
@@ -116,10 +124,12 @@ async function runManager(options: NodeFactoryOptions, start: ManagerStart, stor
     managers,
     dnsAddress: worker.dataPlane.dnsAddress,
     ready: () => nodeReady(store, swarm.nodeId, clock),
-    logs: (taskIds, logOptions, signal) => taskLogs(store, worker, { taskIds, logOptions, signal }),
+    engines,
+    logs: (taskIds, logOptions, signal) => logsOfTasks({ store, worker, engines, selfId: swarm.nodeId }, { taskIds, options: logOptions, signal }),
     async stop() {
       unwatch();
       await server.close();
+      engines.close();
       stop.abort();
       await Promise.allSettled(parts);
       await worker.close();
@@ -146,24 +156,4 @@ function nodeReady(store: Store, nodeId: string, clock: Clock): Promise<void> {
     const cancel = clock.schedule(READY_TIMEOUT_MS, done);
     const unwatch = store.watch(() => isReady() && done());
   });
-}
-
-interface LogRequest {
-  readonly taskIds: () => readonly string[];
-  readonly logOptions: LogOptions;
-  readonly signal: AbortSignal;
-}
-
-function taskLogs(store: Store, worker: Worker, { taskIds, logOptions, signal }: LogRequest): AsyncIterable<LogChunk> {
-  return followLogs<LogChunk>({
-    taskIds: () => taskIds().filter((id) => hasContainer(store, id)),
-    open: (taskId, readSignal) => worker.logs(present(store.view.get('task', taskId), `task ${taskId}`), logOptions, readSignal),
-    follow: logOptions.follow,
-    onChange: (listener) => store.watch((_revision, events) => events.some(({ object }) => object.kind === 'task') && listener()),
-    signal,
-  });
-}
-
-function hasContainer(store: Store, taskId: string): boolean {
-  return store.view.get('task', taskId)?.status.container !== undefined;
 }

@@ -12,6 +12,7 @@ import { type NodeAddresses, resolveNodeAddresses, splitHostPort, type SystemInt
 import { readDataKey, type StoredDataKey } from './data-key.ts';
 import { checkInitRequest } from './found-swarm.ts';
 import { writeIdentity } from './identity.ts';
+import type { NodeEngines } from './node-engines.ts';
 import { type NodeFactory, type NodeRuntime, WORKER_TEXT } from './node-runtime.ts';
 import { checkJoinRequest, requestFromAny } from './join.ts';
 import { writeManagers } from './remote-managers.ts';
@@ -41,6 +42,8 @@ export interface DaemonMembership extends SwarmMembership {
   stop(): Promise<void>;
   /** The resolver of this node's swarm networks; undefined while the node is not active. */
   dnsAddress(): string | undefined;
+  /** The engines of all nodes, on a manager. */
+  engines(): NodeEngines | undefined;
 }
 
 type State =
@@ -98,6 +101,14 @@ class Membership implements DaemonMembership {
 
   dnsAddress(): string | undefined {
     return this.state.kind === 'active' ? this.state.node.dnsAddress : undefined;
+  }
+
+  nodeId(): string {
+    return this.state.kind === 'inactive' ? '' : this.state.swarm.nodeId;
+  }
+
+  engines(): NodeEngines | undefined {
+    return this.state.kind === 'active' ? this.state.node.engines : undefined;
   }
 
   control(): Control {

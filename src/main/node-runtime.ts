@@ -4,6 +4,7 @@ import type { StoreEvent } from '#domain/view.ts';
 import type { Clock, Random } from '#lib/clock.ts';
 import { errorMessage } from '#lib/errors.ts';
 import type { Logger } from '#lib/log.ts';
+import type { NodeEngines } from './node-engines.ts';
 import { startManagerNode } from './manager-node.ts';
 import type { KnownManager } from './remote-managers.ts';
 import type { StateDirectory, SwarmFile } from './state-directory.ts';
@@ -23,6 +24,8 @@ export interface NodeRuntime {
   /** Absent on a worker. */
   readonly manager?: { readonly control: Control; readonly dataKey: Uint8Array };
   readonly dnsAddress: string;
+  /** Engines of all nodes; on a manager only. */
+  readonly engines?: NodeEngines;
   /** Where the swarm's managers are. */
   managers(): readonly KnownManager[];
   /** Resolves when the node takes tasks. A manager stops waiting for that after a while; a worker rejects then, and goes on trying. */

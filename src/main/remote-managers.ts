@@ -25,7 +25,14 @@ export interface RemoteManagers {
 /** A connection that was begun while the network was down waits for TCP's next try, up to many seconds: a fresh one is better. */
 const CONNECT_TIMEOUT_MS = 1_000;
 
-export function createRemoteManagers({ directory, tls }: { readonly directory: string; readonly tls: () => TlsMaterial }): RemoteManagers {
+export interface RemoteManagersOptions {
+  readonly directory: string;
+  readonly tls: () => TlsMaterial;
+  /** A manager asks for a tunnel to this node's engine. */
+  readonly onTunnel: (id: string, client: ManagerClient) => void;
+}
+
+export function createRemoteManagers({ directory, tls, onTunnel }: RemoteManagersOptions): RemoteManagers {
   const file = join(directory, 'managers.json');
   let known = readManagers(file);
   let next = 0;
@@ -60,7 +67,8 @@ export function createRemoteManagers({ directory, tls }: { readonly directory: s
                 known.findIndex(({ address }) => address === manager.address),
               );
             }
-            yield message;
+            if (message.kind === 'tunnel') onTunnel(message.id, opened);
+            else yield message;
           }
         },
       };

@@ -3,9 +3,12 @@ import { createAgent } from '#agent/agent.ts';
 import { createFileAgentState } from '#engine/agent-state.ts';
 import { tlsInfoOf } from '#ca/root.ts';
 import { AppError } from '#lib/errors.ts';
+import type { ManagerClient } from '#transport/client.ts';
+import { joinTunnel } from '#transport/tunnel.ts';
 import { readIdentity } from './identity.ts';
 import { type NodeFactoryOptions, type NodeRuntime, superviseParts, WORKER_TEXT } from './node-runtime.ts';
 import { createRemoteManagers } from './remote-managers.ts';
+import type { Worker } from './worker.ts';
 import type { SwarmFile } from './state-directory.ts';
 
 /** How long a join waits for its first session; Docker's own limit. */
@@ -17,7 +20,7 @@ export async function startWorkerNode(options: NodeFactoryOptions, swarm: SwarmF
   const { directory, clock, random, log } = options;
   const identity = readIdentity(directory.certificateFolder);
   const worker = await options.createWorker({ swarm, tls: tlsInfoOf(identity.roots) });
-  const managers = createRemoteManagers({ directory: directory.path, tls: () => identity });
+  const managers = createRemoteManagers({ directory: directory.path, tls: () => identity, onTunnel: (id, client) => answerTunnel(worker, id, client) });
   const firstSession = Promise.withResolvers<void>();
   const agent = createAgent({
     nodeId: swarm.nodeId,
@@ -61,4 +64,11 @@ export async function startWorkerNode(options: NodeFactoryOptions, swarm: SwarmF
       await worker.close();
     },
   };
+}
+
+/** Opens the tunnel that a manager asked for, to this node's engine. */
+export function answerTunnel(worker: Worker, id: string, client: ManagerClient): void {
+  const socket = worker.dialEngine();
+  const call = client.openTunnel(id);
+  joinTunnel(call, socket, () => call.cancel());
 }

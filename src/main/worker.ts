@@ -1,4 +1,5 @@
-// The node's worker half, put together: the engine's executor, the data plane, and logs. Also how all of it is removed when the node leaves.
+// The node's worker half, put together: the engine's executor and the data plane. Also how all of it is removed when the node leaves.
+import { connect, type Socket } from 'node:net';
 import { join } from 'node:path';
 import Docker from 'dockerode';
 import type { Executor } from '#agent/executor.ts';
@@ -6,7 +7,7 @@ import type { LogChunk, LogOptions } from '#control/control.ts';
 import type { NodeDescription, Task } from '#domain/objects.ts';
 import type { Clock } from '#lib/clock.ts';
 import type { Logger } from '#lib/log.ts';
-import { createDockerExecutor, type DockerExecutor } from '#engine/docker-executor.ts';
+import { createDockerExecutor } from '#engine/docker-executor.ts';
 import { taskLogs } from '#engine/logs.ts';
 import { createDataPlane, type ManagedDataPlane } from '#network/client.ts';
 import type { DaemonOptions } from './options.ts';
@@ -15,8 +16,11 @@ import type { StateDirectory, SwarmFile } from './state-directory.ts';
 export interface Worker {
   readonly executor: Executor;
   readonly dataPlane: ManagedDataPlane;
-  /** One task's log; nothing when its container is gone. */
+  /** The log of a task of this node; nothing when its container is gone. */
   logs(task: Task, options: LogOptions, signal: AbortSignal): AsyncIterable<LogChunk>;
+  readonly engineAddress: string;
+  /** A new connection to the engine, half-open when one side ends. */
+  dialEngine(): Socket;
   /** Lets go of engine and data plane; both go on. */
   close(): Promise<void>;
   /** Removes the containers, networks, files and rules of this node. */
@@ -63,7 +67,9 @@ export function createWorkerFactory({ engineAddress, options, directory, clock, 
     return {
       executor,
       dataPlane,
-      logs: (task, logOptions, signal) => logsOf({ docker, executor, task, logOptions }, signal),
+      logs: (task, logOptions, signal) => containerLog(docker, task, logOptions, signal),
+      engineAddress,
+      dialEngine: () => connect({ ...endpointOf(engineAddress), allowHalfOpen: true, noDelay: true }),
       async close() {
         executor.close();
         await dataPlane.close();
@@ -77,25 +83,24 @@ export function createWorkerFactory({ engineAddress, options, directory, clock, 
   };
 }
 
-function connectDocker(address: string): Docker {
+/** The log of a task's container on the engine that has it. */
+export async function* containerLog(docker: Docker, task: Task, options: LogOptions, signal: AbortSignal): AsyncGenerator<LogChunk> {
+  const { id: taskId, nodeId = '', serviceId = '', status } = task;
+  if (status.container === undefined) return;
+  const lines = taskLogs({ docker, containerId: status.container.containerId, options, signal });
+  for await (const line of lines) yield { taskId, nodeId, serviceId, ...line };
+}
+
+export function connectDocker(address: string): Docker {
+  const endpoint = endpointOf(address);
+  return new Docker('path' in endpoint ? { socketPath: endpoint.path } : { ...endpoint, protocol: 'http' });
+}
+
+function endpointOf(address: string): { readonly path: string } | { readonly host: string; readonly port: number } {
   const unix = /^unix:\/\/(\/.+)$/.exec(address);
-  if (unix?.[1] !== undefined) return new Docker({ socketPath: unix[1] });
-  const { hostname, port } = new URL(address.replace(/^tcp:/, 'http:'));
-  return new Docker({ host: hostname, port: Number(port), protocol: 'http' });
-}
-
-interface LogSource {
-  readonly docker: Docker;
-  readonly executor: DockerExecutor;
-  readonly task: Task;
-  readonly logOptions: LogOptions;
-}
-
-async function* logsOf({ docker, executor, task, logOptions }: LogSource, signal: AbortSignal): AsyncGenerator<LogChunk> {
-  const containerId = await executor.containerId(task.id, signal);
-  if (containerId === undefined) return;
-  for await (const line of taskLogs({ docker, containerId, options: logOptions, signal }))
-    yield { taskId: task.id, nodeId: task.nodeId ?? '', serviceId: task.serviceId ?? '', ...line };
+  if (unix?.[1] !== undefined) return { path: unix[1] };
+  const { hostname: host, port } = new URL(address.replace(/^tcp:/, 'http:'));
+  return { host, port: Number(port) };
 }
 
 /** Stops in order what still runs, then removes it. One that cannot be removed keeps the node from leaving: it would run on unseen. */

@@ -77,6 +77,8 @@ export type SessionMessage =
    * tasks taken out of the load balancers by then may be stopped.
    */
   | { readonly kind: 'network-applied'; readonly version: number }
+  /** A manager wants to speak with the node's engine: the node opens a tunnel of this id. Only over the network. */
+  | { readonly kind: 'tunnel'; readonly id: string }
   | { readonly kind: 'bye'; readonly reason: string };
 
 export interface TaskStatusUpdate {

@@ -139,6 +139,10 @@ function createWorkerOf(executor: FakeExecutor, logsOf: (task: Task) => readonly
       destroy: () => Promise.resolve(),
       close: () => Promise.resolve(),
     },
+    engineAddress: '',
+    dialEngine: () => {
+      throw new Error('there is no engine to dial');
+    },
     logs: (task, options) => chunksOf(task, logsOf(task), options),
     close: () => Promise.resolve(),
     removeAll: () => Promise.resolve(),

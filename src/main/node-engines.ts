@@ -1,0 +1,113 @@
+// The engines of other nodes, as addresses on this one: for each node a socket in the state directory, and behind every connection to it a tunnel
+// that the node opens (transport/tunnel.ts). So whatever speaks to an engine (proxy, logs) speaks to any node's without knowing.
+import { rmSync } from 'node:fs';
+import { createServer, type Server, type Socket } from 'node:net';
+import { join } from 'node:path';
+import type { Clock, Random } from '#lib/clock.ts';
+import { AppError, errorMessage } from '#lib/errors.ts';
+import { newId } from '#lib/id.ts';
+import type { Logger } from '#lib/log.ts';
+import { ensurePrivateDirectory } from '#platform/files.ts';
+import { joinTunnel, type TunnelCall } from '#transport/tunnel.ts';
+
+export interface NodeEnginesOptions {
+  readonly stateDirectory: string;
+  readonly self: { readonly nodeId: string; readonly engineAddress: string };
+  /** Asks a node for a tunnel; false when it is not there. */
+  readonly requestTunnel: (nodeId: string, id: string) => boolean;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Logger;
+}
+
+export interface NodeEngines {
+  /** Where the engine of a node is reached from here: unix:///… */
+  addressOf(nodeId: string): Promise<string>;
+  /** The node's end of a tunnel that was asked for; one that nobody asked for is refused. */
+  accept(nodeId: string, id: string, call: TunnelCall): void;
+  close(): void;
+}
+
+const OPEN_TIMEOUT_MS = 5_000;
+
+interface Awaited {
+  readonly nodeId: string;
+  readonly opened: (call: TunnelCall) => void;
+}
+
+export function createNodeEngines(options: NodeEnginesOptions): NodeEngines {
+  const { stateDirectory, self, requestTunnel, clock, random, log } = options;
+  const folder = join(stateDirectory, 'nodes');
+  const servers = new Map<string, Promise<Server>>();
+  const awaited = new Map<string, Awaited>();
+
+  function openTunnel(nodeId: string): Promise<TunnelCall> {
+    const id = newId(random);
+    return new Promise((resolve, reject) => {
+      const cancel = clock.schedule(OPEN_TIMEOUT_MS, () => {
+        awaited.delete(id);
+        reject(new AppError('unavailable', `node ${nodeId} does not answer`));
+      });
+      awaited.set(id, {
+        nodeId,
+        opened(call) {
+          cancel();
+          awaited.delete(id);
+          resolve(call);
+        },
+      });
+      if (requestTunnel(nodeId, id)) return;
+      cancel();
+      awaited.delete(id);
+      reject(new AppError('unavailable', `node ${nodeId} is not available`));
+    });
+  }
+
+  function serve(nodeId: string, socket: Socket): void {
+    socket.pause();
+    socket.on('error', () => socket.destroy());
+    openTunnel(nodeId).then(
+      (call) => {
+        joinTunnel(call, socket, () => call.destroy());
+        socket.resume();
+      },
+      (error: unknown) => {
+        log.info({ node: nodeId, error: errorMessage(error) }, "a node's engine cannot be reached");
+        socket.destroy();
+      },
+    );
+  }
+
+  function listen(nodeId: string): Promise<Server> {
+    ensurePrivateDirectory(folder);
+    const path = join(folder, `${nodeId}.sock`);
+    rmSync(path, { force: true });
+    const server = createServer({ allowHalfOpen: true, pauseOnConnect: true }, (socket) => serve(nodeId, socket));
+    return new Promise((resolve, reject) => {
+      server.once('error', reject);
+      server.listen(path, () => resolve(server));
+    });
+  }
+
+  return {
+    async addressOf(nodeId) {
+      if (nodeId === self.nodeId) return self.engineAddress;
+      let server = servers.get(nodeId);
+      if (server === undefined) {
+        server = listen(nodeId);
+        servers.set(nodeId, server);
+      }
+      await server;
+      return `unix://${join(folder, `${nodeId}.sock`)}`;
+    },
+    accept(nodeId, id, call) {
+      const waiting = awaited.get(id);
+      if (waiting?.nodeId === nodeId) waiting.opened(call);
+      else call.destroy(new Error('nobody asked for this tunnel'));
+    },
+    close() {
+      for (const server of servers.values()) void server.then((open) => open.close());
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}

@@ -1,0 +1,42 @@
+// A byte stream between a manager and a node's engine, in a gRPC call that the node opens because the manager asked for it: nodes need not be reachable.
+// A frame is one byte that says what it is, and then its bytes; so either direction can end while the other goes on, which a gRPC call cannot say.
+import type { Socket } from 'node:net';
+import type { ClientDuplexStream, ServerDuplexStream } from '@grpc/grpc-js';
+
+/** Either end of the call. */
+export type TunnelCall = ClientDuplexStream<Buffer, Buffer> | ServerDuplexStream<Buffer, Buffer>;
+
+const DATA = 0;
+const END = 1;
+
+/** Joins the call with a socket until both directions have ended or one of the two is gone. `cancel` ends the call at once. */
+export function joinTunnel(call: TunnelCall, socket: Socket, cancel: () => void): void {
+  let ended = 0;
+  const oneEnded = () => {
+    ended++;
+    if (ended === 2) call.end();
+  };
+  socket.on('data', (chunk: Buffer) => {
+    if (!call.write(Buffer.concat([Buffer.from([DATA]), chunk]))) socket.pause();
+  });
+  call.on('drain', () => socket.resume());
+  socket.on('end', () => {
+    call.write(Buffer.from([END]));
+    oneEnded();
+  });
+  call.on('data', (frame: Buffer) => {
+    if (frame[0] === END) {
+      socket.end();
+      oneEnded();
+    } else if (!socket.write(frame.subarray(1))) call.pause();
+  });
+  socket.on('drain', () => call.resume());
+  socket.on('error', cancel);
+  // Closed before both ends were said: the other side must not wait.
+  socket.on('close', () => {
+    if (ended < 2) cancel();
+  });
+  call.on('error', () => socket.destroy());
+  call.on('close', () => socket.destroySoon());
+  call.on('end', () => socket.end());
+}

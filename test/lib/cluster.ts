@@ -1,0 +1,80 @@
+// Several machines on one: each an engine and a skepd of its own (skepd.ts), joined by a switch. Links can be cut and healed.
+import { randomBytes } from 'node:crypto';
+import { startEngine } from './engine.ts';
+import { createNamespace, runOrThrow } from './namespace.ts';
+import { startSkepd, type TestSkepd } from './skepd.ts';
+
+export interface ClusterNode extends TestSkepd {
+  readonly name: string;
+  /** Its address on the switch: what it advertises, and what others reach it at. */
+  readonly lanAddress: string;
+  /** Takes its cable out: nothing arrives and nothing leaves, and nobody is told. */
+  cut(): Promise<void>;
+  heal(): Promise<void>;
+}
+
+export interface TestCluster {
+  readonly nodes: readonly ClusterNode[];
+  readonly manager: ClusterNode;
+  /** A machine on the switch that is no node. */
+  readonly client: { exec: Awaited<ReturnType<typeof createNamespace>>['exec']; readonly address: string };
+  stop(): Promise<void>;
+}
+
+/** The first node is a manager once `formSwarm` has made the swarm. Images must be imported on each node. */
+export async function startCluster({ nodes: count, args = [] }: { readonly nodes: number; readonly args?: readonly string[] }): Promise<TestCluster> {
+  const [x = 0, y = 0] = randomBytes(2);
+  const base = `10.${100 + (x % 50)}.${y}`;
+  const lan = await createNamespace('client');
+  const inLan = (...command: string[]) => runOrThrow(['nsenter', `--net=/proc/${lan.pid}/ns/net`, 'ip', ...command]);
+  await inLan('link', 'add', 'br0', 'type', 'bridge');
+  await inLan('addr', 'add', `${base}.254/24`, 'dev', 'br0');
+  await inLan('link', 'set', 'br0', 'up');
+  const nodes = await Promise.all(Array.from({ length: count }, (_, index) => startNode(index)));
+
+  async function startNode(index: number): Promise<ClusterNode> {
+    const name = `node${index + 1}`;
+    const lanAddress = `${base}.${index + 1}`;
+    const engine = await startEngine({ name });
+    const inNode = (...command: string[]) => runOrThrow(['nsenter', `--net=/proc/${engine.pid}/ns/net`, 'ip', ...command]);
+    await inLan('link', 'add', `port${index + 1}`, 'type', 'veth', 'peer', 'name', 'lan0', 'netns', String(engine.pid));
+    await inLan('link', 'set', `port${index + 1}`, 'master', 'br0', 'up');
+    await inNode('addr', 'add', `${lanAddress}/24`, 'dev', 'lan0');
+    await inNode('link', 'set', 'lan0', 'up');
+    const skepd = await startSkepd({ engine, args: ['--hostname', name, ...args] });
+    return {
+      ...skepd,
+      name,
+      lanAddress,
+      cut: async () => void (await inLan('link', 'set', `port${index + 1}`, 'nomaster')),
+      heal: async () => void (await inLan('link', 'set', `port${index + 1}`, 'master', 'br0')),
+      async stop() {
+        await skepd.stop();
+        await engine.stop();
+      },
+    };
+  }
+
+  const [manager] = nodes;
+  if (manager === undefined) throw new Error('a cluster has at least one node');
+  return {
+    nodes,
+    manager,
+    client: { exec: lan.exec, address: `${base}.254` },
+    async stop() {
+      await Promise.allSettled(nodes.map((node) => node.stop()));
+      await lan.destroy();
+    },
+  };
+}
+
+/** `docker swarm init` on the first node and `docker swarm join` on the others, as workers. */
+export async function formSwarm({ nodes, manager }: TestCluster, ...initArgs: string[]): Promise<void> {
+  await manager.docker('swarm', 'init', '--advertise-addr', manager.lanAddress, ...initArgs);
+  const token = await manager.docker('swarm', 'join-token', '-q', 'worker');
+  await Promise.all(
+    nodes
+      .filter((node) => node !== manager)
+      .map((node) => node.docker('swarm', 'join', '--advertise-addr', node.lanAddress, '--token', token, `${manager.lanAddress}:2377`)),
+  );
+}
