@@ -100,8 +100,8 @@ function changeNode({ control, store }: RunningManager, chance: Chance): Action 
 
 /** Before a simulation is judged, every node may take tasks again. */
 export async function activateAllNodes({ control, store }: RunningManager): Promise<void> {
-  for (const node of [...store.view.list('node')]) {
-    if (node.spec.availability === 'active') continue;
+  const waiting = [...store.view.list('node')].filter((node) => node.spec.availability !== 'active');
+  for (const node of waiting) {
     const { id, version, spec } = store.view.get('node', node.id) ?? node;
     await control.nodes.update(id, version, { ...spec, availability: 'active' });
   }

@@ -31,9 +31,6 @@ export function createTimeline(): Timeline {
   const heap: Timer[] = [];
   const cancelled = new WeakSet<Timer>();
 
-  /** Nothing here waits for anything but promises, so one turn of the event loop is enough for all of them. */
-  const settle = () => new Promise<void>((resolve) => void setImmediate(resolve));
-
   const schedule: Clock['schedule'] = (delayMs, callback) => {
     const timer = { at: now + Math.max(0, delayMs), order: order++, callback };
     push(heap, timer);
@@ -87,6 +84,11 @@ export function createTimeline(): Timeline {
       };
     },
   };
+}
+
+/** Nothing in a simulation waits for anything but promises, so one turn of the event loop is enough for all of them. */
+function settle(): Promise<void> {
+  return new Promise((resolve) => void setImmediate(resolve));
 }
 
 function isBefore(a: Timer, b: Timer): boolean {

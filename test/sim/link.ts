@@ -48,7 +48,7 @@ export function connectThrough({ nodeId, address, timeline, chance, faults, mana
   }
 
   return {
-    openSession: (description, signal) => deliver(connection.openSession(description, AbortSignal.any([signal, (target as RunningManager).signal])), pass),
+    openSession: (description, signal) => deliver(connection.openSession(description, AbortSignal.any([signal, target.signal])), pass),
     reportStatus: (sessionId, updates) => call(() => connection.reportStatus(sessionId, updates)),
     reportDescription: (sessionId, description) => call(() => connection.reportDescription(sessionId, description)),
     reportNetworkApplied: (sessionId, version) => call(() => connection.reportNetworkApplied(sessionId, version)),

@@ -16,7 +16,8 @@ export interface ShareResult {
   readonly failed: readonly SimulationResult[];
 }
 
-const { from, count, step } = workerData as Share;
+const share: Share = workerData;
+const { from, count, step } = share;
 const failed: SimulationResult[] = [];
 let commits = 0;
 let simulatedMs = 0;
@@ -34,4 +35,5 @@ for (let index = 0; index < count; index++) {
   simulatedMs += result.simulatedMs;
   if (result.violations.length > 0) failed.push(result);
 }
+// oxlint-disable-next-line unicorn/require-post-message-target-origin -- that is for browser windows, this is a thread
 parentPort?.postMessage({ simulations, commits, simulatedMs, failed } satisfies ShareResult);
