@@ -38,7 +38,16 @@ export async function runDaemon(argv: readonly string[]): Promise<void> {
   const engine = createEngineConnection({ address: engineAddress, clock: systemClock });
   const createWorker = createWorkerFactory({ engineAddress, options, directory, clock: systemClock, log });
   const nodes = createNodeFactory({ directory, createWorker, clock: systemClock, random: systemRandom, log });
-  const membership = createMembership({ directory, nodes, interfaces: networkInterfaces, defaults: options, clock: systemClock, random: systemRandom, log });
+  const membership = createMembership({
+    directory,
+    nodes,
+    interfaces: networkInterfaces,
+    engineAnswers: () => engine.facts(),
+    defaults: options,
+    clock: systemClock,
+    random: systemRandom,
+    log,
+  });
   const server = createApiServer({
     membership,
     engine,

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import type { Control, InitRequest } from '#control/control.ts';
 import { defaultClusterSpec } from '#domain/defaults.ts';
+import { AppError } from '#lib/errors.ts';
 import { silentLogger } from '#lib/log.ts';
 import { createFakeClock, createSeededRandom } from '#lib/testing/fake-clock.ts';
 import { createUnlockKey, formatUnlockKey } from '#store/seal.ts';
@@ -41,6 +42,7 @@ function setUp(context: TestContext, path = mkdtempSync(join(tmpdir(), 'skep-mem
   const directory = createStateDirectory(path);
   const asked: string[] = [];
   let failure: Error | undefined;
+  let noEngine = false;
   const nodes: NodeFactory = {
     async startManager({ swarm, dataKey, founding }) {
       asked.push(founding === undefined ? 'start' : 'found');
@@ -65,12 +67,15 @@ function setUp(context: TestContext, path = mkdtempSync(join(tmpdir(), 'skep-mem
     directory,
     nodes,
     interfaces,
+    engineAnswers: async () => {
+      if (noEngine) throw new AppError('unavailable', 'Cannot connect to the Docker engine');
+    },
     defaults: { listenAddr: '', advertiseAddr: '', dataPathAddr: '', dataPathPort: 0, defaultAddrPools: [] },
     clock: createFakeClock(),
     random: createSeededRandom(3),
     log: silentLogger,
   });
-  return { path, directory, membership, asked, fail: (error: Error) => (failure = error) };
+  return { path, directory, membership, asked, fail: (error: Error) => (failure = error), loseEngine: () => (noEngine = true) };
 }
 
 test('a node without a swarm says so, in the words of Docker', async (context) => {
@@ -102,6 +107,13 @@ test('an init that fails leaves nothing behind', async (context) => {
   await assert.rejects(membership.init(request), /no engine/);
   assert.equal(membership.info().state, 'inactive');
   assert.equal(directory.readSwarm(), undefined);
+});
+
+test('a node whose engine does not answer is not made a member', async (context) => {
+  const { membership, asked, loseEngine } = setUp(context);
+  loseEngine();
+  await assert.rejects(membership.init(request), { code: 'unavailable', message: 'Cannot connect to the Docker engine' });
+  assert.deepEqual([membership.info().state, asked], ['inactive', []]);
 });
 
 test('bad requests are refused before anything is made', async (context) => {

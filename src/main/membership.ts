@@ -22,6 +22,8 @@ export interface MembershipOptions {
   readonly directory: StateDirectory;
   readonly nodes: NodeFactory;
   readonly interfaces: () => SystemInterfaces;
+  /** Rejects with AppError `unavailable` when the container engine cannot be reached: a node without one is of no use to a swarm. */
+  readonly engineAnswers: () => Promise<unknown>;
   /** Of the daemon's options; they fill in what a client leaves out. */
   readonly defaults: {
     readonly listenAddr: string;
@@ -140,6 +142,7 @@ class Membership implements DaemonMembership {
       };
       const addresses = this.addresses(complete);
       checkInitRequest(complete);
+      await this.options.engineAnswers();
       const swarm: SwarmFile = {
         nodeId: newId(this.options.random),
         role: 'manager',
@@ -163,6 +166,7 @@ class Membership implements DaemonMembership {
       const addresses = this.addresses(request);
       checkJoinRequest(request);
       const { directory } = this.options;
+      await this.options.engineAnswers();
       const identity = await requestFromAny(request);
       const swarm: SwarmFile = { nodeId: identity.nodeId, role: identity.role, ...addresses, dataPathPort: identity.dataPathPort };
       writeIdentity(directory.certificateFolder, { roots: identity.root, certificate: identity.certificate, key: identity.key });

@@ -32,17 +32,24 @@ const { LOG_FILE } = await import('#network/netd/protocol.ts');
 
 const level = values['log-level'] === 'debug' ? 'debug' : 'info';
 const log = createLogFile({ path: join(stateDirectory, LOG_FILE), clock: systemClock, level });
+const settings = { pluginDirectory: values['plugin-dir'], dataPathPort: Number(values['data-path-port']) };
 try {
+  if (values.destroy) {
+    // Whether one runs or not: the client starts what is missing, and the one that runs then removes everything and ends.
+    const { createDataPlane } = await import('#network/client.ts');
+    const netdCommand = [process.execPath, '--disable-warning=ExperimentalWarning', import.meta.filename];
+    const dataPlane = await createDataPlane({ stateDirectory, netdCommand, settings, clock: systemClock, log });
+    await dataPlane.destroy(new AbortController().signal);
+    process.exit(0);
+  }
   const lock = lockStateDirectory(directory);
-  const settings = { pluginDirectory: values['plugin-dir'], dataPathPort: Number(values['data-path-port']) };
   const netd = await startNetd({ stateDirectory, settings, clock: systemClock, log });
   const signalled = new Promise<void>((resolve) => {
     for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => resolve());
   });
   // The terminal that skepd was started from may go.
   process.on('SIGHUP', () => {});
-  if (values.destroy) await netd.destroy();
-  else await Promise.race([netd.ended, signalled]);
+  await Promise.race([netd.ended, signalled]);
   await netd.close();
   lock.release();
   log.info({}, 'data plane ends; the network stays as it is');

@@ -79,6 +79,7 @@ export async function startInProcessApi({ scriptFor, logsOf = () => [] }: InProc
       ),
     );
   const membership = createMembership({
+    engineAnswers: () => Promise.resolve(),
     directory,
     nodes: createNodeFactory({ directory, createWorker, ...common }),
     interfaces: () => ({ eth0: [{ address: '10.99.0.1', family: 'IPv4', internal: false, netmask: '255.255.255.0', mac: '', cidr: '10.99.0.1/24' }] }),
