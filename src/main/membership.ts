@@ -16,6 +16,7 @@ import type { NodeEngines } from './node-engines.ts';
 import { type NodeFactory, type NodeRuntime, WORKER_TEXT } from './node-runtime.ts';
 import { checkJoinRequest, requestFromAny } from './join.ts';
 import { writeManagers } from './remote-managers.ts';
+import { ALREADY_IN_SWARM, LEAVE_LAST_MANAGER, LEAVE_LOCKED, LOCKED, NOT_IN_SWARM, PREPARING } from './membership-texts.ts';
 import type { StateDirectory, SwarmFile } from './state-directory.ts';
 
 export interface MembershipOptions {
@@ -57,14 +58,6 @@ type State =
 
 /** What the CLI sends when the user names no address to listen on. */
 const CLI_LISTEN_ADDR = '0.0.0.0:2377';
-
-const NOT_IN_SWARM = 'This node is not a swarm manager. Use "docker swarm init" or "docker swarm join" to connect this node to swarm and try again.';
-const PREPARING = 'This node is not a swarm manager. Manager is being prepared or has trouble connecting to the cluster.';
-const LOCKED = 'Swarm is encrypted and needs to be unlocked before it can be used. Please use "docker swarm unlock" to unlock it.';
-const ALREADY_IN_SWARM = 'This node is already part of a swarm. Use "docker swarm leave" to leave this swarm and join another one.';
-const LEAVE_LOCKED = 'Swarm is encrypted and locked. Please unlock it first or use `--force` to ignore this message.';
-const LEAVE_LAST_MANAGER =
-  'You are attempting to leave the swarm on a node that is participating as a manager. Removing the last manager erases all current state of the swarm. Use `--force` to ignore this message. ';
 
 export function createMembership(options: MembershipOptions): DaemonMembership {
   return new Membership(options);
