@@ -83,7 +83,8 @@ export async function startInProcessApi({ scriptFor, logsOf = () => [] }: InProc
     directory,
     nodes: createNodeFactory({ directory, createWorker, ...common }),
     interfaces: () => ({ eth0: [{ address: '10.99.0.1', family: 'IPv4', internal: false, netmask: '255.255.255.0', mac: '', cidr: '10.99.0.1/24' }] }),
-    defaults: { listenAddr: '', advertiseAddr: '', dataPathAddr: '', dataPathPort: 0, defaultAddrPools: [] },
+    // A port of the machine's choice: several of these run side by side.
+    defaults: { listenAddr: '127.0.0.1:0', advertiseAddr: '10.99.0.1:2377', dataPathAddr: '', dataPathPort: 0, defaultAddrPools: [] },
     ...common,
   });
   const engine = createEngineConnection({ address: fakeEngine.address, clock: systemClock });
