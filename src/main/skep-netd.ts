@@ -12,6 +12,7 @@ const { values } = parseArgs({
     'plugin-dir': { type: 'string', default: '/run/docker/plugins' },
     'data-path-port': { type: 'string', default: '4789' },
     'log-level': { type: 'string', default: 'info' },
+    'own-gateway': { type: 'boolean', default: false },
     destroy: { type: 'boolean', default: false },
   },
 });
@@ -32,7 +33,11 @@ const { LOG_FILE } = await import('#network/netd/protocol.ts');
 
 const level = values['log-level'] === 'debug' ? 'debug' : 'info';
 const log = createLogFile({ path: join(stateDirectory, LOG_FILE), clock: systemClock, level });
-const settings = { pluginDirectory: values['plugin-dir'], dataPathPort: Number(values['data-path-port']) };
+const settings = {
+  pluginDirectory: values['plugin-dir'],
+  dataPathPort: Number(values['data-path-port']),
+  ...(values['own-gateway'] ? { ownGateway: true as const } : {}),
+};
 try {
   if (values.destroy) {
     // Whether one runs or not: the client starts what is missing, and the one that runs then removes everything and ends.

@@ -4,6 +4,7 @@ import { createBackoff } from '#lib/backoff.ts';
 import type { Clock } from '#lib/clock.ts';
 import { AppError, errorMessage } from '#lib/errors.ts';
 import type { ClusterNetworkState, LocalNetworkState } from '#protocol/network-state.ts';
+import type { SandboxPlace, Sandboxes } from '#protocol/sandbox.ts';
 import type { DataPlane } from './data-plane.ts';
 import { createNetdProcess, type NetdProcess, type NetdProcessOptions, POLL_MS } from './netd-process.ts';
 
@@ -12,7 +13,7 @@ export type DataPlaneOptions = NetdProcessOptions;
 /** A netd that has run this long did not end because it cannot run. */
 const STABLE_MS = 10_000;
 
-export interface ManagedDataPlane extends DataPlane {
+export interface ManagedDataPlane extends DataPlane, Sandboxes {
   /** Ends our connection; netd and the network go on. */
   close(): Promise<void>;
 }
@@ -35,6 +36,8 @@ export async function createDataPlane(options: DataPlaneOptions): Promise<Manage
     dnsAddress: status.dnsAddress,
     applyCluster: (state, signal) => cluster.send(state, signal),
     applyLocal: (state, signal) => local.send(state, signal),
+    attach: async (sandbox, signal) => (await asked(netd, 'POST', '/attach', sandbox, clock, signal)) as SandboxPlace,
+    detach: async (taskId, signal) => void (await asked(netd, 'POST', '/detach', { taskId }, clock, signal)),
     close,
     async destroy(signal) {
       await close();
@@ -98,13 +101,16 @@ function createSender<T extends { readonly version: number }>(deliver: (state: T
   };
 }
 
-/** Puts until netd has answered; while it is away, it is somebody else's business to bring it back. */
 async function put(netd: NetdProcess, path: string, state: object, clock: Clock, signal: AbortSignal): Promise<void> {
-  const body = JSON.stringify(state);
+  await asked(netd, 'PUT', path, state, clock, signal);
+}
+
+/** Asks until netd has answered; while it is away, it is somebody else's business to bring it back. */
+async function asked(netd: NetdProcess, method: 'PUT' | 'POST', path: string, content: object, clock: Clock, signal: AbortSignal): Promise<unknown> {
+  const body = JSON.stringify(content);
   for (;;) {
     try {
-      await netd.call('PUT', path, body, signal);
-      return;
+      return await netd.call(method, path, body, signal);
     } catch (error) {
       signal.throwIfAborted();
       if (error instanceof AppError) throw error;

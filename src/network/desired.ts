@@ -1,6 +1,7 @@
 // From what the swarm says, what the agent says and what the engine asked for to what this node must program: values only. How the values become
 // rules is in render/, how rules reach the kernel in kernel/. Everything is sorted, so that equal states give equal values.
 import type { ClusterNetworkState, IngressPort, LocalNetworkState, NetworkNode, OverlayNetwork } from '#protocol/network-state.ts';
+import type { SandboxSpec } from '#protocol/sandbox.ts';
 
 /** A network that the engine has made with our driver. The engine tells of it once; it is kept in the state directory. */
 export interface DriverNetwork {
@@ -12,6 +13,12 @@ export interface DriverNetwork {
   readonly gateways: readonly string[];
 }
 
+/** A task's namespace that we made, for engines without network drivers. */
+export interface Sandbox extends SandboxSpec {
+  /** On the gateway bridge, in CIDR form. */
+  readonly gatewayAddress: string;
+}
+
 export interface NetworkInputs {
   readonly cluster: ClusterNetworkState;
   readonly local: LocalNetworkState;
@@ -20,6 +27,8 @@ export interface NetworkInputs {
   readonly hostAddresses: ReadonlyMap<string, { readonly mtu: number }>;
   readonly gatewaySubnets: readonly string[];
   readonly dataPathPort: number;
+  /** Published on this node only, by running sandboxes. */
+  readonly hostPorts?: readonly PublishedPort[];
 }
 
 /** One overlay network on this node. */
@@ -140,7 +149,7 @@ function meshOf(inputs: NetworkInputs): Mesh | undefined {
   };
 }
 
-function portsOf({ cluster, local }: NetworkInputs, mesh: Mesh | undefined): readonly PublishedPort[] {
+function portsOf({ cluster, local, hostPorts = [] }: NetworkInputs, mesh: Mesh | undefined): readonly PublishedPort[] {
   const gatewayAddresses = new Map(local.endpoints.map(({ taskId, gatewayAddress }) => [taskId, gatewayAddress]));
   const indexes = new Map(
     mesh === undefined ? [] : cluster.nodes.filter(({ index }) => mesh.peers.some((peer) => peer.index === index)).map((node) => [node.nodeId, node.index]),
@@ -159,7 +168,8 @@ function portsOf({ cluster, local }: NetworkInputs, mesh: Mesh | undefined): rea
       remote: [...weights].map(([index, weight]) => ({ index, weight })).sort((a, b) => a.index - b.index),
     };
   });
-  return ports.sort((a, b) => a.publishedPort - b.publishedPort || compare(a.protocol, b.protocol));
+  const isTaken = (port: PublishedPort) => ports.some(({ protocol, publishedPort }) => protocol === port.protocol && publishedPort === port.publishedPort);
+  return [...ports, ...hostPorts.filter((port) => !isTaken(port))].sort((a, b) => a.publishedPort - b.publishedPort || compare(a.protocol, b.protocol));
 }
 
 function withoutEgress({ cluster, local }: NetworkInputs): readonly string[] {

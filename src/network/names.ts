@@ -35,6 +35,16 @@ export interface Names {
   /** The container's end of an endpoint's veth pair, while it waits in the host's namespace. */
   hostPort(endpointId: string): string;
   isHostPort(device: string): boolean;
+  /** The bridge that leads containers out: the engine's, or ours where the engine has none. */
+  readonly gatewayBridge: string;
+  /** The bridge of our own, whether it is used or not. */
+  readonly ownBridge: string;
+  /** Whether that one leads out. */
+  readonly ownsGateway: boolean;
+  /** The bridge's end of a sandbox's way out. */
+  gatewayPort(endpointId: string): string;
+  /** Namespace of a task whose container is started in one that we make. */
+  sandbox(taskId: string): string;
 }
 
 /** Marks are compared under this mask, so that bits of others do not disturb. */
@@ -45,7 +55,8 @@ export const MARK_OWNER_MASK = 0x40ff0000;
 /** The bridge that the engine gives every container that needs a way out; its name is fixed in Docker. */
 export const GATEWAY_BRIDGE = 'docker_gwbridge';
 
-export function namesOf(slot: number, stateKey: string): Names {
+/** `ownsGateway`: the engine knows no gateway bridge (Podman). */
+export function namesOf(slot: number, stateKey: string, ownsGateway = false): Names {
   assert(Number.isInteger(slot) && slot >= FIRST_SLOT && slot <= LAST_SLOT, `slot ${slot} is out of range`);
   const isDefault = slot === DEFAULT_SLOT;
   const prefix = isDefault ? 'skep' : `skep${slot}`;
@@ -68,7 +79,17 @@ export function namesOf(slot: number, stateKey: string): Names {
     // At most 3 + 3 + 8 of the 15 characters that a device's name may have.
     hostPort: (endpointId) => `sk${slot}-${endpointId.slice(0, 8)}`,
     isHostPort: (device) => device.startsWith(`sk${slot}-`),
+    ownBridge: `${prefix}-gw`,
+    gatewayBridge: ownsGateway ? `${prefix}-gw` : GATEWAY_BRIDGE,
+    ownsGateway,
+    gatewayPort: (endpointId) => `sg${slot}-${endpointId.slice(0, 8)}`,
+    sandbox: (taskId) => `${prefix}-t-${taskId}`,
   };
+}
+
+/** Names the pair of veth ends between a task and one of its networks; '' is the gateway bridge. */
+export function endpointIdOf(taskId: string, networkId: string): string {
+  return createHash('sha256').update(`${taskId} ${networkId}`).digest('hex').slice(0, 32);
 }
 
 /** Identifies a state directory on the machine: 8 hexadecimal digits of its path's digest. */

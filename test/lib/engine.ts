@@ -51,9 +51,14 @@ export interface EngineOptions {
   readonly daemonArgs?: readonly string[];
   /** The binary, to try another version. */
   readonly daemon?: string;
+  /** Another engine altogether: its whole command line, and what must be done before its containers can be killed with it. */
+  readonly other?: {
+    readonly argv: (folder: string, socket: string) => Promise<readonly string[]> | readonly string[];
+    readonly beforeEnd: (node: Namespace, folder: string) => Promise<void>;
+  };
 }
 
-export async function startEngine({ name = 'engine', daemonArgs = [], daemon = 'dockerd' }: EngineOptions = {}): Promise<TestEngine> {
+export async function startEngine({ name = 'engine', daemonArgs = [], daemon = 'dockerd', other }: EngineOptions = {}): Promise<TestEngine> {
   const folder = await mkdtemp(join(tmpdir(), `skep-${name}-`));
   const id = `${name}-${randomBytes(4).toString('hex')}`;
   const removeFiles = () => {
@@ -64,7 +69,8 @@ export async function startEngine({ name = 'engine', daemonArgs = [], daemon = '
   const client = await createNamespace('client');
   process.once('exit', removeFiles);
   const socket = join(folder, 'docker.sock');
-  const dockerd = createDaemon({ node, folder, socket, argv: [daemon, ...daemonArguments(folder, socket, id), ...daemonArgs] });
+  const argv = other === undefined ? [daemon, ...daemonArguments(folder, socket, id), ...daemonArgs] : await other.argv(folder, socket);
+  const dockerd = createDaemon({ node, folder, socket, argv });
   const [addresses] = await Promise.all([link(node, client), dockerd.start()]);
   const tryDocker: TestEngine['tryDocker'] = (args, { socket: other = socket, ...options } = {}) =>
     run(['docker', '--config', join(folder, 'docker-cli'), '-H', `unix://${other}`, ...args], options);
@@ -89,6 +95,7 @@ export async function startEngine({ name = 'engine', daemonArgs = [], daemon = '
     startDaemon: () => dockerd.start(),
     daemonLog: () => dockerd.log(),
     async stop() {
+      await other?.beforeEnd(node, folder).catch(() => {});
       await Promise.all([node.destroy(), client.destroy()]);
       process.off('exit', removeFiles);
       removeCgroups(id);

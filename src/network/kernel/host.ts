@@ -2,7 +2,7 @@
 import { AppError, errorMessage } from '#lib/errors.ts';
 import type { Logger } from '#lib/log.ts';
 import type { Host, PublishedPort } from '../desired.ts';
-import { GATEWAY_BRIDGE, hex, MARK_OWNER_MASK, type Names } from '../names.ts';
+import { hex, MARK_OWNER_MASK, type Names } from '../names.ts';
 import { renderHostRules } from '../render/host-nft.ts';
 import { planMesh } from '../render/mesh-links.ts';
 import { applyRules, applySteps, getSysctl, listTable, setSysctl } from './apply.ts';
@@ -62,7 +62,7 @@ export function createHostApplier({ names, ports, log }: { readonly names: Names
         // The mesh's device before the rules that name it is not needed: rules compare names. All parts are tried, whatever fails.
         () => applyTable(renderHostRules(served, names), verify),
         () => applyForwarding(serves || host.mesh !== undefined, verify),
-        () => (serves ? openGatewayBridge(links) : Promise.resolve()),
+        () => (serves ? openGatewayBridge(links, names.gatewayBridge) : Promise.resolve()),
         () => applyMesh(served, links, verify),
       ]);
     },
@@ -77,10 +77,10 @@ async function allOf(parts: readonly (() => Promise<void>)[]): Promise<void> {
 }
 
 /** Lets 127.0.0.1:PORT reach containers, and a container its own node's published port even when it is behind it itself. */
-async function openGatewayBridge({ links }: HostLinks): Promise<void> {
-  if (!links.some(({ name }) => name === GATEWAY_BRIDGE)) return;
-  await setSysctl(`ipv4/conf/${GATEWAY_BRIDGE}/route_localnet`, '1');
-  const without = links.filter(({ master, hairpin }) => master === GATEWAY_BRIDGE && !hairpin);
+async function openGatewayBridge({ links }: HostLinks, bridge: string): Promise<void> {
+  if (!links.some(({ name }) => name === bridge)) return;
+  await setSysctl(`ipv4/conf/${bridge}/route_localnet`, '1');
+  const without = links.filter(({ master, hairpin }) => master === bridge && !hairpin);
   if (without.length === 0) return;
   // A container may end between looking and setting.
   await applySteps([{ tool: 'ip', lines: without.map(({ name }) => `link set ${name} type bridge_slave hairpin on`) }]).catch(ignoreMissing);
@@ -111,6 +111,6 @@ async function acceptForwarding(wanted: boolean, names: Names, log: Logger): Pro
 }
 
 /** Takes back what `apply` has set outside our own table, devices and rules. */
-export async function closeGatewayBridge(links: HostLinks): Promise<void> {
-  if (links.links.some(({ name }) => name === GATEWAY_BRIDGE)) await setSysctl(`ipv4/conf/${GATEWAY_BRIDGE}/route_localnet`, '0').catch(() => {});
+export async function closeGatewayBridge(links: HostLinks, bridge: string): Promise<void> {
+  if (links.links.some(({ name }) => name === bridge)) await setSysctl(`ipv4/conf/${bridge}/route_localnet`, '0').catch(() => {});
 }

@@ -34,12 +34,12 @@ export interface HostLinks {
   readonly gatewaySubnets: readonly string[];
 }
 
-export async function observeHostLinks(): Promise<HostLinks> {
+export async function observeHostLinks(gatewayBridge = GATEWAY_BRIDGE): Promise<HostLinks> {
   const rows = await addrRows(undefined);
   const links = rows.flatMap(linkOf);
   const addresses = new Map(rows.flatMap((row) => ipv4(row).map(({ local = '' }) => [local, { mtu: row.mtu ?? 0 }] as const)));
   const labelled = rows.flatMap((row) => ipv4(row).map(({ local = '', label }) => ({ device: row.ifname ?? '', address: local, label })));
-  const gateway = links.find(({ name }) => name === GATEWAY_BRIDGE);
+  const gateway = links.find(({ name }) => name === gatewayBridge);
   const gatewaySubnets = (gateway?.addresses ?? []).flatMap((cidr) => {
     const parsed = parseIpv4Cidr(cidr);
     return parsed === undefined ? [] : [formatIpv4Subnet(parsed.subnet)];

@@ -4,6 +4,7 @@ import http from 'node:http';
 import { AppError, errorMessage } from '#lib/errors.ts';
 import type { Logger } from '#lib/log.ts';
 import type { ClusterNetworkState, LocalNetworkState } from '#protocol/network-state.ts';
+import type { SandboxPlace, SandboxSpec } from '#protocol/sandbox.ts';
 import { listenOn, readBody } from './http.ts';
 import type { NetdStatus } from './protocol.ts';
 
@@ -11,6 +12,8 @@ export interface ControlHandlers {
   status(): NetdStatus;
   applyCluster(state: ClusterNetworkState): Promise<void>;
   applyLocal(state: LocalNetworkState): Promise<void>;
+  attach(sandbox: SandboxSpec): Promise<SandboxPlace>;
+  detach(taskId: string): Promise<void>;
   destroy(): Promise<void>;
   /** Ends the process soon after. */
   exit(): void;
@@ -39,7 +42,7 @@ export async function serveControl({
     }
     route(request, handlers).then(
       (body) => {
-        const ends = request.method === 'POST';
+        const ends = request.url === '/stop' || request.url === '/destroy';
         response.writeHead(200, { 'content-type': 'application/json' });
         response.end(JSON.stringify(body), () => ends && handlers.exit());
       },
@@ -70,6 +73,11 @@ async function route(request: http.IncomingMessage, handlers: ControlHandlers): 
       return {};
     case 'PUT /local':
       await handlers.applyLocal(parse<LocalNetworkState>(await readBody(request), ['endpoints']));
+      return {};
+    case 'POST /attach':
+      return handlers.attach(parse<SandboxSpec>(await readBody(request), ['networks', 'hostPorts']));
+    case 'POST /detach':
+      await handlers.detach(parse<{ readonly taskId: string }>(await readBody(request), []).taskId);
       return {};
     case 'POST /stop':
       return {};

@@ -24,6 +24,7 @@ import { NETD_FOLDER, netdVersion, type NetdSettings, PID_FILE, SOCKET_FILE } fr
 import { createQuarantine } from './quarantine.ts';
 import { createReconciler, type Reconciler } from './reconciler.ts';
 import { load, type NetdState, openState, writeDurably } from './state.ts';
+import { createSandboxKeeper, type SandboxKeeper } from './sandboxes.ts';
 import { createStrayCollector } from './strays.ts';
 
 export interface Netd {
@@ -50,7 +51,7 @@ export async function startNetd(options: NetdOptions): Promise<Netd> {
   const directory = join(stateDirectory, NETD_FOLDER);
   const version = netdVersion();
   writeDurably(join(directory, PID_FILE), String(process.pid));
-  const names = await takeNames(stateDirectory, directory, log);
+  const names = await takeNames(stateDirectory, directory, settings, log);
   const parts = await createParts(options, names, openState({ directory, log }));
   const { state, reconciler } = parts;
   const { promise: ended, resolve: end } = Promise.withResolvers<void>();
@@ -83,6 +84,8 @@ export async function startNetd(options: NetdOptions): Promise<Netd> {
         state.setLocal(local);
         return apply();
       },
+      attach: (sandbox) => parts.sandboxes.attach(sandbox),
+      detach: (taskId) => parts.sandboxes.detach(taskId),
       destroy,
       exit: () => end(),
     },
@@ -101,6 +104,7 @@ export async function startNetd(options: NetdOptions): Promise<Netd> {
 interface Parts {
   readonly state: NetdState;
   readonly reconciler: Reconciler;
+  readonly sandboxes: SandboxKeeper;
   /** Answers names by the newest state from now on. */
   updateNames(): void;
   /** Stops everything but the control socket and takes all of it off the node. */
@@ -132,16 +136,20 @@ async function createParts({ settings, clock, log }: NetdOptions, names: Names, 
   });
   const driver = createDriver({ names, state, reconciler, overlays, quarantine });
   const plugin = await servePlugin({ directory: settings.pluginDirectory, name: names.driver, driver, log });
+  const updateNames = () => askers.update(createZones(state.cluster, state.local, turn));
+  const sandboxes = createSandboxKeeper({ names, state, reconciler, overlays, updateNames });
   return {
     state,
     reconciler,
-    updateNames: () => askers.update(createZones(state.cluster, state.local, turn)),
+    sandboxes,
+    updateNames,
     async removeEverything() {
       await reconciler.close();
       await Promise.all([plugin.close(), dns.close()]);
-      const links = await observeHostLinks();
+      await sandboxes.removeAll();
+      const links = await observeHostLinks(names.gatewayBridge);
       await host.apply(NOTHING_ON_HOST, links, true);
-      await closeGatewayBridge(links);
+      await closeGatewayBridge(links, names.gatewayBridge);
       await overlays.removeOthers(new Set());
       // Last, because it says that the rest may be ours.
       await removeAddress(names.dnsAddress);
@@ -173,7 +181,7 @@ async function serveNames(names: Names, askers: Askers, log: Logger): Promise<Dn
   }
 }
 
-async function takeNames(stateDirectory: string, directory: string, log: Logger): Promise<Names> {
+async function takeNames(stateDirectory: string, directory: string, settings: NetdSettings, log: Logger): Promise<Names> {
   const path = join(directory, 'instance.json');
   const stateKey = stateKeyOf(realpathSync(stateDirectory));
   const previous = load<{ readonly slot: number }>(path, log)?.slot;
@@ -181,5 +189,5 @@ async function takeNames(stateDirectory: string, directory: string, log: Logger)
   if (previous !== undefined && previous !== slot)
     log.warn({ previous, slot }, 'another skepd has taken this one’s names; networks of the engine must be made anew');
   writeDurably(path, JSON.stringify({ slot }));
-  return namesOf(slot, stateKey);
+  return namesOf(slot, stateKey, settings.ownGateway ?? false);
 }

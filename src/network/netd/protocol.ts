@@ -3,6 +3,8 @@
 //   GET  /alive    → a response that never ends; its end tells that netd has
 //   PUT  /cluster  ClusterNetworkState → {} once the kernel follows it
 //   PUT  /local    LocalNetworkState   → {} once the kernel follows it
+//   POST /attach   SandboxSpec         → SandboxPlace
+//   POST /detach   { taskId }          → {}
 //   POST /stop     ends the process and leaves the network as it is
 //   POST /destroy  removes everything from the node, then ends the process
 // An error is { message } with status 400 or 500.
@@ -14,6 +16,8 @@ export interface NetdSettings {
   /** Where the engine looks for drivers. */
   readonly pluginDirectory: string;
   readonly dataPathPort: number;
+  /** The engine knows no network drivers and has no gateway bridge: namespaces are made for its containers. */
+  readonly ownGateway?: true;
 }
 
 export interface NetdStatus {

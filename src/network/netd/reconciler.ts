@@ -103,7 +103,9 @@ export function createReconciler(dependencies: ReconcilerDependencies): Reconcil
     reconcile: () => request('changes'),
     verify: (scope) => request(scope),
     withOverlay: (vxlanId, work) =>
-      exclusive(async () => work(deriveOverlays(inputsOf(dependencies, await observeHostLinks())).find((overlay) => overlay.vxlanId === vxlanId))),
+      exclusive(async () =>
+        work(deriveOverlays(inputsOf(dependencies, await observeHostLinks(dependencies.names.gatewayBridge))).find((overlay) => overlay.vxlanId === vxlanId)),
+      ),
     async close() {
       closed = true;
       cancelRetry();
@@ -123,7 +125,7 @@ async function applyAll(dependencies: ReconcilerDependencies, exclusive: Serial,
   const { names, overlays, host, state, connections } = dependencies;
   const failures: string[] = [];
   const attempt = (work: () => Promise<void>) => exclusive(work).catch((error: unknown) => failures.push(errorMessage(error)));
-  const links = await observeHostLinks();
+  const links = await observeHostLinks(names.gatewayBridge);
   const inputs = inputsOf(dependencies, links);
   const after = factsOf(inputs, names);
   if (!links.labelled.some(({ label, address }) => label === names.dnsLabel && address === names.dnsAddress)) {
@@ -150,5 +152,6 @@ function inputsOf({ state, dataPathPort }: ReconcilerDependencies, links: HostLi
     hostAddresses: links.addresses,
     gatewaySubnets: links.gatewaySubnets,
     dataPathPort,
+    hostPorts: state.hostPorts,
   };
 }

@@ -5,16 +5,22 @@ import { join } from 'node:path';
 import { errorMessage } from '#lib/errors.ts';
 import type { Logger } from '#lib/log.ts';
 import type { ClusterNetworkState, LocalNetworkState } from '#protocol/network-state.ts';
-import type { DriverNetwork } from '../desired.ts';
+import type { DriverNetwork, PublishedPort, Sandbox } from '../desired.ts';
 
 export interface NetdState {
   readonly cluster: ClusterNetworkState;
+  /** What the agent has told, and where the sandboxes are, which only we know. */
   readonly local: LocalNetworkState;
+  readonly sandboxes: readonly Sandbox[];
+  /** Ports of sandboxes whose task runs. */
+  readonly hostPorts: readonly PublishedPort[];
   readonly driverNetworks: readonly DriverNetwork[];
   setCluster(state: ClusterNetworkState): void;
   setLocal(state: LocalNetworkState): void;
   /** Durable when it returns: the engine never tells of a network twice. */
   setDriverNetworks(networks: readonly DriverNetwork[]): void;
+  /** Durable when it returns. */
+  setSandboxes(sandboxes: readonly Sandbox[]): void;
   /** Resolves when everything is written. */
   flush(): Promise<void>;
 }
@@ -27,6 +33,7 @@ export function openState({ directory, log }: { readonly directory: string; read
   let cluster = load<ClusterNetworkState>(join(directory, 'cluster.json'), log) ?? EMPTY_CLUSTER;
   let local = load<LocalNetworkState>(join(directory, 'local.json'), log) ?? EMPTY_LOCAL;
   let driverNetworks = load<readonly DriverNetwork[]>(join(directory, 'driver.json'), log) ?? [];
+  let sandboxes = load<readonly Sandbox[]>(join(directory, 'sandboxes.json'), log) ?? [];
   const writeCluster = createWriter(join(directory, 'cluster.json'), log);
   const writeLocal = createWriter(join(directory, 'local.json'), log);
   return {
@@ -34,7 +41,14 @@ export function openState({ directory, log }: { readonly directory: string; read
       return cluster;
     },
     get local() {
-      return local;
+      return withSandboxes(local, sandboxes);
+    },
+    get sandboxes() {
+      return sandboxes;
+    },
+    get hostPorts() {
+      const running = new Set(local.endpoints.map(({ taskId }) => taskId));
+      return hostPortsOf(sandboxes.filter(({ taskId }) => running.has(taskId)));
     },
     get driverNetworks() {
       return driverNetworks;
@@ -51,10 +65,41 @@ export function openState({ directory, log }: { readonly directory: string; read
       writeDurably(join(directory, 'driver.json'), JSON.stringify(networks));
       driverNetworks = networks;
     },
+    setSandboxes(next) {
+      writeDurably(join(directory, 'sandboxes.json'), JSON.stringify(next));
+      sandboxes = next;
+    },
     async flush() {
       await Promise.all([writeCluster.idle(), writeLocal.idle()]);
     },
   };
+}
+
+/** A sandbox is known before its container runs: names resolve for its first process, and one on internal networks is never let out. */
+function withSandboxes(local: LocalNetworkState, sandboxes: readonly Sandbox[]): LocalNetworkState {
+  if (sandboxes.length === 0) return local;
+  const told = new Map(local.endpoints.map((endpoint) => [endpoint.taskId, endpoint]));
+  const made = sandboxes.map(({ taskId, gatewayAddress, networks }) => ({
+    ...(told.get(taskId) ?? { taskId, containerId: '', pid: 0, networkIds: networks.map(({ networkId }) => networkId) }),
+    gatewayAddress: bare(gatewayAddress),
+  }));
+  const ours = new Set(made.map(({ taskId }) => taskId));
+  return { version: local.version, endpoints: [...local.endpoints.filter(({ taskId }) => !ours.has(taskId)), ...made] };
+}
+
+function hostPortsOf(sandboxes: readonly Sandbox[]): readonly PublishedPort[] {
+  return sandboxes.flatMap(({ hostPorts, gatewayAddress }) =>
+    hostPorts.map(({ protocol, targetPort, publishedPort = 0 }) => ({
+      protocol,
+      publishedPort,
+      local: [{ address: bare(gatewayAddress), port: targetPort }],
+      remote: [],
+    })),
+  );
+}
+
+function bare(address: string): string {
+  return address.split('/', 1)[0] ?? address;
 }
 
 export function load<T>(path: string, log: Logger): T | undefined {

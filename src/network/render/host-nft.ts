@@ -1,7 +1,7 @@
 // The nftables rules of the host's namespace: published ports, and containers without a way out. A published port is answered by translating only
 // the destination, first to a node, on that node to a container, so that the container sees the client's own address on every node.
 import type { Host, Mesh, PublishedPort } from '../desired.ts';
-import { GATEWAY_BRIDGE, hex, MARK_MASK, meshAddressOf, meshMacOf, nodeMark, type Names } from '../names.ts';
+import { hex, MARK_MASK, meshAddressOf, meshMacOf, nodeMark, type Names } from '../names.ts';
 
 /** Addresses of this VXLAN id's device; user networks have other ids (they begin at 4097). */
 export const MESH_VXLAN_ID = 4096;
@@ -13,20 +13,21 @@ const TCP_HEADERS_BYTES = 40;
 export function renderHostRules(host: Host, names: Names): string {
   const table = `table ip ${names.table}`;
   const remove = [`${table} {}`, `delete ${table}`];
-  if (isIdle(host)) return [...remove, ''].join('\n');
+  if (isIdle(host, names)) return [...remove, ''].join('\n');
   return [
     ...remove,
     `${table} {`,
     ...indent(1, [...host.ports.flatMap((port) => publishedChain(port, names)), ...(host.mesh ? host.ports.flatMap((port) => arrivedChain(port)) : [])]),
     ...indent(1, [...portMap('published', host.ports, 'port'), ...(host.mesh ? portMap('arrived', host.ports, 'arrived') : [])]),
-    ...indent(1, [...guardChain(), ...(host.mesh ? zoneAndMarkChains(host.mesh, names) : [])]),
+    ...indent(1, [...guardChain(names), ...(host.mesh ? zoneAndMarkChains(host.mesh, names) : [])]),
     ...indent(1, [...translateChains(host, names), ...filterChains(host, names), ...sourceChain(host, names)]),
     '}',
     '',
   ].join('\n');
 }
 
-function isIdle({ ports, withoutEgress, known, mesh, dnsPort }: Host): boolean {
+function isIdle({ ports, withoutEgress, known, mesh, dnsPort, gatewaySubnets }: Host, { ownsGateway }: Names): boolean {
+  if (ownsGateway && gatewaySubnets.length > 0) return false;
   return ports.length === 0 && withoutEgress.length === 0 && known === undefined && mesh === undefined && dnsPort === undefined;
 }
 
@@ -59,11 +60,11 @@ function portMap(name: string, ports: readonly PublishedPort[], chainPrefix: str
 }
 
 /** Containers may not talk to the host's 127.0.0.0/8, which route_localnet on their bridge would otherwise allow. */
-function guardChain(): readonly string[] {
+function guardChain({ gatewayBridge }: Names): readonly string[] {
   return chain('guard', [
     'type filter hook prerouting priority -300; policy accept;',
-    `iifname "${GATEWAY_BRIDGE}" ip daddr 127.0.0.0/8 drop`,
-    `iifname "${GATEWAY_BRIDGE}" ip saddr 127.0.0.0/8 drop`,
+    `iifname "${gatewayBridge}" ip daddr 127.0.0.0/8 drop`,
+    `iifname "${gatewayBridge}" ip saddr 127.0.0.0/8 drop`,
   ]);
 }
 
@@ -115,9 +116,12 @@ function filterChains({ withoutEgress, known, mesh }: Host, names: Names): reado
   const others = known === undefined || known.length === 0 ? '' : `ip saddr != { ${known.join(', ')} } `;
   const blocked = [
     ...(withoutEgress.length > 0 ? [{ match: `ip saddr { ${withoutEgress.join(', ')} } `, state: 'ct direction original' }] : []),
-    ...(known === undefined ? [] : [{ match: `iifname "${GATEWAY_BRIDGE}" ${others}`, state: 'ct state new' }]),
+    ...(known === undefined ? [] : [{ match: `iifname "${names.gatewayBridge}" ${others}`, state: 'ct state new' }]),
   ];
-  const through = [...clamp, ...blocked.map(({ match, state }) => `${match}${state} drop`)];
+  const bridge = `"${names.gatewayBridge}"`;
+  // On a bridge of our own we do what Docker does on its: containers reach each other over published ports only.
+  const separate = names.ownsGateway ? [`iifname ${bridge} oifname ${bridge} ct mark and ${hex(MARK_MASK)} != ${hex(names.mark)} drop`] : [];
+  const through = [...clamp, ...separate, ...blocked.map(({ match, state }) => `${match}${state} drop`)];
   const into = blocked.map(({ match, state }) => `${match}ip daddr != ${names.dnsAddress} ${state} drop`);
   return [
     ...(through.length > 0 ? chain('through', ['type filter hook forward priority -150; policy accept;', ...through]) : []),
@@ -133,6 +137,7 @@ function sourceChain({ gatewaySubnets, mesh }: Host, names: Names): readonly str
     'type nat hook postrouting priority 90; policy accept;',
     `ip saddr 127.0.0.0/8 oifname != "lo" ${ours} masquerade`,
     ...gatewaySubnets.map((subnet) => `ip saddr ${subnet} ip daddr ${subnet} ${ours} masquerade`),
+    ...(names.ownsGateway ? gatewaySubnets.map((subnet) => `ip saddr ${subnet} oifname != "${names.gatewayBridge}" masquerade`) : []),
     ...(mesh ? [`ip saddr { ${[...new Set(nodes)].join(', ')} } oifname "${names.meshDevice}" ${ours} masquerade`] : []),
   ]);
 }

@@ -1,0 +1,44 @@
+// A sandbox's interfaces as commands: one veth pair per overlay and one to the gateway bridge, which is the way out, to the resolver and for published ports.
+import type { Sandbox } from '../desired.ts';
+import { endpointIdOf, macOf, type Names } from '../names.ts';
+import type { Step } from './commands.ts';
+
+/** The overlays' pairs are made already, with their free ends in the host's namespace. `gateway` is the bridge's own address. */
+export function sandboxSteps(sandbox: Sandbox, gateway: string, names: Names): readonly Step[] {
+  const namespace = names.sandbox(sandbox.taskId);
+  const way = `eth${sandbox.networks.length}`;
+  const port = names.gatewayPort(endpointIdOf(sandbox.taskId, ''));
+  const devices = sandbox.networks.map(({ networkId, address }, index) => ({
+    from: names.hostPort(endpointIdOf(sandbox.taskId, networkId)),
+    name: `eth${index}`,
+    address,
+  }));
+  return [
+    {
+      tool: 'ip',
+      lines: [
+        ...devices.map(({ from, name }) => `link set ${from} netns ${namespace} name ${name}`),
+        `link add ${port} type veth peer name ${way} netns ${namespace}`,
+        `link set ${port} master ${names.gatewayBridge} up`,
+        `link set ${port} type bridge_slave hairpin on`,
+      ],
+    },
+    {
+      tool: 'ip',
+      namespace,
+      lines: [
+        'link set lo up',
+        ...[...devices, { name: way, address: sandbox.gatewayAddress }].flatMap(({ name, address }) => [
+          `link set ${name} address ${macOf(bare(address))}`,
+          `addr add ${address} dev ${name}`,
+          `link set ${name} up`,
+        ]),
+        `route add default via ${bare(gateway)}`,
+      ],
+    },
+  ];
+}
+
+function bare(address: string): string {
+  return address.split('/', 1)[0] ?? address;
+}
