@@ -43,7 +43,7 @@ export interface SkepdOptions {
   readonly args?: readonly string[];
 }
 
-const main = join(import.meta.dirname, '../../src/main/skepd.ts');
+const skepdCommand = join(import.meta.dirname, '../../bin/skepd');
 
 export async function startSkepd({ engine: given, engineOptions, args = [] }: SkepdOptions = {}): Promise<TestSkepd> {
   const engine = given ?? (await startEngine(engineOptions));
@@ -60,7 +60,7 @@ export async function startSkepd({ engine: given, engineOptions, args = [] }: Sk
   async function startDaemon(): Promise<void> {
     const output = openSync(logFile, 'a');
     const argv = ['--host', `unix://${socket}`, '--engine', `unix://${engine.socket}`, '--state-dir', stateDirectory, '--log-level', 'debug', ...args];
-    current = await engine.spawnInside([process.execPath, '--disable-warning=ExperimentalWarning', main, ...argv], { stdio: ['ignore', output, output] });
+    current = await engine.spawnInside([skepdCommand, ...argv], { stdio: ['ignore', output, output] });
     closeSync(output);
     current.child.unref();
     const started = current;
