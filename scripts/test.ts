@@ -32,6 +32,7 @@ const packages = {
   curl: 'curl',
   ps: 'procps',
   tar: 'tar',
+  etcd: 'etcd-server',
   bats: 'bats',
 } as const;
 

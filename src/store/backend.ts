@@ -13,6 +13,12 @@ export interface StoredWrite {
   readonly removeClaims: readonly string[];
 }
 
+/** A condition beside the writes: whoever wrote this key last, at this revision of the engine, still holds it. Engines of one process need none. */
+export interface Fence {
+  readonly key: string;
+  readonly revision: number;
+}
+
 export type BackendResult =
   | { readonly kind: 'committed'; readonly revision: number }
   | { readonly kind: 'conflict'; readonly objectKind: ObjectKind; readonly id: string }
@@ -23,9 +29,9 @@ export interface StoreBackend {
   load(): Promise<{ readonly revision: number; readonly objects: readonly StoreObject[] }>;
   /**
    * Writes all or nothing, durably. `revisionHint` is the caller's current revision; the result's revision is larger.
-   * Failures of the medium reject with AppError `resourceExhausted` (disk full) or `unavailable`.
+   * Failures of the medium reject with AppError `resourceExhausted` (disk full) or `unavailable`; so does a fence that no longer holds.
    */
-  commit(writes: readonly StoredWrite[]): Promise<BackendResult>;
+  commit(writes: readonly StoredWrite[], fence?: Fence): Promise<BackendResult>;
   /**
    * Commits in order, also those of others, from the loaded revision on. An engine with one writer calls it within `commit`,
    * before resolving.

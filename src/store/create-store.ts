@@ -6,7 +6,7 @@ import type { Change, StoreEvent, View, Writer } from '#domain/view.ts';
 import { assert } from '#lib/assert.ts';
 import type { Clock } from '#lib/clock.ts';
 import { AppError } from '#lib/errors.ts';
-import type { BackendResult, StoreBackend, StoredWrite } from './backend.ts';
+import type { BackendResult, Fence, StoreBackend, StoredWrite } from './backend.ts';
 import { claimedError } from './claimed-error.ts';
 import type { Store } from './store.ts';
 import { createTables, type Tables } from './tables.ts';
@@ -33,22 +33,28 @@ export async function createStore({ backend, clock = { now: () => Date.now() } }
     for (const listener of audience) tell(listener, committedRevision, events);
   });
 
-  async function commit(writer: Writer, changes: readonly Change[]): Promise<number> {
-    if (changes.length === 0) return tables.view.revision;
-    const writes = prepareWrites(tables, writer, changes, clock.now());
-    return revisionOf(await backend.commit(writes), tables.view, changes);
-  }
+  const commitWith =
+    (fence?: Fence): Store['commit'] =>
+    async (writer: Writer, changes: readonly Change[]) => {
+      if (changes.length === 0) return tables.view.revision;
+      const writes = prepareWrites(tables, writer, changes, clock.now());
+      return revisionOf(await backend.commit(writes, fence), tables.view, changes);
+    };
 
-  return {
-    view: tables.view,
-    commit,
-    update: createUpdate(tables.view, commit),
-    watch(listener) {
-      listeners.add(listener);
-      return () => listeners.delete(listener);
-    },
-    close: () => backend.close(),
-  };
+  function storeWith(commit: Store['commit']): Store {
+    return {
+      view: tables.view,
+      commit,
+      update: createUpdate(tables.view, commit),
+      watch(listener) {
+        listeners.add(listener);
+        return () => listeners.delete(listener);
+      },
+      fenced: (fence) => storeWith(commitWith(fence)),
+      close: () => backend.close(),
+    };
+  }
+  return storeWith(commitWith());
 }
 
 /** A listener that throws breaks its contract, not the commit: the error surfaces as an uncaught one and stops the program. */

@@ -1,6 +1,7 @@
 // The store as the rest of the program sees it: a view in memory, commits, and an ordered watch.
 // It is the same whatever engine keeps the data (sqlite/, memory.ts, later etcd/); those implement StoreBackend in backend.ts.
 import type { Change, StoreEvent, View, Writer } from '#domain/view.ts';
+import type { Fence } from './backend.ts';
 
 export interface Store {
   /** The newest committed state. */
@@ -21,5 +22,7 @@ export interface Store {
    * A listener must not throw and must not take long; returns a function that stops it.
    */
   watch(listener: (revision: number, events: readonly StoreEvent[]) => void): () => void;
+  /** The same store for a control loop: what it commits is refused with `unavailable` once the fence no longer holds. */
+  fenced(fence: Fence): Store;
   close(): Promise<void>;
 }

@@ -41,7 +41,7 @@ const rules: { readonly [K in ObjectKind]: Rules<K> } = {
   node: {
     create: NODE_FACTS,
     remove: CLUSTER,
-    fields: { spec: CLUSTER, description: NODE_FACTS, status: NODE_FACTS, manager: NODE_FACTS, index: NOBODY, role: NODE_FACTS },
+    fields: { spec: CLUSTER, description: NODE_FACTS, status: NODE_FACTS, manager: NODE_FACTS, index: NOBODY, role: NODE_FACTS, keyDigests: NODE_FACTS },
   },
   service: {
     create: CONTROL,

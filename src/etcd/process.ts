@@ -1,0 +1,297 @@
+// etcd as a child process of skepd: started with the member's settings, watched, started again when it ends by itself, and stopped with skepd.
+// It must not go on without skepd, or a machine without a manager would lead the others' store: the kernel ends it with its parent (setpriv), and one that
+// is left over all the same is ended by its pid file before the next is started.
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import {
+  accessSync,
+  closeSync,
+  constants,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  readlinkSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
+import { delimiter, join } from 'node:path';
+import { createBackoff } from '#lib/backoff.ts';
+import type { Clock } from '#lib/clock.ts';
+import { AppError, errorMessage } from '#lib/errors.ts';
+import type { Logger } from '#lib/log.ts';
+import { createEtcdClient, type EtcdClient } from './client.ts';
+
+export interface EtcdSettings {
+  /** The member's name: the node's id. */
+  readonly name: string;
+  /** The address that it listens on for other members. */
+  readonly listenPeerUrl: string;
+  /** Where other members find it. */
+  readonly peerUrl: string;
+  /** "name=url" of each member, comma-separated; looked at only at the very first start. */
+  readonly initialCluster: string;
+  readonly isNew: boolean;
+}
+
+export interface EtcdProcessOptions {
+  /** Holds its data, its certificates (peer.crt, peer.key, ca.crt), its log and its socket. */
+  readonly folder: string;
+  readonly settings: EtcdSettings;
+  /** Forgets all other members and goes on alone with this one's data. */
+  readonly forceNewCluster?: boolean;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+export interface EtcdProcess {
+  readonly client: EtcdClient;
+  /** Resolves when the member answers; a learner does, too. Rejects with AppError when it does not within `timeoutMs`. */
+  answering(signal: AbortSignal, timeoutMs?: number): Promise<void>;
+  /** Resolves when the others have removed this member: it will never start again. */
+  readonly removed: Promise<void>;
+  /** Ends the member at once, as a crash would; it is started again. */
+  kill(): void;
+  stop(): Promise<void>;
+}
+
+export const ETCD_MISSING =
+  'managers keep their common state in etcd, and this machine has no etcd program: install it (Debian and Ubuntu: apt-get install etcd-server), or join as a worker';
+
+const STOP_TIMEOUT_MS = 5_000;
+const START_TIMEOUT_MS = 60_000;
+const POLL_MS = 25;
+/** A log that has grown beyond this is put aside at the next start; one older log is kept. */
+const MAX_LOG_BYTES = 8 * 1024 * 1024;
+const SOCKET = 'localhost:2379';
+
+/**
+ * A leader is missed after ELECTION_MS and replaced within about twice that. Local networks and disks answer in a few milliseconds; a stall of half a second
+ * costs one change of leader and nothing else.
+ */
+const HEARTBEAT_MS = 50;
+const ELECTION_MS = 500;
+/** A commit of the control loops is at most 2,000 changes with a few claims each; a decision on one very large service may exceed that. */
+export const MAX_TXN_OPERATIONS = 65_536;
+export const MAX_REQUEST_BYTES = 64 * 1024 * 1024;
+const QUOTA_BYTES = 4 * 1024 * 1024 * 1024;
+/** Revisions that are kept for managers that were away for a moment; whoever was away longer reads everything again. */
+const KEPT_REVISIONS = 10_000;
+
+/** Undefined when there is none on this machine. */
+export function findEtcd(path: string = process.env['PATH'] ?? ''): string | undefined {
+  return findProgram('etcd', path);
+}
+
+function findProgram(name: string, path: string): string | undefined {
+  const folders = [...path.split(delimiter), '/usr/local/bin', '/usr/bin', '/usr/sbin'];
+  return folders.map((folder) => join(folder, name)).find(isExecutable);
+}
+
+function isExecutable(file: string): boolean {
+  try {
+    accessSync(file, constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Throws AppError `failedPrecondition`, naming the package, when this machine cannot run a member. */
+export function requireEtcd(): string {
+  const binary = findEtcd();
+  if (binary === undefined) throw new AppError('failedPrecondition', ETCD_MISSING);
+  return binary;
+}
+
+/** Starts the member and keeps it running until `stop`. */
+export function startEtcd(options: EtcdProcessOptions): EtcdProcess {
+  return new SupervisedEtcd(options, requireEtcd());
+}
+
+class SupervisedEtcd implements EtcdProcess {
+  readonly client: EtcdClient;
+  readonly removed: Promise<void>;
+  private readonly options: EtcdProcessOptions;
+  private readonly binary: string;
+  private readonly stopping = new AbortController();
+  private readonly running: Promise<void>;
+  private readonly removal = Promise.withResolvers<void>();
+  private child: ChildProcess | undefined;
+  private failure: unknown;
+
+  constructor(options: EtcdProcessOptions, binary: string) {
+    this.options = options;
+    this.binary = binary;
+    this.removed = this.removal.promise;
+    this.client = createEtcdClient(join(options.folder, SOCKET));
+    this.running = this.keepRunning();
+    this.running.catch((error: unknown) => {
+      this.failure = error;
+    });
+  }
+
+  async answering(signal: AbortSignal, timeoutMs = START_TIMEOUT_MS): Promise<void> {
+    const { clock, folder } = this.options;
+    const deadline = clock.now() + timeoutMs;
+    for (;;) {
+      try {
+        await this.client.status();
+        return;
+      } catch (error) {
+        if (this.failure !== undefined) throw this.failure;
+        if (clock.now() > deadline)
+          throw new AppError('unavailable', `etcd does not answer on this manager (${errorMessage(error)}); see ${join(folder, 'etcd.log')}`, { cause: error });
+      }
+      await clock.sleep(POLL_MS, signal);
+    }
+  }
+
+  kill(): void {
+    this.child?.kill('SIGKILL');
+  }
+
+  async stop(): Promise<void> {
+    this.stopping.abort();
+    this.client.close();
+    await end(this.child, this.options.clock);
+    await this.running.catch(() => {});
+    rmSync(join(this.options.folder, 'etcd.pid'), { force: true });
+  }
+
+  private async keepRunning(): Promise<void> {
+    const { clock, log, folder } = this.options;
+    const { signal } = this.stopping;
+    const backoff = createBackoff({ initialMs: 100, maximumMs: 5_000 });
+    await endLeftover(folder, clock, log, signal);
+    for (let isFirst = true; !signal.aborted; isFirst = false) {
+      const startedAt = clock.now();
+      const code = await this.runOnce(isFirst && this.options.forceNewCluster === true);
+      if (signal.aborted) return;
+      if (lastLines(folder).includes('the member has been permanently removed from the cluster')) {
+        log.info({}, 'this manager was removed from the etcd cluster');
+        this.removal.resolve();
+        return;
+      }
+      log.error({ code, log: join(folder, 'etcd.log') }, 'etcd ended; it is started again');
+      if (clock.now() - startedAt > START_TIMEOUT_MS) backoff.reset();
+      await clock.sleep(backoff.nextMs(), signal).catch(() => {});
+    }
+  }
+
+  private async runOnce(forceNewCluster: boolean): Promise<number | string> {
+    const { folder, settings } = this.options;
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    rmSync(join(folder, SOCKET), { force: true });
+    const logFile = join(folder, 'etcd.log');
+    if (existsSync(logFile) && statSync(logFile).size > MAX_LOG_BYTES) renameSync(logFile, `${logFile}.1`);
+    const output = openSync(logFile, 'a', 0o600);
+    try {
+      const [command = '', ...argv] = [...boundToParent(), this.binary, ...arguments_(settings, forceNewCluster)];
+      const child = spawn(command, argv, { cwd: folder, stdio: ['ignore', output, output], env: environment() });
+      this.child = child;
+      if (child.pid !== undefined) writeFileSync(join(folder, 'etcd.pid'), String(child.pid), { mode: 0o600 });
+      if (this.stopping.signal.aborted) child.kill('SIGTERM');
+      return await Promise.race([
+        once(child, 'exit').then(([code, signal]) => (code ?? signal) as number | string),
+        once(child, 'error').then(([error]) => errorMessage(error)),
+      ]);
+    } finally {
+      closeSync(output);
+    }
+  }
+}
+
+/** The kernel sends it SIGTERM when this process ends, however that ends: it hands over its leadership and stops. */
+function boundToParent(): readonly string[] {
+  const setpriv = findProgram('setpriv', process.env['PATH'] ?? '');
+  return setpriv === undefined ? [] : [setpriv, '--pdeathsig', 'TERM'];
+}
+
+/** etcd reads ETCD_… of its environment: nothing of that may reach it but what it is told here. */
+function environment(): NodeJS.ProcessEnv {
+  return { PATH: process.env['PATH'], GOGC: '50' };
+}
+
+function arguments_({ name, listenPeerUrl, peerUrl, initialCluster, isNew }: EtcdSettings, forceNewCluster: boolean): readonly string[] {
+  const values: Readonly<Record<string, string | number | boolean>> = {
+    name,
+    'data-dir': 'data',
+    // Only who may enter this member's folder can connect.
+    'listen-client-urls': `unix://${SOCKET}`,
+    'advertise-client-urls': `unix://${SOCKET}`,
+    'listen-peer-urls': listenPeerUrl,
+    'initial-advertise-peer-urls': peerUrl,
+    'initial-cluster': initialCluster,
+    'initial-cluster-state': isNew ? 'new' : 'existing',
+    'initial-cluster-token': 'skep',
+    'peer-cert-file': 'peer.crt',
+    'peer-key-file': 'peer.key',
+    'peer-trusted-ca-file': 'ca.crt',
+    'peer-client-cert-auth': true,
+    // The authority signs managers only; a manager may call from an address that it does not advertise.
+    'experimental-peer-skip-client-san-verification': true,
+    'heartbeat-interval': HEARTBEAT_MS,
+    'election-timeout': ELECTION_MS,
+    'pre-vote': true,
+    'max-txn-ops': MAX_TXN_OPERATIONS,
+    'max-request-bytes': MAX_REQUEST_BYTES,
+    'quota-backend-bytes': QUOTA_BYTES,
+    'auto-compaction-mode': 'revision',
+    'auto-compaction-retention': KEPT_REVISIONS,
+    logger: 'zap',
+    'log-outputs': 'stderr',
+    'log-level': 'warn',
+    ...(forceNewCluster ? { 'force-new-cluster': true } : {}),
+  };
+  return Object.entries(values).map(([flag, value]) => `--${flag}=${value}`);
+}
+
+async function end(child: ChildProcess | undefined, clock: Clock): Promise<void> {
+  if (child === undefined || child.exitCode !== null || child.signalCode !== null || child.pid === undefined) return;
+  const exited = once(child, 'exit');
+  child.kill('SIGTERM');
+  const cancel = clock.schedule(STOP_TIMEOUT_MS, () => child.kill('SIGKILL'));
+  await exited;
+  cancel();
+}
+
+/** Ends the etcd that an earlier skepd left behind, if the process of the pid file is really one on this folder. */
+async function endLeftover(folder: string, clock: Clock, log: Logger, signal: AbortSignal): Promise<void> {
+  const file = join(folder, 'etcd.pid');
+  if (!existsSync(file)) return;
+  const pid = Number(readFileSync(file, 'utf8'));
+  const isOurs = () => processFolder(pid) === folder;
+  if (isOurs()) log.warn({ pid }, 'an etcd of an earlier run is still there; it is ended');
+  const killAt = clock.now() + STOP_TIMEOUT_MS;
+  while (isOurs()) {
+    try {
+      process.kill(pid, clock.now() > killAt ? 'SIGKILL' : 'SIGTERM');
+    } catch {
+      // It has just ended.
+    }
+    await clock.sleep(POLL_MS, signal);
+  }
+  rmSync(file, { force: true });
+}
+
+/** Where a process that runs etcd works; undefined when it is gone or something else. */
+function processFolder(pid: number): string | undefined {
+  try {
+    const argv = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0');
+    if (!argv.includes('--data-dir=data')) return undefined;
+    return readlinkSync(`/proc/${pid}/cwd`);
+  } catch {
+    return undefined;
+  }
+}
+
+function lastLines(folder: string): string {
+  try {
+    return readFileSync(join(folder, 'etcd.log'), 'utf8').slice(-4_096);
+  } catch {
+    return '';
+  }
+}
