@@ -2,7 +2,7 @@
 import type { SwarmMembership } from '#control/control.ts';
 import type { Clock } from '#lib/clock.ts';
 import { AppError } from '#lib/errors.ts';
-import type { EngineConnection } from './engine-connection.ts';
+import type { EngineConnection } from '#engine-link/connection.ts';
 import { eventLine, type EventMessage, matchesFilters, mayComeFromEngine, parseEventFilters, toEvent } from './events.ts';
 import { linesOf } from './lines.ts';
 import type { BackingNetworks } from './proxy/backing-networks.ts';

@@ -1,7 +1,7 @@
 // Reads the JSON body of a request to one of our own routes, with the checks that Docker makes before it parses.
 import type { IncomingMessage } from 'node:http';
 import { AppError } from '#lib/errors.ts';
-import { readAll } from './engine-client.ts';
+import { readAll } from '#engine-link/link.ts';
 import { parseGoJson } from './go-json.ts';
 import { MAX_JSON_BYTES } from './route.ts';
 

@@ -5,7 +5,7 @@ import type { Readable } from 'node:stream';
 import type { SwarmMembership } from '#control/control.ts';
 import type { Clock } from '#lib/clock.ts';
 import type { Logger } from '#lib/log.ts';
-import type { EngineConnection } from './engine-connection.ts';
+import type { EngineConnection } from '#engine-link/connection.ts';
 
 export type RouteMethod = 'GET' | 'HEAD' | 'POST' | 'PUT' | 'DELETE';
 

@@ -6,8 +6,8 @@ import type { SwarmMembership } from '#control/control.ts';
 import type { Clock } from '#lib/clock.ts';
 import { errorMessage } from '#lib/errors.ts';
 import type { Logger } from '#lib/log.ts';
-import { MAX_HEADER_BYTES } from './engine-client.ts';
-import type { EngineLink } from './engine-connection.ts';
+import { MAX_HEADER_BYTES } from '#engine-link/link.ts';
+import type { EngineLink } from '#engine-link/connection.ts';
 import { createEventLog, eventsRoute } from './event-stream.ts';
 import { createListeners, type Listeners } from './listeners.ts';
 import { startAttachmentKeeper } from './proxy/attachments.ts';
@@ -26,7 +26,8 @@ import { type CommonHeaders, commonHeaders, describeError, writeError, writeResu
 import type { Route, RouteContext, RouteResult } from './route.ts';
 import { createRouter, type Match } from './router.ts';
 import { type Identity, systemRoutes } from './system.ts';
-import { apiPath, expectsPlainTextErrors, negotiate, splitVersion } from './version.ts';
+import { apiPath } from '#engine-link/path.ts';
+import { expectsPlainTextErrors, negotiate, splitVersion } from './version.ts';
 
 export interface ApiServerOptions {
   readonly membership: SwarmMembership;
@@ -36,8 +37,8 @@ export interface ApiServerOptions {
   readonly clock: Clock;
   readonly identity: Identity;
   readonly containerNetworks?: ContainerNetworks;
-  /** Where the engines of other nodes are reached, by node id. */
-  readonly engineAddressOf?: (nodeId: string) => Promise<string>;
+  /** The engines of other nodes, by node id. */
+  readonly engineOf?: (nodeId: string) => Promise<EngineLink>;
 }
 
 /** `listen` may be called for several hosts. `close` also ends what runs beside requests. */
@@ -61,8 +62,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
   const directory = createEngineDirectory({
     membership: options.membership,
     local: engine,
-    clock,
-    ...(options.engineAddressOf === undefined ? {} : { addressOf: options.engineAddressOf }),
+    ...(options.engineOf === undefined ? {} : { engineOf: options.engineOf }),
   });
   const context: RouteContext = { membership: options.membership, engine, log, clock };
   const common = { server: `Skep/${options.identity.version} (linux)`, experimental: 'false', ostype: 'linux' };
@@ -100,7 +100,6 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
   return {
     listen: (host) => listeners.listen(host),
     async close() {
-      directory.close();
       events.close();
       keeper?.stop();
       await listeners.close();

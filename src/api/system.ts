@@ -1,7 +1,7 @@
 // Ping, version and info: the engine's answers with the swarm's parts in them.
 import type { SwarmInfo } from '#control/control.ts';
 import { swarmInfoToJson } from './convert/swarm.ts';
-import type { EngineFacts } from './engine-connection.ts';
+import type { EngineFacts } from '#engine-link/connection.ts';
 import { json, type Route, type RouteContext, type RouteRequest, type RouteResult } from './route.ts';
 import { MAX_API_VERSION, MIN_API_VERSION, versionText } from './version.ts';
 

@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { silentLogger } from '#lib/log.ts';
 import { createFakeClock, type FakeClock } from '#lib/testing/fake-clock.ts';
-import { createEngineConnection } from './engine-client.ts';
+import { createEngineConnection } from '#engine-link/link.ts';
 import { createTestMembership, type TestMembership } from './fixtures.ts';
 import type { ContainerNetworks } from './proxy/container-networks.ts';
 import { type FakeEngine, type Script, startFakeEngine } from './proxy/fake-engine.ts';

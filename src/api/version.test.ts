@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { apiPath, compareVersions, engineVersion, expectsPlainTextErrors, negotiate, splitVersion } from './version.ts';
+import { apiPath } from '#engine-link/path.ts';
+import { compareVersions, engineVersion, expectsPlainTextErrors, negotiate, splitVersion } from './version.ts';
 
 test('a version is split off the path only where it is one', () => {
   assert.deepEqual(splitVersion('/v1.41/services/web?x=1'), { requested: '1.41', path: '/services/web?x=1' });

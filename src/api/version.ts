@@ -61,13 +61,6 @@ export function engineVersion(client: number, engine: { readonly apiVersion: num
   return Math.max(Math.min(client, engine.apiVersion), engine.minApiVersion);
 }
 
-/** `/v1.41/containers/json?all=1`; without a version prefix when `minor` is undefined. */
-export function apiPath(minor: number | undefined, path: string, query?: URLSearchParams): string {
-  const prefix = minor === undefined ? '' : `/v${versionText(minor)}`;
-  const text = query?.toString() ?? '';
-  return `${prefix}${path}${text === '' ? '' : `?${text}`}`;
-}
-
 function numbersOf(version: string): number[] {
   return version.split('.').map((part) => Number.parseInt(part, 10) || 0);
 }

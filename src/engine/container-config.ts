@@ -3,6 +3,7 @@ import type { Task } from '#domain/objects.ts';
 import type { ContainerSpec, GenericResource, PortConfig, Privileges, TaskSpec } from '#domain/spec.ts';
 import { AppError } from '#lib/errors.ts';
 import type { AssignedNetwork } from '#agent/executor.ts';
+import type { SandboxPlace } from '#protocol/sandbox.ts';
 import { taskLabels } from './labels.ts';
 import { convertMounts, defined } from './mounts.ts';
 
@@ -33,6 +34,11 @@ export interface ContainerConfigInput {
   readonly dnsAddress: string;
   readonly files: readonly FileMount[];
   readonly minorVersion: number;
+  /** The namespace made for the container; `networks` is empty then. */
+  readonly sandbox?: SandboxPlace;
+  /** The engine is not to check the container's health: `labels` say how we do. */
+  readonly ownHealthCheck?: boolean;
+  readonly labels?: Readonly<Record<string, string>>;
 }
 
 const NANOSECONDS_PER_SECOND = 1e9;
@@ -46,7 +52,7 @@ export function containerConfig(input: ContainerConfigInput): { readonly body: o
   const atOnce = first === undefined ? [] : minorVersion >= 44 ? input.networks : [first];
   const body = defined({
     Image: spec.image,
-    Labels: { ...spec.labels, ...taskLabels(task, instance) },
+    Labels: { ...spec.labels, ...taskLabels(task, instance), ...input.labels },
     Entrypoint: spec.command?.length ? spec.command : undefined,
     Cmd: spec.args?.length ? spec.args : undefined,
     Hostname: spec.hostname || undefined,
@@ -57,9 +63,9 @@ export function containerConfig(input: ContainerConfigInput): { readonly body: o
     OpenStdin: spec.openStdin,
     StopSignal: spec.stopSignal || undefined,
     StopTimeout: stopTimeoutSeconds(spec),
-    Healthcheck: healthcheck(spec, minorVersion),
-    ExposedPorts: exposedPorts(task),
-    HostConfig: hostConfig(input, first?.name),
+    Healthcheck: input.ownHealthCheck ? { Test: ['NONE'] } : healthcheck(spec, minorVersion),
+    ExposedPorts: input.sandbox === undefined ? exposedPorts(task) : undefined,
+    HostConfig: hostConfig(input, input.sandbox === undefined ? first?.name : `ns:${input.sandbox.namespace}`),
     NetworkingConfig: { EndpointsConfig: Object.fromEntries(atOnce.map(({ name, endpoint }) => [name, endpoint])) },
   });
   return { body, connectLater: atOnce.length === 1 ? others : [] };
@@ -123,7 +129,8 @@ function hostConfig(input: ContainerConfigInput, networkMode: string | undefined
     NetworkMode: networkMode,
     RestartPolicy: { Name: 'no' },
     Mounts: [...convertMounts(spec.mounts ?? [], minorVersion), ...ownFiles],
-    PortBindings: portBindings(task),
+    // The engine does not know of ports of a namespace that it has not made.
+    PortBindings: input.sandbox === undefined ? portBindings(task) : undefined,
     GroupAdd: spec.groups,
     Init: spec.init,
     ReadonlyRootfs: spec.readOnly,
@@ -134,7 +141,8 @@ function hostConfig(input: ContainerConfigInput, networkMode: string | undefined
     OomScoreAdj: spec.oomScoreAdj,
     Ulimits: spec.ulimits?.map(({ name, hard, soft }) => ({ Name: name, Hard: hard, Soft: soft })),
     SecurityOpt: securityOptions(spec.privileges),
-    ExtraHosts: (spec.hosts ?? []).flatMap(extraHosts),
+    // In a sandbox the file is ours as a whole.
+    ExtraHosts: input.sandbox !== undefined ? undefined : (spec.hosts ?? []).flatMap(extraHosts),
     LogConfig: logDriver && { Type: logDriver.name, Config: logDriver.options ?? {} },
     ...dnsConfig(input),
     ...resources(task.spec),
@@ -148,8 +156,8 @@ function extraHosts(line: string): string[] {
 }
 
 /** On overlays our name server comes first, because it alone knows the services; those that the user named follow it. */
-function dnsConfig({ spec, overlay, dnsAddress }: ContainerConfigInput): object {
-  const nameservers = [...(overlay ? [dnsAddress] : []), ...(spec.dns?.nameservers ?? [])];
+function dnsConfig({ spec, overlay, dnsAddress, sandbox }: ContainerConfigInput): object {
+  const nameservers = [...(overlay || sandbox !== undefined ? [dnsAddress] : []), ...(spec.dns?.nameservers ?? [])];
   return defined({ Dns: nameservers.length === 0 ? undefined : nameservers, DnsSearch: spec.dns?.search, DnsOptions: spec.dns?.options });
 }
 

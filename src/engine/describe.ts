@@ -15,12 +15,15 @@ export function describeNode(info: EngineInfo, { hostname, dataPathAddress, tls 
   return {
     hostname: hostname ?? info.Name,
     dataPathAddress,
-    platform: { architecture: info.Architecture, os: info.OSType },
+    platform: { architecture: machineNames[info.Architecture] ?? info.Architecture, os: info.OSType },
     resources: { nanoCpus: info.NCPU * 1e9, memoryBytes: info.MemTotal, ...(generic.length === 0 ? {} : { generic }) },
     engine: { version: info.ServerVersion, labels: labelsOf(info.Labels ?? []), plugins: pluginsOf(info) },
     ...(tls === undefined ? {} : { tls }),
   };
 }
+
+/** Podman names architectures as Go does; users' constraints use the names that Docker shows, the machine's own. */
+const machineNames: Readonly<Record<string, string>> = { amd64: 'x86_64', arm64: 'aarch64', '386': 'i686', arm: 'armv7l' };
 
 /** Sorted by type, then name, as Docker's managers show them. */
 function pluginsOf({ Plugins }: EngineInfo): NodeDescription['engine']['plugins'] {

@@ -1,7 +1,8 @@
 // The executor on a Docker-compatible engine. Each step's details live beside this file; here is what is done in which order.
-import type { Executor } from '#agent/executor.ts';
+import type { ContainerState, Executor } from '#agent/executor.ts';
 import { taskName } from '#domain/template-context.ts';
 import { AppError } from '#lib/errors.ts';
+import type { ContainerInspect } from './api-types.ts';
 import { containerState } from './container-state.ts';
 import { attachmentEndpoint, containerEndpoint } from './endpoints.ts';
 import { followEvents } from './events.ts';
@@ -9,6 +10,7 @@ import { taskIdLabel } from './labels.ts';
 import { createParts, type DockerExecutorOptions, inspect } from './parts.ts';
 import { prepare } from './prepare.ts';
 import { drainSockets, ingressPortsListen } from './readiness.ts';
+import { hostPortsOf } from './sandbox.ts';
 
 export type { DockerExecutorOptions } from './parts.ts';
 
@@ -22,7 +24,7 @@ export interface DockerExecutor extends Executor {
 }
 
 export function createDockerExecutor(options: DockerExecutorOptions): DockerExecutor {
-  const parts = createParts(options);
+  const parts = createParts(options, (taskId) => tell(taskId));
   const { client, containers, networks, files } = parts;
   const closing = new AbortController();
   const listeners = new Set<(taskId: string | undefined) => void>();
@@ -52,6 +54,15 @@ export function createDockerExecutor(options: DockerExecutorOptions): DockerExec
     else for (const attachment of parts.attachments) tell(attachment);
   }
 
+  async function stateOf(taskId: string, inspected: ContainerInspect, signal: AbortSignal): Promise<ContainerState> {
+    const state = containerState(inspected);
+    if (parts.podman === undefined) return state;
+    const health = parts.podman.health.observe(taskId, inspected);
+    // As with other engines: a container that has ended has no addresses any more.
+    if (state.status === 'exited') await parts.podman.sandboxes.detach(taskId, signal);
+    return { ...state, health, hostPorts: [...state.hostPorts, ...hostPortsOf(inspected.Config.Labels)] };
+  }
+
   return {
     describe: parts.describe,
     prepare: (task, dependencies, progress, signal) => prepare(parts, task, dependencies, progress, signal),
@@ -62,7 +73,7 @@ export function createDockerExecutor(options: DockerExecutorOptions): DockerExec
     },
     async inspect(task, signal) {
       const inspected = await inspect(parts, task.id, signal);
-      return inspected && containerState(inspected);
+      return inspected && stateOf(task.id, inspected, signal);
     },
     endpoint: (task, state, signal) => (state === undefined ? attachmentEndpoint(parts, task, signal) : containerEndpoint(parts, task, state, signal)),
     serving: (task, state) => ingressPortsListen(task, state.pid, parts.procRoot),
@@ -74,12 +85,15 @@ export function createDockerExecutor(options: DockerExecutorOptions): DockerExec
       const id = await containers.find(task.id, signal);
       // The container was created with its own grace period.
       if (id !== undefined) await client.find({ method: 'POST', path: `/containers/${id}/stop`, signal });
+      await parts.podman?.sandboxes.detach(task.id, signal);
     },
     async remove(task, signal) {
       const id = await containers.find(task.id, signal);
       if (id !== undefined) await client.find({ method: 'DELETE', path: `/containers/${id}`, query: { v: 1, force: 1 }, signal });
       containers.delete(task.id);
       parts.attachments.delete(task.id);
+      parts.podman?.health.forget(task.id);
+      await parts.podman?.sandboxes.detach(task.id, signal);
       await files.remove(task.id);
       await networks.release(task.id, signal);
     },
@@ -93,9 +107,13 @@ export function createDockerExecutor(options: DockerExecutorOptions): DockerExec
       return () => listeners.delete(listener);
     },
     containerId: (taskId, signal) => containers.find(taskId, signal),
-    close: () => closing.abort(new Error('the executor was closed')),
+    close() {
+      closing.abort(new Error('the executor was closed'));
+      parts.podman?.health.close();
+    },
     async destroy(signal) {
       closing.abort(new Error('the executor was destroyed'));
+      parts.podman?.health.close();
       await networks.destroy(signal);
       await files.destroy();
     },

@@ -4,7 +4,8 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import Docker from 'dockerode';
+import { createEngineConnection } from '#engine-link/link.ts';
+import { systemClock } from '#platform/clock.ts';
 import { createEngineClient, type EngineClient } from './engine-client.ts';
 
 const signal = new AbortController().signal;
@@ -15,7 +16,7 @@ async function withEngine(answer: (request: IncomingMessage, response: ServerRes
   const server = createServer(answer);
   await new Promise<void>((resolve) => server.listen(socketPath, resolve));
   try {
-    await use(createEngineClient({ docker: new Docker({ socketPath }) }));
+    await use(createEngineClient({ link: createEngineConnection({ address: `unix://${socketPath}`, clock: systemClock }) }));
   } finally {
     server.closeAllConnections();
     await new Promise((resolve) => server.close(resolve));
@@ -71,7 +72,7 @@ test('nothing to do is a success, and what is not there can be asked for', async
 });
 
 test('an engine that is not there or is shutting down is unavailable', async () => {
-  const away = createEngineClient({ docker: new Docker({ socketPath: '/nonexistent/engine.sock' }) });
+  const away = createEngineClient({ link: createEngineConnection({ address: 'unix:///nonexistent/engine.sock', clock: systemClock }) });
   await assert.rejects(away.call({ method: 'GET', path: '/x', signal }), { code: 'unavailable' });
   await withEngine(
     (request) => request.socket.destroy(),

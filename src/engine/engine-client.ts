@@ -1,8 +1,9 @@
-// The engine's HTTP API through dockerode, with one way to say what went wrong: AppError in the engine's own words. `unavailable` means that the
+// The engine's HTTP API as the executor uses it, with one way to say what went wrong: AppError in the engine's own words. `unavailable` means that the
 // engine did not answer at all, which says nothing about what was asked; everything else is its answer.
 import type { IncomingMessage } from 'node:http';
-import type Docker from 'dockerode';
-import { AppError, type ErrorCode, errorMessage } from '#lib/errors.ts';
+import type { EngineLink, EngineRequest } from '#engine-link/connection.ts';
+import { parseBody, readAll } from '#engine-link/link.ts';
+import { AppError, type ErrorCode } from '#lib/errors.ts';
 
 export interface EngineCall {
   readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE';
@@ -36,7 +37,7 @@ export function creationSignal(signal: AbortSignal): AbortSignal {
   return AbortSignal.timeout(CREATION_TIMEOUT_MS);
 }
 
-const successful = { 200: true, 201: true, 204: true, 304: true } as const;
+const successful: ReadonlySet<number> = new Set([200, 201, 204, 304]);
 
 const codeOfStatus: Readonly<Record<number, ErrorCode>> = {
   400: 'invalidArgument',
@@ -65,34 +66,25 @@ const NOT_WORKING = new RegExp(
   'i',
 );
 
-export function createEngineClient({ docker }: { readonly docker: Docker }): EngineClient {
-  function dial(call: EngineCall, isStream: boolean): Promise<unknown> {
-    const { method, path, query, body, registryAuth, signal } = call;
-    return new Promise((resolve, reject) => {
-      const options = {
-        method,
-        path: `${path}?`,
-        statusCodes: { ...successful },
-        abortSignal: signal,
-        isStream,
-        // dockerode appends `_query` to a path with a question mark, and sends `_body` unless it is empty.
-        options: { _query: definedValues(query ?? {}), _body: body ?? {} },
-        ...(registryAuth === undefined ? {} : { authconfig: { key: registryAuth } }),
-      };
-      // A signal that is aborted already would be noticed only after the request was sent.
-      if (signal.aborted) return reject(signal.reason as Error);
-      docker.modem.dial(options, (error: unknown, answer: unknown) => {
-        if (error !== null && error !== undefined) reject(translate(error, signal));
-        else resolve(answer);
-      });
-    });
-  }
+export function createEngineClient({ link }: { readonly link: EngineLink }): EngineClient {
+  const requestOf = ({ method, path, query, body, registryAuth, signal }: EngineCall): EngineRequest => {
+    // A signal that is aborted already would be noticed only after the request was sent.
+    signal.throwIfAborted();
+    return {
+      method,
+      path,
+      signal,
+      ...(query === undefined ? {} : { query: new URLSearchParams(definedValues(query)) }),
+      ...(body === undefined ? {} : { body }),
+      ...(registryAuth === undefined ? {} : { headers: { 'X-Registry-Auth': registryAuth } }),
+    };
+  };
 
   const client: EngineClient = {
     async call<T>(call: EngineCall): Promise<T> {
-      const answer = await dial(call, false);
-      // dockerode gives a Buffer for what is not JSON; the endpoints used here answer that way only when there is nothing to say.
-      return (Buffer.isBuffer(answer) ? undefined : answer) as T;
+      const { status, body } = await link.request(requestOf(call));
+      if (!successful.has(status)) throw refusal(status, body);
+      return body as T;
     },
     async find<T>(call: EngineCall): Promise<T | undefined> {
       try {
@@ -103,7 +95,9 @@ export function createEngineClient({ docker }: { readonly docker: Docker }): Eng
       }
     },
     async stream(call) {
-      return (await dial(call, true)) as IncomingMessage;
+      const { status, stream } = await link.openStream(requestOf(call));
+      if (successful.has(status)) return stream;
+      throw refusal(status, parseBody(await readAll(stream)));
     },
   };
   return client;
@@ -117,17 +111,10 @@ function definedValues(query: NonNullable<EngineCall['query']>): Record<string, 
   return Object.fromEntries(Object.entries(query).flatMap(([key, value]) => (value === undefined ? [] : [[key, String(value)]])));
 }
 
-interface ModemError {
-  readonly statusCode?: number;
-  readonly json?: { readonly message?: string } | Buffer | null;
-}
-
-function translate(error: unknown, signal: AbortSignal): unknown {
-  if (signal.aborted) return signal.reason;
-  const { statusCode, json } = error as ModemError;
-  if (statusCode === undefined) return new AppError('unavailable', `the container engine cannot be reached: ${errorMessage(error)}`, { cause: error });
-  const said = json !== null && typeof json === 'object' && 'message' in json ? json.message : undefined;
-  const message = (said ?? errorMessage(error).replace(/^\(HTTP code \d+\) \w+ - /, '')).trim();
-  if (statusCode >= 500 && NOT_WORKING.test(message)) return new AppError('unavailable', `the container engine is not ready: ${message}`, { cause: error });
-  return new AppError(codeOfStatus[statusCode] ?? 'unknown', message, { cause: error });
+/** The engine's own words, with the code that its status stands for. */
+function refusal(status: number, body: unknown): AppError {
+  const said = (body as { readonly message?: unknown } | undefined)?.message;
+  const message = typeof said === 'string' ? said.trim() : `the engine answered with status ${status}`;
+  if (status >= 500 && NOT_WORKING.test(message)) return new AppError('unavailable', `the container engine is not ready: ${message}`);
+  return new AppError(codeOfStatus[status] ?? 'unknown', message);
 }

@@ -15,8 +15,8 @@ export interface EventsOptions {
   readonly onConnected: () => void;
 }
 
-/** What changes a container's state; health probes alone would make ten times as many events. */
-const ACTIONS = ['start', 'die', 'destroy', 'oom', 'health_status', 'pause', 'unpause'];
+/** What changes a container's state (Podman says `remove` where Docker says `destroy`); health probes alone would make ten times as many events. */
+const ACTIONS = ['start', 'die', 'destroy', 'remove', 'oom', 'health_status', 'pause', 'unpause'];
 
 /** Until the signal aborts. */
 export async function followEvents({ client, clock, log, onEvent, onConnected }: EventsOptions, signal: AbortSignal): Promise<void> {

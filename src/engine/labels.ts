@@ -11,6 +11,10 @@ export const networkLabel = 'com.docker.skep.network';
 /** On a container: ids of the swarm networks that it is attached to, comma-separated. */
 export const networksLabel = 'com.docker.skep.networks';
 
+/** On a container in a namespace of ours: its host-mode ports as JSON, and the health check that we run, because the engine knows neither. */
+export const hostPortsLabel = 'com.docker.skep.host-ports';
+export const healthCheckLabel = 'com.docker.skep.health-check';
+
 /** Docker's own (daemon/cluster/executor/container/container.go, labels): system labels win over the user's. */
 export function taskLabels(task: Task, instance: string): Labels {
   return {

@@ -1,7 +1,7 @@
 // A container's log as whole lines. The engine gives frames (or a raw stream for terminals); each line comes with its time and the attributes
 // that the log driver added.
 import type { Readable } from 'node:stream';
-import type Docker from 'dockerode';
+import type { EngineLink } from '#engine-link/connection.ts';
 import type { Labels } from '#domain/spec.ts';
 import { AppError, errorMessage } from '#lib/errors.ts';
 import type { ContainerInspect } from './api-types.ts';
@@ -27,7 +27,7 @@ export interface TaskLogLine {
 }
 
 export interface TaskLogsInput {
-  readonly docker: Docker;
+  readonly link: EngineLink;
   readonly containerId: string;
   readonly options: TaskLogOptions;
   readonly signal: AbortSignal;
@@ -39,8 +39,8 @@ const SPACE = 0x20;
 const MAX_LINE_BYTES = 1 << 20;
 
 /** Ends when the log ends; with `follow`, when the container does or the signal aborts. A driver that cannot be read gives no lines. */
-export async function* taskLogs({ docker, containerId, options, signal }: TaskLogsInput): AsyncGenerator<TaskLogLine> {
-  const client = createEngineClient({ docker });
+export async function* taskLogs({ link, containerId, options, signal }: TaskLogsInput): AsyncGenerator<TaskLogLine> {
+  const client = createEngineClient({ link });
   const { follow, stdout, stderr, tail, since } = options;
   const container = await client.call<ContainerInspect>({ method: 'GET', path: `/containers/${containerId}/json`, signal });
   const query = {

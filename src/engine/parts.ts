@@ -1,22 +1,29 @@
 // What the steps of the executor share: the engine's client, the index of containers, networks and files.
-import type Docker from 'dockerode';
+import type { EngineLink } from '#engine-link/connection.ts';
 import type { NodeDescription } from '#domain/objects.ts';
 import type { Clock } from '#lib/clock.ts';
 import type { Logger } from '#lib/log.ts';
+import type { Sandboxes } from '#protocol/sandbox.ts';
 import type { ContainerInspect, EngineInfo } from './api-types.ts';
 import { createTaskContainers, type TaskContainers } from './containers.ts';
 import { describeNode } from './describe.ts';
 import { createEngineClient, type EngineClient } from './engine-client.ts';
+import { createHealthChecks, type HealthChecks } from './health-checks.ts';
 import { createNetworks, type Networks } from './networks.ts';
 import { createTaskFiles, type TaskFiles, type TaskFilesOptions } from './task-files.ts';
 
 export interface DockerExecutorOptions {
-  readonly docker: Docker;
+  readonly link: EngineLink;
   /** Where the tmpfs for secrets and configs is mounted: `<stateDir>/secrets`. The engine must see the same files. */
   readonly stateDir: string;
   /** Tells our containers and networks from those of another skepd on the same engine. */
   readonly instance: string;
-  readonly network: { readonly driverName: string; readonly dnsAddress: string };
+  readonly network: {
+    readonly driverName: string;
+    readonly dnsAddress: string;
+    /** Given when the engine is Podman: it knows no network drivers, and runs no health checks without systemd. */
+    readonly sandboxes?: Sandboxes;
+  };
   /** The node's name for users; the engine's own when absent. */
   readonly nodeHostname?: string;
   /** Where VXLAN packets of this node come from and go to. */
@@ -36,6 +43,8 @@ export interface Parts {
   readonly containers: TaskContainers;
   readonly files: TaskFiles;
   readonly procRoot: string;
+  /** What an engine cannot do that is Podman. */
+  readonly podman?: { readonly sandboxes: Sandboxes; readonly health: HealthChecks };
   /** The engine's API version, 41 for 1.41. */
   readonly minorVersion: Remembered<number>;
   readonly describe: (signal: AbortSignal) => Promise<NodeDescription>;
@@ -45,9 +54,10 @@ export interface Parts {
   readonly attachments: Set<string>;
 }
 
-export function createParts(options: DockerExecutorOptions): Parts {
-  const { docker, stateDir, instance, network, clock, log, nodeHostname: hostname, dataPathAddress, tls } = options;
-  const client = createEngineClient({ docker });
+/** `onHealth`: a container's health, which we check ourselves, has changed. */
+export function createParts(options: DockerExecutorOptions, onHealth: (taskId: string) => void): Parts {
+  const { link, stateDir, instance, network, clock, log, nodeHostname: hostname, dataPathAddress, tls } = options;
+  const client = createEngineClient({ link });
   const networks = createNetworks({ client, driverName: network.driverName, instance, clock, log });
   const onFound = (taskId: string, networkIds: readonly string[]) => {
     for (const networkId of networkIds) networks.noteUse(networkId, taskId);
@@ -69,6 +79,9 @@ export function createParts(options: DockerExecutorOptions): Parts {
     files: createTaskFiles({ folder: `${stateDir}/secrets`, ...options.files }),
     procRoot: options.procRoot ?? '/proc',
     attachments: new Set(),
+    ...(network.sandboxes === undefined
+      ? {}
+      : { podman: { sandboxes: network.sandboxes, health: createHealthChecks({ client, clock, log, onChange: onHealth, kill: killProcess }) } }),
     minorVersion: remember(async (signal) => {
       const { ApiVersion } = await client.call<{ ApiVersion: string }>({ method: 'GET', path: '/version', signal });
       return Number(ApiVersion.split('.')[1] ?? 0);
@@ -76,6 +89,14 @@ export function createParts(options: DockerExecutorOptions): Parts {
     describe,
     node: remember(describe),
   };
+}
+
+function killProcess(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch {
+    // It has just ended.
+  }
 }
 
 /** The engine's description of a task's container, or undefined when it has none. */

@@ -3,12 +3,15 @@ import type { Task } from '#domain/objects.ts';
 import { expandContainerSpec, taskName } from '#domain/template-context.ts';
 import type { AssignedTask, TaskDependencies } from '#agent/executor.ts';
 import { AppError } from '#lib/errors.ts';
+import type { SandboxPlace, SandboxSpec } from '#protocol/sandbox.ts';
 import type { ContainerInspect } from './api-types.ts';
 import { containerConfig, type ContainerNetwork, GATEWAY_BRIDGE, isOverlay, ownResolvConf } from './container-config.ts';
 import { creationSignal, type EngineClient } from './engine-client.ts';
 import { ensureImage } from './image.ts';
-import { taskIdLabel } from './labels.ts';
+import { effectiveHealthCheck, type ImageHealthCheck } from './health-checks.ts';
+import { healthCheckLabel, taskIdLabel } from './labels.ts';
 import { inspect, type Parts } from './parts.ts';
+import { hostPortLabels, hostsFile, sandboxHostname, sandboxSpec } from './sandbox.ts';
 
 export async function prepare(
   parts: Parts,
@@ -20,6 +23,7 @@ export async function prepare(
   const { client, log } = { client: parts.client, log: parts.options.log };
   const { task } = assigned;
   if (task.spec.runtime.kind === 'attachment') {
+    if (parts.podman !== undefined) throw new AppError('unimplemented', 'plain containers of a Podman node cannot be attached to networks of the swarm');
     parts.attachments.add(task.id);
     for (const network of assigned.networks) await parts.networks.use(network, task.id, signal);
     return;
@@ -30,18 +34,48 @@ export async function prepare(
   const spec = expandContainerSpec(task, node);
   const { registryAuth } = spec;
   const image = ensureImage({ client, log, image: spec.image, progress, signal, ...(registryAuth === undefined ? {} : { registryAuth }) });
-  const networks = attachTo(parts, assigned, signal);
+  const place = placeOf(parts, assigned, signal);
+  const networks = place.then((sandbox) => (sandbox === undefined ? attachTo(parts, assigned, signal) : []));
   await Promise.allSettled([image, networks]);
   await image;
   const overlay = assigned.networks.some(isOverlay);
   const { dnsAddress } = parts.options.network;
   const resolvConf = ownResolvConf(spec, overlay, dnsAddress);
-  const others = resolvConf === undefined ? [] : [{ target: '/etc/resolv.conf', content: resolvConf }];
+  const sandbox = await place;
+  const others = [
+    ...(resolvConf === undefined ? [] : [{ target: '/etc/resolv.conf', content: resolvConf }]),
+    ...(sandbox === undefined ? [] : [{ target: '/etc/hosts', content: hostsFile(sandboxHostname(task, spec), spec, sandbox.spec) }]),
+  ];
+  const check = parts.podman && effectiveHealthCheck(spec, await imageHealthCheck(client, spec.image, signal));
   const files = await parts.files.write({ assigned, spec, dependencies, node, others });
   const minorVersion = await parts.minorVersion.get(signal);
   const { instance } = parts.options;
-  const config = containerConfig({ task, spec, instance, networks: await networks, overlay, dnsAddress, files, minorVersion });
+  const config = containerConfig({
+    task,
+    spec: sandbox === undefined ? spec : { ...spec, hostname: sandboxHostname(task, spec) },
+    instance,
+    networks: await networks,
+    overlay,
+    dnsAddress,
+    files,
+    minorVersion,
+    ownHealthCheck: parts.podman !== undefined,
+    labels: { ...(sandbox && hostPortLabels(sandbox.place)), ...(check && { [healthCheckLabel]: JSON.stringify(check) }) },
+    ...(sandbox === undefined ? {} : { sandbox: sandbox.place }),
+  });
   await createContainer(parts, task, config, signal);
+}
+
+/** The namespace made for the task; undefined when the engine attaches it itself. */
+async function placeOf({ podman }: Parts, assigned: AssignedTask, signal: AbortSignal): Promise<{ spec: SandboxSpec; place: SandboxPlace } | undefined> {
+  const spec = podman && sandboxSpec(assigned);
+  return spec && { spec, place: await podman.sandboxes.attach(spec, signal) };
+}
+
+async function imageHealthCheck(client: EngineClient, image: string, signal: AbortSignal): Promise<ImageHealthCheck | undefined> {
+  const path = `/images/${image}/json`;
+  const inspected = await client.find<{ readonly Config?: { readonly Healthcheck?: ImageHealthCheck | null } | null }>({ method: 'GET', path, signal });
+  return inspected?.Config?.Healthcheck ?? undefined;
 }
 
 /** The engine's networks for the task's, made where missing, with the addresses that the managers gave. */

@@ -1,7 +1,8 @@
 // Who may become a node: whoever shows a join token of the swarm gets a node object and a certificate that names it; a node that has a certificate
 // gets a newer one for the role that the managers want it to have.
+import { X509Certificate } from 'node:crypto';
 import { isSameSecret, parseJoinToken } from '#ca/join-token.ts';
-import { signCertificateRequest } from '#ca/node-certificate.ts';
+import { digestOfKey, signCertificateRequest } from '#ca/node-certificate.ts';
 import { nodeCertExpiryNsOf } from '#domain/defaults.ts';
 import type { Cluster, Node } from '#domain/objects.ts';
 import type { NodeAvailability, NodeRole } from '#domain/spec.ts';
@@ -27,10 +28,16 @@ export interface AdmissionOptions {
 
 export interface Admission {
   issue(request: IssueRequest, peer: Peer | undefined, address: string): Promise<IssuedCertificate>;
+  /** A certificate for a manager's own request. */
+  renew(request: string, nodeId: string, address: string): Promise<string>;
   /** Throws AppError when the peer is no member (any more). */
   check(peer: Peer): void;
 }
 
+/** What a node hears that was removed. */
+const NOT_MEMBER = 'this node is not part of the swarm any more';
+/** Newer keys may have been signed whose certificates never reached the node. */
+const MAX_KEYS = 4;
 /** Node indexes are 16 bits wide in marks and zones (network/names.ts). */
 const MAX_NODES = 65_535;
 
@@ -39,8 +46,18 @@ export function createAdmission({ store, sealer, clock, random, log }: Admission
 
   function check(peer: Peer): Node {
     const node = store.view.get('node', peer.nodeId);
-    if (node === undefined || peer.clusterId !== cluster().id) throw new AppError('permissionDenied', `node ${peer.nodeId} is not part of this swarm`);
+    if (node === undefined || peer.clusterId !== cluster().id) throw notMember(peer.nodeId);
     return node;
+  }
+
+  /** Remembers whose key it is, so that the node can come back when its certificate has expired meanwhile. */
+  async function rememberKey(nodeId: string, digest: string): Promise<void> {
+    await store.update('manager', (view) => {
+      const node = view.get('node', nodeId);
+      if (node === undefined) throw notMember(nodeId);
+      const keyDigests = [digest, ...(node.keyDigests ?? []).filter((known) => known !== digest)].slice(0, MAX_KEYS);
+      return { changes: [{ action: 'update', object: { ...node, keyDigests } }], result: undefined };
+    });
   }
 
   async function admit({ token = '', availability = 'active' }: IssueRequest, address: string): Promise<Node> {
@@ -58,19 +75,35 @@ export function createAdmission({ store, sealer, clock, random, log }: Admission
 
   return {
     check,
-    async issue(request, peer, address) {
-      const node = peer === undefined ? await admit(request, address) : check(peer);
-      const { id: clusterId, rootCa, spec, dataPathPort } = cluster();
-      const root = { certificate: rootCa.certificate, key: Buffer.from(sealer.open(rootCa.sealedKey, sealContexts.rootKey)).toString() };
-      const subject = { nodeId: node.id, role: node.spec.role, clusterId };
-      const certificate = await signCertificateRequest(root, request.request, subject, {
-        now: clock.now(),
-        expiryMs: nodeCertExpiryNsOf(spec) / 1e6,
-        hosts: [address],
-      });
-      return { nodeId: node.id, role: node.spec.role, clusterId, dataPathPort, certificate };
-    },
+    issue: async (request, peer, address) => sign(request.request, peer === undefined ? await admit(request, address) : checkKey(check(peer), peer), address),
+    renew: async (request, nodeId, address) => (await sign(request, present(store.view.get('node', nodeId), `node ${nodeId}`), address)).certificate,
   };
+
+  async function sign(request: string, node: Node, address: string): Promise<IssuedCertificate> {
+    const { id: clusterId, rootCa, spec, dataPathPort } = cluster();
+    const { certificate: root, sealedKey } = rootCa.rotation ?? rootCa;
+    const signer = { certificate: root, key: Buffer.from(sealer.open(sealedKey, sealContexts.rootKey)).toString() };
+    const subject = { nodeId: node.id, role: node.spec.role, clusterId };
+    const certificate = await signCertificateRequest(signer, request, subject, {
+      now: clock.now(),
+      expiryMs: nodeCertExpiryNsOf(spec) / 1e6,
+      hosts: [address],
+      chain: rootCa.rotation?.crossSigned ?? root,
+    });
+    await rememberKey(node.id, digestOfKey(new X509Certificate(certificate).publicKey));
+    return { nodeId: node.id, role: node.spec.role, clusterId, dataPathPort, certificate };
+  }
+}
+
+function notMember(nodeId: string): AppError {
+  return rpcError('permissionDenied', `${NOT_MEMBER}: node ${nodeId}`);
+}
+
+/** An old key of a node that has had others since must not bring an expired certificate back to life. */
+function checkKey(node: Node, { isExpired, keyDigest, nodeId }: Peer): Node {
+  if (isExpired && !(node.keyDigests ?? []).includes(keyDigest))
+    throw rpcError('unauthenticated', `the certificate of node ${nodeId} has expired, and its key is not the newest that the managers know`);
+  return node;
 }
 
 /** Both secrets are compared in constant time, whichever fits. Throws in SwarmKit's words when none does. */

@@ -1,7 +1,7 @@
 // Plain containers on swarm networks: each endpoint is an attachment task, which gives it an address that no task has, and makes this node carry
 // the network. The proxy decides when to attach and detach (api/proxy/).
 import type { ContainerAttachment, ContainerNetworks, SwarmNetworkRef } from '#api/proxy/container-networks.ts';
-import type { EngineConnection } from '#api/engine-connection.ts';
+import type { EngineConnection } from '#engine-link/connection.ts';
 import type { Control, SwarmMembership } from '#control/control.ts';
 import type { Network, Task } from '#domain/objects.ts';
 import { isTerminal } from '#domain/task-state.ts';

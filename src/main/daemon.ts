@@ -2,7 +2,7 @@
 import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { networkInterfaces } from 'node:os';
 import { dirname } from 'node:path';
-import { createEngineConnection } from '#api/engine-client.ts';
+import { createEngineConnection } from '#engine-link/link.ts';
 import { type HostSpec, parseHost, type ServerTls } from '#api/hosts.ts';
 import { swarmRoutes } from '#api/routes/index.ts';
 import { createApiServer } from '#api/server.ts';
@@ -36,7 +36,7 @@ export async function runDaemon(argv: readonly string[]): Promise<void> {
   writeFileAtomically(directory.pidFile, `${process.pid}\n`);
 
   const engine = createEngineConnection({ address: engineAddress, clock: systemClock });
-  const createWorker = createWorkerFactory({ engineAddress, options, directory, clock: systemClock, log });
+  const createWorker = createWorkerFactory({ engine, options, directory, clock: systemClock, log });
   const nodes = createNodeFactory({ directory, createWorker, clock: systemClock, random: systemRandom, log });
   const membership = createMembership({
     directory,
@@ -55,10 +55,10 @@ export async function runDaemon(argv: readonly string[]): Promise<void> {
     log,
     clock: systemClock,
     identity: { version: skepVersion, gitCommit: gitCommit() },
-    engineAddressOf(nodeId) {
+    engineOf(nodeId) {
       const engines = membership.engines();
       if (engines === undefined) throw new AppError('unavailable', 'only a manager reaches the engines of other nodes');
-      return engines.addressOf(nodeId);
+      return engines.linkTo(nodeId);
     },
     containerNetworks: createContainerNetworks({ membership, engine, clock: systemClock, dnsAddress: () => membership.dnsAddress() }),
   });

@@ -1,18 +1,26 @@
-// This node's certificate, key and root on disk.
-import { readFileSync } from 'node:fs';
+// This node's certificate, key and roots on disk. A crash between two files leaves a certificate and its key: the new key waits beside the old one
+// until its certificate is there.
+import { renameSync } from 'node:fs';
 import { join } from 'node:path';
+import { readFileSync } from 'node:fs';
+import { isKeyOf } from '#ca/root.ts';
+import { ensurePrivateDirectory, readFileIfPresent, writeFileAtomically } from '#platform/files.ts';
 import type { TlsMaterial } from '#transport/server.ts';
-import { ensurePrivateDirectory, writeFileAtomically } from '#platform/files.ts';
 
-const files = { roots: 'root.crt', certificate: 'node.crt', key: 'node.key' } as const;
+const files = { roots: 'root.crt', certificate: 'node.crt', key: 'node.key', nextKey: 'node.key.next' } as const;
 
-export function writeIdentity(folder: string, identity: TlsMaterial): void {
+export function writeIdentity(folder: string, { roots, certificate, key }: TlsMaterial): void {
   ensurePrivateDirectory(folder);
-  // The key first: a certificate without its key would be of no use, an old certificate beside a new key is noticed when it is used.
-  for (const part of ['key', 'roots', 'certificate'] as const) writeFileAtomically(join(folder, files[part]), identity[part]);
+  writeFileAtomically(join(folder, files.nextKey), key);
+  writeFileAtomically(join(folder, files.roots), roots);
+  writeFileAtomically(join(folder, files.certificate), certificate);
+  renameSync(join(folder, files.nextKey), join(folder, files.key));
 }
 
 export function readIdentity(folder: string): TlsMaterial {
   const read = (part: keyof typeof files) => readFileSync(join(folder, files[part]), 'utf8');
-  return { roots: read('roots'), certificate: read('certificate'), key: read('key') };
+  const certificate = read('certificate');
+  const next = readFileIfPresent(join(folder, files.nextKey));
+  const key = next !== undefined && isKeyOf(certificate, next) ? next : read('key');
+  return { roots: read('roots'), certificate, key };
 }

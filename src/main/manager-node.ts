@@ -2,7 +2,7 @@
 // Composition and order only.
 import { createAgent } from '#agent/agent.ts';
 import { createCertificateRequest, signCertificateRequest } from '#ca/node-certificate.ts';
-import { tlsInfoOf } from '#ca/root.ts';
+import { trustOf } from '#ca/rotation.ts';
 import type { InitRequest } from '#control/control.ts';
 import { createControl } from '#control/create-control.ts';
 import { nodeCertExpiryNsOf } from '#domain/defaults.ts';
@@ -19,9 +19,11 @@ import type { Store } from '#store/store.ts';
 import { startManagerServer } from '#transport/server.ts';
 import { splitHostPort } from './addresses.ts';
 import { createAdmission } from './admission.ts';
+import { createCertificateKeeper } from './certificate-keeper.ts';
 import { writeDataKey } from './data-key.ts';
 import { foundSwarm } from './found-swarm.ts';
-import { readIdentity, writeIdentity } from './identity.ts';
+import { followTrust } from './follow-trust.ts';
+import { writeIdentity } from './identity.ts';
 import { type ManagerStart, type NodeFactoryOptions, type NodeRuntime, superviseParts } from './node-runtime.ts';
 import { createNodeEngines } from './node-engines.ts';
 import { logsOfTasks } from './task-logs.ts';
@@ -62,7 +64,17 @@ async function runManager(options: NodeFactoryOptions, start: ManagerStart, stor
   const { swarm, dataKey, emit } = start;
   const sealer = createSealer(dataKey);
   const cluster = () => present([...store.view.list('cluster')][0], 'the cluster object');
-  const worker = await options.createWorker({ swarm, tls: tlsInfoOf(cluster().rootCa.certificate) });
+  const { host } = splitHostPort(swarm.advertiseAddr);
+  const admission = createAdmission({ store, sealer, clock, random, log });
+  const keeper = createCertificateKeeper({
+    folder: directory.certificateFolder,
+    issue: (request) => admission.renew(request, swarm.nodeId, host),
+    clock,
+    random,
+    log,
+  });
+  keeper.follow(trustOf(cluster()));
+  const worker = await options.createWorker({ swarm, tls: keeper.tlsInfo });
   const managers = () => [{ nodeId: swarm.nodeId, address: swarm.advertiseAddr }];
   const control = createControl({ store, clock, random, sealer, log, nodeId: swarm.nodeId });
   const manager = createManager({
@@ -78,7 +90,7 @@ async function runManager(options: NodeFactoryOptions, start: ManagerStart, stor
   });
   const agent = createAgent({
     nodeId: swarm.nodeId,
-    connect: () => manager.dispatcher.connect(swarm.nodeId, splitHostPort(swarm.advertiseAddr).host),
+    connect: () => manager.dispatcher.connect(swarm.nodeId, host),
     executor: worker.executor,
     dataPlane: worker.dataPlane,
     state: createFileAgentState({ folder: directory.agentFolder, log }),
@@ -88,18 +100,17 @@ async function runManager(options: NodeFactoryOptions, start: ManagerStart, stor
   });
   const engines = createNodeEngines({
     stateDirectory: directory.path,
-    self: { nodeId: swarm.nodeId, engineAddress: worker.engineAddress },
+    self: { nodeId: swarm.nodeId, engine: worker.engine },
     requestTunnel: (nodeId, id) => manager.dispatcher.requestTunnel(nodeId, id),
     clock,
     random,
     log,
   });
-  const admission = createAdmission({ store, sealer, clock, random, log });
   const listen = splitHostPort(swarm.listenAddr);
   const server = await startManagerServer({
     host: listen.host,
     port: Number(listen.port),
-    tls: readIdentity(directory.certificateFolder),
+    tls: keeper.identity(),
     log,
     handlers: {
       rootCertificate: () => cluster().rootCa.certificate,
@@ -108,17 +119,33 @@ async function runManager(options: NodeFactoryOptions, start: ManagerStart, stor
         admission.check(peer);
         return manager.dispatcher.connect(peer.nodeId, peer.address);
       },
+      trust(peer, signal) {
+        admission.check(peer);
+        return followTrust(store, signal);
+      },
+      leave(peer) {
+        admission.check(peer);
+        return manager.dispatcher.leave(peer.nodeId);
+      },
       tunnel: ({ nodeId }, id, call) => engines.accept(nodeId, id, call),
     },
+  });
+  keeper.onChange((identity) => {
+    server.renew(identity);
+    worker.describeAgain();
   });
   const stop = new AbortController();
   const keepDataKey = () => writeDataKey(directory.dataKeyFile, dataKey, unlockKeyOf(cluster(), sealer));
   keepDataKey();
   const unwatch = store.watch((_revision, events) => {
-    if (events.some(({ object }) => object.kind === 'cluster')) keepDataKey();
+    if (events.some(({ object }) => object.kind === 'cluster')) {
+      keepDataKey();
+      keeper.follow(trustOf(cluster()));
+    }
+    for (const { action, object } of events) if (action === 'remove' && object.kind === 'node') server.disconnect(object.id);
     emit(events);
   });
-  const parts = superviseParts([manager.run(stop.signal), agent.run(stop.signal)], log);
+  const parts = superviseParts([manager.run(stop.signal), agent.run(stop.signal), keeper.run(stop.signal)], log);
   return {
     manager: { control, dataKey },
     managers,

@@ -82,6 +82,8 @@ class Membership implements DaemonMembership {
     if (state.kind === 'locked') return { ...base, state: 'locked' };
     if (state.kind === 'starting') return { ...known, state: 'pending' };
     if (state.kind === 'error') return { ...known, state: 'error', error: state.message };
+    const problem = state.node.problem?.();
+    if (problem !== undefined) return { ...known, state: 'error', error: problem, remoteManagers: state.node.managers() };
     const active = { ...known, state: 'active', remoteManagers: state.node.managers() } as const;
     if (state.node.manager === undefined) return active;
     const { control } = state.node.manager;
@@ -270,7 +272,11 @@ class Membership implements DaemonMembership {
   private async remove(swarm: SwarmFile): Promise<void> {
     const { directory, nodes } = this.options;
     directory.writeSwarm({ ...swarm, leaving: true });
-    if (this.state.kind === 'active') await this.state.node.stop();
+    if (this.state.kind === 'active') {
+      const { node } = this.state;
+      await node.stop();
+      await node.sayLeaving?.();
+    }
     await nodes.removeAll(swarm);
     directory.erase();
     this.state = { kind: 'inactive' };

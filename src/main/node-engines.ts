@@ -7,12 +7,14 @@ import type { Clock, Random } from '#lib/clock.ts';
 import { AppError, errorMessage } from '#lib/errors.ts';
 import { newId } from '#lib/id.ts';
 import type { Logger } from '#lib/log.ts';
+import type { EngineLink } from '#engine-link/connection.ts';
+import { createEngineConnection } from '#engine-link/link.ts';
 import { ensurePrivateDirectory } from '#platform/files.ts';
 import { joinTunnel, type TunnelCall } from '#transport/tunnel.ts';
 
 export interface NodeEnginesOptions {
   readonly stateDirectory: string;
-  readonly self: { readonly nodeId: string; readonly engineAddress: string };
+  readonly self: { readonly nodeId: string; readonly engine: EngineLink };
   /** Asks a node for a tunnel; false when it is not there. */
   readonly requestTunnel: (nodeId: string, id: string) => boolean;
   readonly clock: Clock;
@@ -21,8 +23,8 @@ export interface NodeEnginesOptions {
 }
 
 export interface NodeEngines {
-  /** Where the engine of a node is reached from here: unix:///… */
-  addressOf(nodeId: string): Promise<string>;
+  /** The engine of a node, wherever it is. */
+  linkTo(nodeId: string): Promise<EngineLink>;
   /** The node's end of a tunnel that was asked for; one that nobody asked for is refused. */
   accept(nodeId: string, id: string, call: TunnelCall): void;
   close(): void;
@@ -38,7 +40,7 @@ interface Awaited {
 export function createNodeEngines(options: NodeEnginesOptions): NodeEngines {
   const { stateDirectory, self, requestTunnel, clock, random, log } = options;
   const folder = join(stateDirectory, 'nodes');
-  const servers = new Map<string, Promise<Server>>();
+  const nodes = new Map<string, { readonly server: Promise<Server>; readonly link: EngineLink }>();
   const awaited = new Map<string, Awaited>();
 
   function openTunnel(nodeId: string): Promise<TunnelCall> {
@@ -90,15 +92,15 @@ export function createNodeEngines(options: NodeEnginesOptions): NodeEngines {
   }
 
   return {
-    async addressOf(nodeId) {
-      if (nodeId === self.nodeId) return self.engineAddress;
-      let server = servers.get(nodeId);
-      if (server === undefined) {
-        server = listen(nodeId);
-        servers.set(nodeId, server);
+    async linkTo(nodeId) {
+      if (nodeId === self.nodeId) return self.engine;
+      let node = nodes.get(nodeId);
+      if (node === undefined) {
+        node = { server: listen(nodeId), link: createEngineConnection({ address: `unix://${join(folder, `${nodeId}.sock`)}`, clock }) };
+        nodes.set(nodeId, node);
       }
-      await server;
-      return `unix://${join(folder, `${nodeId}.sock`)}`;
+      await node.server;
+      return node.link;
     },
     accept(nodeId, id, call) {
       const waiting = awaited.get(id);
@@ -106,7 +108,10 @@ export function createNodeEngines(options: NodeEnginesOptions): NodeEngines {
       else call.destroy(new Error('nobody asked for this tunnel'));
     },
     close() {
-      for (const server of servers.values()) void server.then((open) => open.close());
+      for (const { server, link } of nodes.values()) {
+        link.close();
+        void server.then((open) => open.close());
+      }
       rmSync(folder, { recursive: true, force: true });
     },
   };

@@ -31,6 +31,10 @@ export interface NodeRuntime {
   /** Resolves when the node takes tasks. A manager stops waiting for that after a while; a worker rejects then, and goes on trying. */
   ready(): Promise<void>;
   logs(taskIds: () => readonly string[], options: LogOptions, signal: AbortSignal): AsyncIterable<LogChunk>;
+  /** Why this node takes no part although it is a member as far as it knows: it was removed. */
+  problem?(): string | undefined;
+  /** Tells the managers that this node leaves; to be called when it has stopped. */
+  sayLeaving?(): Promise<void>;
   /** Stops what runs in this process. Containers and the node's network go on. */
   stop(): Promise<void>;
 }

@@ -30,9 +30,11 @@ export interface RemoteManagersOptions {
   readonly tls: () => TlsMaterial;
   /** A manager asks for a tunnel to this node's engine. */
   readonly onTunnel: (id: string, client: ManagerClient) => void;
+  /** A session is open, until the signal aborts. */
+  readonly onSession: (client: ManagerClient, signal: AbortSignal) => void;
 }
 
-export function createRemoteManagers({ directory, tls, onTunnel }: RemoteManagersOptions): RemoteManagers {
+export function createRemoteManagers({ directory, tls, onTunnel, onSession }: RemoteManagersOptions): RemoteManagers {
   const file = join(directory, 'managers.json');
   let known = readManagers(file);
   let next = 0;
@@ -61,6 +63,7 @@ export function createRemoteManagers({ directory, tls, onTunnel }: RemoteManager
           for await (const message of opened.openSession(description, signal)) {
             if (message.kind === 'session') {
               learn(message.managers);
+              onSession(opened, signal);
               // It answered: it is the first to be tried again.
               next = Math.max(
                 0,

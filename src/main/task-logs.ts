@@ -5,7 +5,7 @@ import { present } from '#lib/assert.ts';
 import type { Store } from '#store/store.ts';
 import { followLogs } from './follow-logs.ts';
 import type { NodeEngines } from './node-engines.ts';
-import { connectDocker, containerLog, type Worker } from './worker.ts';
+import { containerLog, type Worker } from './worker.ts';
 
 export interface LogRequest {
   readonly taskIds: () => readonly string[];
@@ -40,5 +40,5 @@ function isReadable({ view }: Store, taskId: string): boolean {
 async function* logOf(task: Task, { worker, engines, selfId }: LogSources, options: LogOptions, signal: AbortSignal): AsyncGenerator<LogChunk> {
   const { nodeId = '' } = task;
   if (nodeId === selfId) yield* worker.logs(task, options, signal);
-  else yield* containerLog(connectDocker(await engines.addressOf(nodeId)), task, options, signal);
+  else yield* containerLog(await engines.linkTo(nodeId), task, options, signal);
 }

@@ -1,26 +1,44 @@
 // A node that is a worker only: an agent with its executor and data plane, connected to the managers over the network.
 import { createAgent } from '#agent/agent.ts';
 import { createFileAgentState } from '#engine/agent-state.ts';
-import { tlsInfoOf } from '#ca/root.ts';
-import { AppError } from '#lib/errors.ts';
-import type { ManagerClient } from '#transport/client.ts';
+import { AppError, errorMessage } from '#lib/errors.ts';
+import { createManagerClient, type ManagerClient } from '#transport/client.ts';
+import type { TlsMaterial } from '#transport/server.ts';
 import { joinTunnel } from '#transport/tunnel.ts';
-import { readIdentity } from './identity.ts';
+import { createCertificateKeeper, type CertificateKeeper } from './certificate-keeper.ts';
+import { passTrust } from './follow-trust.ts';
 import { type NodeFactoryOptions, type NodeRuntime, superviseParts, WORKER_TEXT } from './node-runtime.ts';
-import { createRemoteManagers } from './remote-managers.ts';
+import { createRemoteManagers, type KnownManager } from './remote-managers.ts';
 import type { Worker } from './worker.ts';
 import type { SwarmFile } from './state-directory.ts';
 
 /** How long a join waits for its first session; Docker's own limit. */
 const READY_TIMEOUT_MS = 20_000;
+/** How long a manager may take to be reached. */
+const CONNECT_TIMEOUT_MS = 3_000;
+/** Between the questions of a removed node whether it is a member again; less than an agent waits for a session. */
+const REMOVED_PAUSE_MS = 4_000;
 const JOIN_TIMEOUT =
   'Timeout was reached before node joined. The attempt to join the swarm will continue in the background. Use the "docker info" command to see the current swarm status of your node.';
 
 export async function startWorkerNode(options: NodeFactoryOptions, swarm: SwarmFile): Promise<NodeRuntime> {
   const { directory, clock, random, log } = options;
-  const identity = readIdentity(directory.certificateFolder);
-  const worker = await options.createWorker({ swarm, tls: tlsInfoOf(identity.roots) });
-  const managers = createRemoteManagers({ directory: directory.path, tls: () => identity, onTunnel: (id, client) => answerTunnel(worker, id, client) });
+  const keeper: CertificateKeeper = createCertificateKeeper({
+    folder: directory.certificateFolder,
+    issue: async (request) => (await askAny(managers.list(), keeper.identity(), (client) => client.issueCertificate({ request }))).certificate,
+    clock,
+    random,
+    log,
+  });
+  const worker = await options.createWorker({ swarm, tls: keeper.tlsInfo });
+  keeper.onChange(() => worker.describeAgain());
+  const managers = createRemoteManagers({
+    directory: directory.path,
+    tls: keeper.identity,
+    onTunnel: (id, client) => void answerTunnel(worker, id, client),
+    onSession: (client, signal) => void passTrust(client, keeper.follow, { clock, log }, signal),
+  });
+  let removal: string | undefined;
   const firstSession = Promise.withResolvers<void>();
   const agent = createAgent({
     nodeId: swarm.nodeId,
@@ -29,9 +47,20 @@ export async function startWorkerNode(options: NodeFactoryOptions, swarm: SwarmF
       return {
         ...connection,
         async *openSession(description, signal) {
-          for await (const message of connection.openSession(description, signal)) {
-            firstSession.resolve();
-            yield message;
+          try {
+            for await (const message of connection.openSession(description, signal)) {
+              firstSession.resolve();
+              removal = undefined;
+              yield message;
+            }
+          } catch (error) {
+            if (!(error instanceof AppError) || error.code !== 'permissionDenied') throw error;
+            if (removal === undefined) log.error({ error: error.message }, 'the managers removed this node: its tasks are stopped; use "docker swarm leave"');
+            removal = error.message;
+            // Others run its tasks by now.
+            yield { kind: 'complete', assignments: { tasks: [], secrets: [], configs: [] } };
+            await clock.sleep(REMOVED_PAUSE_MS, signal);
+            throw error;
           }
         },
       };
@@ -44,7 +73,7 @@ export async function startWorkerNode(options: NodeFactoryOptions, swarm: SwarmF
     log,
   });
   const stop = new AbortController();
-  const parts = superviseParts([agent.run(stop.signal)], log);
+  const parts = superviseParts([agent.run(stop.signal), keeper.run(stop.signal)], log);
   return {
     dnsAddress: worker.dataPlane.dnsAddress,
     managers: managers.list,
@@ -53,6 +82,13 @@ export async function startWorkerNode(options: NodeFactoryOptions, swarm: SwarmF
       const late = clock.sleep(READY_TIMEOUT_MS, timeout.signal).then(() => Promise.reject(new AppError('deadlineExceeded', JOIN_TIMEOUT)));
       late.catch(() => {});
       await Promise.race([firstSession.promise, late]).finally(() => timeout.abort());
+    },
+    problem: () => removal,
+    async sayLeaving() {
+      if (removal !== undefined) return;
+      await askAny(managers.list(), keeper.identity(), (client) => client.leave()).catch((error: unknown) =>
+        log.warn({ error: errorMessage(error) }, 'no manager could be told that this node leaves; they will find it down'),
+      );
     },
     logs() {
       throw new AppError('unavailable', WORKER_TEXT);
@@ -66,9 +102,29 @@ export async function startWorkerNode(options: NodeFactoryOptions, swarm: SwarmF
   };
 }
 
-/** Opens the tunnel that a manager asked for, to this node's engine. */
-export function answerTunnel(worker: Worker, id: string, client: ManagerClient): void {
-  const socket = worker.dialEngine();
+/** The answer of the first manager that gives one; what the last one said when none does. */
+async function askAny<T>(managers: readonly KnownManager[], tls: TlsMaterial, ask: (client: ManagerClient) => Promise<T>): Promise<T> {
+  let failure: unknown = new AppError('unavailable', 'no manager of the swarm is known');
+  for (const { address } of managers) {
+    const client = createManagerClient(address, tls);
+    try {
+      await client.connected(CONNECT_TIMEOUT_MS);
+      return await ask(client);
+    } catch (error) {
+      failure = error;
+    } finally {
+      client.close();
+    }
+  }
+  throw failure;
+}
+
+/** Opens the tunnel that a manager asked for, to this node's engine. Without an engine the tunnel ends at once. */
+export async function answerTunnel(worker: Worker, id: string, client: ManagerClient): Promise<void> {
   const call = client.openTunnel(id);
-  joinTunnel(call, socket, () => call.cancel());
+  try {
+    joinTunnel(call, await worker.engine.dial(), () => call.cancel());
+  } catch {
+    call.cancel();
+  }
 }

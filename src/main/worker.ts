@@ -1,7 +1,5 @@
 // The node's worker half, put together: the engine's executor and the data plane. Also how all of it is removed when the node leaves.
-import { connect, type Socket } from 'node:net';
 import { join } from 'node:path';
-import Docker from 'dockerode';
 import type { Executor } from '#agent/executor.ts';
 import type { LogChunk, LogOptions } from '#control/control.ts';
 import type { NodeDescription, Task } from '#domain/objects.ts';
@@ -9,6 +7,8 @@ import type { Clock } from '#lib/clock.ts';
 import type { Logger } from '#lib/log.ts';
 import { createDockerExecutor } from '#engine/docker-executor.ts';
 import { taskLogs } from '#engine/logs.ts';
+import { rememberedEngineKind } from './engine-kind.ts';
+import type { EngineLink } from '#engine-link/connection.ts';
 import { createDataPlane, type ManagedDataPlane } from '#network/client.ts';
 import type { DaemonOptions } from './options.ts';
 import type { StateDirectory, SwarmFile } from './state-directory.ts';
@@ -16,11 +16,12 @@ import type { StateDirectory, SwarmFile } from './state-directory.ts';
 export interface Worker {
   readonly executor: Executor;
   readonly dataPlane: ManagedDataPlane;
+  /** What the node says of itself has changed: whoever watches the executor is told. */
+  describeAgain(): void;
   /** The log of a task of this node; nothing when its container is gone. */
   logs(task: Task, options: LogOptions, signal: AbortSignal): AsyncIterable<LogChunk>;
-  readonly engineAddress: string;
-  /** A new connection to the engine, half-open when one side ends. */
-  dialEngine(): Socket;
+  /** This node's engine. */
+  readonly engine: EngineLink;
   /** Lets go of engine and data plane; both go on. */
   close(): Promise<void>;
   /** Removes the containers, networks, files and rules of this node. */
@@ -29,13 +30,14 @@ export interface Worker {
 
 export interface WorkerOptions {
   readonly swarm: SwarmFile;
-  readonly tls?: NodeDescription['tls'];
+  /** What the node tells of its certificate. */
+  readonly tls?: () => NodeDescription['tls'];
 }
 
 export type WorkerFactory = (options: WorkerOptions) => Promise<Worker>;
 
 interface FactoryOptions {
-  readonly engineAddress: string;
+  readonly engine: EngineLink;
   readonly options: Pick<DaemonOptions, 'hostname'>;
   readonly directory: StateDirectory;
   readonly clock: Clock;
@@ -47,29 +49,32 @@ const PLUGIN_DIRECTORY = '/run/docker/plugins';
 /** Containers that are stopped at the same time when the node leaves. */
 const MAX_REMOVALS = 10;
 
-export function createWorkerFactory({ engineAddress, options, directory, clock, log }: FactoryOptions): WorkerFactory {
-  const docker = connectDocker(engineAddress);
+export function createWorkerFactory({ engine, options, directory, clock, log }: FactoryOptions): WorkerFactory {
   const netdCommand = [process.execPath, '--disable-warning=ExperimentalWarning', join(import.meta.dirname, 'skep-netd.ts')];
   return async ({ swarm, tls }) => {
-    const settings = { pluginDirectory: PLUGIN_DIRECTORY, dataPathPort: swarm.dataPathPort };
+    const kind = await rememberedEngineKind({ engine, path: directory.path, clock, log });
+    const settings = { pluginDirectory: PLUGIN_DIRECTORY, dataPathPort: swarm.dataPathPort, ...(kind === 'podman' ? { ownGateway: true as const } : {}) };
     const dataPlane = await createDataPlane({ stateDirectory: directory.path, netdCommand, settings, clock, log });
     const executor = createDockerExecutor({
-      docker,
+      link: engine,
       stateDir: directory.path,
       instance: swarm.nodeId,
-      network: dataPlane,
+      network: { driverName: dataPlane.driverName, dnsAddress: dataPlane.dnsAddress, ...(kind === 'podman' ? { sandboxes: dataPlane } : {}) },
       nodeHostname: options.hostname,
       dataPathAddress: () => swarm.dataPathAddr,
-      tls: () => tls,
+      ...(tls === undefined ? {} : { tls }),
       clock,
       log,
     });
+    const watchers = new Set<() => void>();
     return {
-      executor,
+      executor: { ...executor, watch: (listener) => watchAlso(executor, watchers, listener) },
       dataPlane,
-      logs: (task, logOptions, signal) => containerLog(docker, task, logOptions, signal),
-      engineAddress,
-      dialEngine: () => connect({ ...endpointOf(engineAddress), allowHalfOpen: true, noDelay: true }),
+      describeAgain() {
+        for (const tell of watchers) tell();
+      },
+      logs: (task, logOptions, signal) => containerLog(engine, task, logOptions, signal),
+      engine,
       async close() {
         executor.close();
         await dataPlane.close();
@@ -84,23 +89,11 @@ export function createWorkerFactory({ engineAddress, options, directory, clock, 
 }
 
 /** The log of a task's container on the engine that has it. */
-export async function* containerLog(docker: Docker, task: Task, options: LogOptions, signal: AbortSignal): AsyncGenerator<LogChunk> {
+export async function* containerLog(link: EngineLink, task: Task, options: LogOptions, signal: AbortSignal): AsyncGenerator<LogChunk> {
   const { id: taskId, nodeId = '', serviceId = '', status } = task;
   if (status.container === undefined) return;
-  const lines = taskLogs({ docker, containerId: status.container.containerId, options, signal });
+  const lines = taskLogs({ link, containerId: status.container.containerId, options, signal });
   for await (const line of lines) yield { taskId, nodeId, serviceId, ...line };
-}
-
-export function connectDocker(address: string): Docker {
-  const endpoint = endpointOf(address);
-  return new Docker('path' in endpoint ? { socketPath: endpoint.path } : { ...endpoint, protocol: 'http' });
-}
-
-function endpointOf(address: string): { readonly path: string } | { readonly host: string; readonly port: number } {
-  const unix = /^unix:\/\/(\/.+)$/.exec(address);
-  if (unix?.[1] !== undefined) return { path: unix[1] };
-  const { hostname: host, port } = new URL(address.replace(/^tcp:/, 'http:'));
-  return { host, port: Number(port) };
 }
 
 /** Stops in order what still runs, then removes it. One that cannot be removed keeps the node from leaving: it would run on unseen. */
@@ -113,4 +106,14 @@ async function removeTasks(executor: Executor, signal: AbortSignal): Promise<voi
     }
   };
   await Promise.all(Array.from({ length: MAX_REMOVALS }, work));
+}
+
+function watchAlso(executor: Executor, watchers: Set<() => void>, listener: Parameters<Executor['watch']>[0]): () => void {
+  const unwatch = executor.watch(listener);
+  const tell = () => listener(undefined);
+  watchers.add(tell);
+  return () => {
+    watchers.delete(tell);
+    unwatch();
+  };
 }

@@ -6,7 +6,8 @@ import { mkdtemp, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
-import Docker from 'dockerode';
+import type { EngineLink } from '#engine-link/connection.ts';
+import { createEngineConnection } from '#engine-link/link.ts';
 import type { AssignedNetwork, AssignedTask, TaskDependencies } from '#agent/executor.ts';
 import { testAssignment } from '#agent/testing/tasks.ts';
 import { createDockerExecutor, type DockerExecutor } from '#engine/docker-executor.ts';
@@ -20,11 +21,11 @@ const IMAGE = 'busybox:test';
 const signal = new AbortController().signal;
 const none: TaskDependencies = { secret: () => undefined, config: () => undefined };
 let engine: TestEngine;
-let docker: Docker;
+let link: EngineLink;
 
 before(async () => {
   engine = await startEngine({ name: 'executor', daemonArgs: ['--label', 'zone=a'] });
-  docker = new Docker({ socketPath: engine.socket });
+  link = createEngineConnection({ address: `unix://${engine.socket}`, clock: systemClock });
   await engine.importBusybox(IMAGE);
 });
 after(() => engine?.stop());
@@ -34,7 +35,7 @@ const newTaskId = () => randomBytes(13).toString('hex').slice(0, 25);
 async function withExecutor(use: (executor: DockerExecutor) => Promise<void>): Promise<void> {
   const stateDir = await mkdtemp(join(engine.folder, 'state-'));
   const executor = createDockerExecutor({
-    docker,
+    link,
     stateDir,
     instance: newTaskId(),
     network: { driverName: 'bridge', dnsAddress: '169.254.53.53' },
@@ -347,7 +348,7 @@ test('logs come as whole lines with stream, time and order; terminals too', () =
       await until('it has ended', async () => (await executor.inspect(assigned.task, signal))?.status === 'exited');
       const containerId = (await executor.containerId(assigned.task.id, signal)) ?? '';
       const lines = [];
-      for await (const line of taskLogs({ docker, containerId, options: { follow: true, stdout: true, stderr: true }, signal })) lines.push(line);
+      for await (const line of taskLogs({ link, containerId, options: { follow: true, stdout: true, stderr: true }, signal })) lines.push(line);
       const texts = lines.filter(({ stream }) => stream === 'stdout').map(({ line }) => Buffer.from(line).toString().replace('\r', ''));
       const shown = texts.map((text) => text.replace(/x{2,}/, (run) => `x*${run.length}`));
       assert.deepEqual(shown, tty ? ['out\n', 'err\n', 'x*40000\n', 'end\n'] : ['out\n', 'x*40000\n', 'end\n']);
@@ -358,7 +359,7 @@ test('logs come as whole lines with stream, time and order; terminals too', () =
 test('an engine that cannot be reached is told apart from a failed task', () =>
   withExecutor(async () => {
     const executor = createDockerExecutor({
-      docker: new Docker({ socketPath: join(engine.folder, 'nothing.sock') }),
+      link: createEngineConnection({ address: `unix://${join(engine.folder, 'nothing.sock')}`, clock: systemClock }),
       stateDir: engine.folder,
       instance: 'x',
       network: { driverName: 'bridge', dnsAddress: '' },

@@ -28,11 +28,12 @@ const mayImport: Readonly<Record<string, readonly string[] | 'everything'>> = {
   manager: managerParts,
   control: ['store', 'ca', 'compose', ...decisions],
   'docker-api': ['lib'],
-  api: ['control', 'docker-api', ...decisions],
+  'engine-link': ['lib'],
+  api: ['control', 'docker-api', 'engine-link', ...decisions],
   console: ['control', ...decisions],
   agent: ['protocol', ...decisions],
   // Types of the seam: executor.ts, and the messages that it speaks of.
-  engine: ['agent', 'protocol', 'docker-api', ...decisions],
+  engine: ['agent', 'protocol', 'docker-api', 'engine-link', ...decisions],
   network: ['protocol', ...decisions],
   volume: ['agent', ...decisions],
   client: ['docker-api', 'compose', 'lib'],
@@ -49,7 +50,7 @@ const longFunctions: Readonly<Record<string, string>> = {};
 
 /** Files outside platform/ and main/ that may ask the machine for time or chance, and why. */
 const ownTime: Readonly<Record<string, string>> = {
-  'src/api/engine-client.ts': 'bounds a connect on a real socket',
+  'src/engine-link/link.ts': 'bounds a connect on a real socket',
   'src/api/proxy/create-container.ts': 'a name that nobody else has, for a container that has no id yet',
   'src/api/proxy/stop-signal.ts': "bounds a wait for the engine's answer on a real socket",
   'src/ca/keys.ts': 'serial numbers, with the keys that only the machine can make',

@@ -75,7 +75,8 @@ function swarmSpecToJson(spec: ClusterSpec): SwarmSpec {
 
 /** The swarm without its tokens, as in `/info`. */
 export const clusterInfoToJson: (cluster: Cluster) => ClusterInfo = memoized((cluster) => {
-  const issuer = issuerOf(cluster.rootCa.certificate);
+  // While the root is rotated, the trusted root is the old one and the issuer is the new one already.
+  const issuer = issuerOf(cluster.rootCa.rotation?.certificate ?? cluster.rootCa.certificate);
   return {
     ...metaToJson(cluster),
     Spec: swarmSpecToJson(cluster.spec),

@@ -3,7 +3,7 @@
 import type { Clock } from '#lib/clock.ts';
 import { errorMessage } from '#lib/errors.ts';
 import type { Logger } from '#lib/log.ts';
-import type { EngineConnection } from '../engine-connection.ts';
+import type { EngineConnection } from '#engine-link/connection.ts';
 import { linesOf } from '../lines.ts';
 import { type ContainerNetworks, OWNER_LABEL } from './container-networks.ts';
 import { objectAt, textAt } from './json-object.ts';

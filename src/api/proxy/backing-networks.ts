@@ -1,6 +1,6 @@
 // Which of the engine's networks only carry a swarm network on this node. Their label says so and never changes, so an answer is kept by id.
 import type { SwarmMembership } from '#control/control.ts';
-import type { EngineConnection } from '../engine-connection.ts';
+import type { EngineConnection } from '#engine-link/connection.ts';
 import { BACKING_LABEL } from '../routes/engine-networks.ts';
 import type { SwarmNetworkRef } from './container-networks.ts';
 

@@ -1,5 +1,5 @@
 // The engine's routes that cannot go through untouched: an older engine would misread the request, or it names a swarm network.
-import type { EngineLink } from '../engine-connection.ts';
+import type { EngineLink } from '#engine-link/connection.ts';
 import type { Route } from '../route.ts';
 import type { AttachmentKeeper } from './attachments.ts';
 import type { BackingNetworks } from './backing-networks.ts';

@@ -2,8 +2,8 @@
 // their address from the swarm. Either all of it happens or nothing is left.
 import { randomBytes } from 'node:crypto';
 import { AppError, errorMessage } from '#lib/errors.ts';
-import { engineError } from '../engine-client.ts';
-import type { EngineResponse } from '../engine-connection.ts';
+import { engineError } from '#engine-link/link.ts';
+import type { EngineResponse } from '#engine-link/connection.ts';
 import { json, type RouteRequest, type RouteResult, toEngine } from '../route.ts';
 import { type ContainerAttachment, type ContainerNetworks, OWNER_LABEL, type SwarmNetworkRef } from './container-networks.ts';
 import type { ProxyContext } from './container-routes.ts';

@@ -4,10 +4,8 @@ import type { IncomingHttpHeaders } from 'node:http';
 import type { Control, SwarmMembership } from '#control/control.ts';
 import type { Task } from '#domain/objects.ts';
 import { slotName, taskName } from '#domain/task-name.ts';
-import type { Clock } from '#lib/clock.ts';
 import { AppError } from '#lib/errors.ts';
-import { createEngineConnection } from '../engine-client.ts';
-import type { EngineLink } from '../engine-connection.ts';
+import type { EngineLink } from '#engine-link/connection.ts';
 
 export const NODE_HEADER = 'x-skep-node';
 
@@ -23,15 +21,13 @@ export interface EngineDirectory {
   find(path: string, headers: IncomingHttpHeaders): Promise<EngineTarget>;
   /** An exec that was made on another node's engine: its start must go there, too. */
   rememberExec(execId: string, engine: EngineLink): void;
-  close(): void;
 }
 
 export interface EngineDirectoryOptions {
   readonly membership: SwarmMembership;
   readonly local: EngineLink;
-  /** Where the engine of another node is reached; absent when this daemon knows no others. */
-  readonly addressOf?: (nodeId: string) => Promise<string>;
-  readonly clock: Clock;
+  /** The engine of another node; absent when this daemon knows no others. */
+  readonly engineOf?: (nodeId: string) => Promise<EngineLink>;
 }
 
 /** A container is named by at least this much of its id; Docker prints twelve. */
@@ -41,23 +37,11 @@ const MAX_EXECS = 10_000;
 const containerPath = /^\/containers\/(?!create(?:[/?]|$)|json(?:[/?]|$)|prune(?:[/?]|$))([^/?]+)(.*)$/s;
 const execPath = /^\/exec\/([^/?]+)/;
 
-export function createEngineDirectory({ membership, local, addressOf, clock }: EngineDirectoryOptions): EngineDirectory {
-  const links = new Map<string, EngineLink>();
+export function createEngineDirectory({ membership, local, engineOf }: EngineDirectoryOptions): EngineDirectory {
   const execs = new Map<string, EngineLink>();
 
-  async function engineOf(nodeId: string): Promise<EngineTarget['engine']> {
-    if (addressOf === undefined || nodeId === membership.nodeId()) return local;
-    const address = await addressOf(nodeId);
-    let link = links.get(address);
-    if (link === undefined) {
-      link = createEngineConnection({ address, clock });
-      links.set(address, link);
-    }
-    return link;
-  }
-
   async function targetOf(nodeId: string, path: string): Promise<EngineTarget> {
-    const engine = await engineOf(nodeId);
+    const engine = engineOf === undefined || nodeId === membership.nodeId() ? local : await engineOf(nodeId);
     return { engine, path, isRemote: engine !== local };
   }
 
@@ -77,9 +61,6 @@ export function createEngineDirectory({ membership, local, addressOf, clock }: E
       execs.set(execId, engine);
       const [oldest] = execs.keys();
       if (execs.size > MAX_EXECS && oldest !== undefined) execs.delete(oldest);
-    },
-    close() {
-      for (const link of links.values()) link.close();
     },
   };
 }

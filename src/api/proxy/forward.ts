@@ -1,7 +1,7 @@
 // Hands an ordinary request to the engine and its answer back: streamed both ways, each side held back by the other, cut when the other is cut.
 // Connections that stop being HTTP (attach, exec, sessions) are hijack.ts.
 import type { ClientRequest, IncomingMessage, ServerResponse } from 'node:http';
-import type { EngineLink } from '../engine-connection.ts';
+import type { EngineLink } from '#engine-link/connection.ts';
 import { responseHeaders, withoutConnectionHeaders } from './rewrite.ts';
 
 export interface ForwardedRequest {

@@ -2,7 +2,7 @@
 // and the end of one direction is passed on while the other goes on (stdin ends, output still flows).
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
-import type { EngineLink } from '../engine-connection.ts';
+import type { EngineLink } from '#engine-link/connection.ts';
 import { parseHead, type ResponseHead } from './http-head.ts';
 import { headText } from './rewrite.ts';
 

@@ -1,6 +1,6 @@
 // `signal` of stop and restart came with API 1.42. An older engine drops it and sends the container's own stop signal, so the steps are made one by one.
-import { engineError } from '../engine-client.ts';
-import type { EngineLink } from '../engine-connection.ts';
+import { engineError } from '#engine-link/link.ts';
+import type { EngineLink } from '#engine-link/connection.ts';
 import { empty, type RouteRequest, type RouteResult, toEngine } from '../route.ts';
 import { objectAt } from './json-object.ts';
 

@@ -1,8 +1,8 @@
 // `POST /volumes/prune`: since API 1.42 it means anonymous volumes only, unless the filter `all` is given. An older engine removes every unused
 // volume and knows no `all`: left alone it would delete data that the user was told would stay.
 import { AppError } from '#lib/errors.ts';
-import { engineError } from '../engine-client.ts';
-import type { EngineLink } from '../engine-connection.ts';
+import { engineError } from '#engine-link/link.ts';
+import type { EngineLink } from '#engine-link/connection.ts';
 import { json, type RouteRequest, type RouteResult, toEngine } from '../route.ts';
 import { parseEventFilters } from '../events.ts';
 

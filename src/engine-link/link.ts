@@ -4,8 +4,8 @@ import { connect as netConnect, isIP, type Socket } from 'node:net';
 import { connect as tlsConnect } from 'node:tls';
 import type { Clock } from '#lib/clock.ts';
 import { AppError, type ErrorCode, errorMessage, httpStatusOfCode } from '#lib/errors.ts';
-import type { EngineFacts, EngineLink, EngineRequest, EngineResponse } from './engine-connection.ts';
-import { apiPath } from './version.ts';
+import type { EngineFacts, EngineLink, EngineRequest, EngineResponse } from './connection.ts';
+import { apiPath } from './path.ts';
 
 /** Lists of thousands of containers fit; a stream must be read as one. */
 const MAX_ENGINE_BODY_BYTES = 128 * 1024 * 1024;
@@ -102,6 +102,11 @@ export function createEngineConnection(options: { readonly address: string; read
     throw engineError(status, parseBody(await readAll(response)));
   }
 
+  async function openStream(request: EngineRequest) {
+    const answer = await send(request);
+    return { status: answer.statusCode ?? 0, stream: answer };
+  }
+
   async function json<T>(request: EngineRequest): Promise<T> {
     const { status, body } = await exchange(request);
     if (status < 200 || status >= 300) throw engineError(status, body);
@@ -119,7 +124,7 @@ export function createEngineConnection(options: { readonly address: string; read
     }
   }
 
-  return { address, facts, request: exchange, exchange, json, stream, dial, open, unreachable, close: () => kept.destroy() };
+  return { address, facts, request: exchange, exchange, json, stream, openStream, dial, open, unreachable, close: () => kept.destroy() };
 }
 
 /** A kept connection that the engine had closed meanwhile: nothing of the request was seen. */
@@ -143,6 +148,8 @@ function headersOf(request: EngineRequest, body: Buffer | undefined): string[] {
   const headers = ['Host', 'docker', 'User-Agent', 'skepd'];
   for (const [name, value] of Object.entries(request.headers ?? {})) if (value !== undefined) headers.push(name, String(value));
   if (body !== undefined) headers.push('Content-Type', 'application/json', 'Content-Length', String(body.length));
+  // Without a length Node would send a body in chunks, and an engine takes even an empty one for a body.
+  else if (request.method === 'POST' || request.method === 'PUT') headers.push('Content-Length', '0');
   return headers;
 }
 
@@ -158,7 +165,8 @@ export async function readAll(stream: AsyncIterable<Buffer>, maxBytes = MAX_ENGI
   return chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks);
 }
 
-function parseBody(bytes: Buffer): unknown {
+/** Undefined when it is empty or no JSON. */
+export function parseBody(bytes: Buffer): unknown {
   if (bytes.length === 0) return undefined;
   try {
     return JSON.parse(bytes.toString('utf8')) as unknown;

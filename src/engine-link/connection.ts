@@ -1,5 +1,5 @@
-// The engine as the API sees it: one HTTP peer on a unix socket or TCP, asked for small JSON answers here and for everything else by proxy/.
-// It deliberately knows nothing of containers or networks. engine-client.ts implements it.
+// The engine as we see it: one HTTP peer on a unix socket or TCP, asked for small JSON answers here and for everything else by proxy/.
+// It deliberately knows nothing of containers or networks. link.ts implements it.
 import type { ClientRequest, IncomingMessage, OutgoingHttpHeaders } from 'node:http';
 import type { Socket } from 'node:net';
 
@@ -43,6 +43,8 @@ export interface EngineConnection {
   json<T>(request: EngineRequest): Promise<T>;
   /** An answer that goes on (events, logs): headers first, then the stream to be read by the caller. Same errors as `json`. */
   stream(request: EngineRequest): Promise<IncomingMessage>;
+  /** The same for every status: the caller reads what is refused, too. */
+  openStream(request: EngineRequest): Promise<{ readonly status: number; readonly stream: IncomingMessage }>;
   close(): void;
 }
 

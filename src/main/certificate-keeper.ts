@@ -1,0 +1,122 @@
+// Keeps this node's certificate good: renews it in time, at once when the swarm's root or the allowed life of certificates changed, and follows what
+// the swarm trusts. Whoever uses the certificate is told of the new one; connections that stand go on.
+import { createCertificateRequest, readNodeCertificate } from '#ca/node-certificate.ts';
+import { renewalTime } from '#ca/renewal.ts';
+import { isKeyOf, isSignedBy, splitCertificates, tlsInfoOfNode, type TlsInfo } from '#ca/root.ts';
+import type { Trust } from '#ca/rotation.ts';
+import { createBackoff } from '#lib/backoff.ts';
+import type { Clock, Random } from '#lib/clock.ts';
+import { AppError, errorMessage } from '#lib/errors.ts';
+import type { Logger } from '#lib/log.ts';
+import type { TlsMaterial } from '#transport/server.ts';
+import { readIdentity, writeIdentity } from './identity.ts';
+
+export interface CertificateKeeper {
+  /** What to show and to trust now. */
+  identity(): TlsMaterial;
+  tlsInfo(): TlsInfo;
+  /** Takes what the managers say; the same again costs nothing. */
+  follow(trust: Trust): void;
+  /** Called after every change of the identity. */
+  onChange(listener: (identity: TlsMaterial) => void): void;
+  /** Renews the certificate when it is time, until the signal aborts. */
+  run(signal: AbortSignal): Promise<void>;
+}
+
+export interface CertificateKeeperOptions {
+  readonly folder: string;
+  /** Gets a certificate (PEM with its chain) for a request (PEM) of some manager. */
+  readonly issue: (request: string) => Promise<string>;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Logger;
+}
+
+/** What certificates are backdated by, and a little for rounding. */
+const LIFE_TOLERANCE_MS = 3_600_000 + 60_000;
+const INITIAL_BACKOFF_MS = 200;
+const MAXIMUM_BACKOFF_MS = 30_000;
+
+export function createCertificateKeeper({ folder, issue, clock, random, log }: CertificateKeeperOptions): CertificateKeeper {
+  let identity = readIdentity(folder);
+  let renewAt = renewalTime(readNodeCertificate(identity.certificate), random);
+  let trust: Trust | undefined;
+  let wake = () => {};
+  const listeners: ((identity: TlsMaterial) => void)[] = [];
+
+  function take(next: TlsMaterial): void {
+    writeIdentity(folder, next);
+    identity = next;
+    for (const listener of listeners) listener(next);
+  }
+
+  function dueAt(): number {
+    return trust !== undefined && isOutdated(identity.certificate, trust) ? 0 : renewAt;
+  }
+
+  async function renew(): Promise<void> {
+    const { nodeId } = readNodeCertificate(identity.certificate);
+    const { request, key } = await createCertificateRequest();
+    const certificate = await issue(request);
+    const issued = readNodeCertificate(certificate);
+    if (issued.nodeId !== nodeId || !isKeyOf(certificate, key) || !isTrusted(certificate, identity.roots))
+      throw new AppError('internal', 'the certificate that a manager issued is not one for this node, or not of a root that it trusts');
+    renewAt = renewalTime(issued, random);
+    take({ ...identity, certificate, key });
+    log.info({ validUntil: new Date(issued.notAfter).toISOString() }, "this node's certificate was renewed");
+  }
+
+  return {
+    identity: () => identity,
+    tlsInfo: () => tlsInfoOfNode(identity),
+    follow(next) {
+      trust = next;
+      if (next.roots !== identity.roots) {
+        log.info({ roots: splitCertificates(next.roots).length }, 'the roots that this node trusts have changed');
+        take({ ...identity, roots: next.roots });
+      }
+      wake();
+    },
+    onChange: (listener) => void listeners.push(listener),
+    async run(signal) {
+      const backoff = createBackoff({ initialMs: INITIAL_BACKOFF_MS, maximumMs: MAXIMUM_BACKOFF_MS });
+      while (!signal.aborted) {
+        const waitMs = dueAt() - clock.now();
+        if (waitMs > 0) {
+          backoff.reset();
+          await sleepOrWake(clock, waitMs, signal, (listener) => (wake = listener));
+          continue;
+        }
+        try {
+          await renew();
+          // Still due: the manager that signed does not know yet what this node was told.
+          if (dueAt() > clock.now()) continue;
+        } catch (error) {
+          log.warn({ error: errorMessage(error) }, "this node's certificate could not be renewed; it will be tried again");
+        }
+        await sleepOrWake(clock, backoff.nextMs(), signal, (listener) => (wake = listener));
+      }
+    },
+  };
+}
+
+function isOutdated(certificate: string, { issuer, expiryMs }: Trust): boolean {
+  const { notBefore, notAfter } = readNodeCertificate(certificate);
+  return !isSignedBy(certificate, issuer) || notAfter - notBefore > expiryMs + LIFE_TOLERANCE_MS;
+}
+
+/** By one of the roots, or by what follows the certificate, if that is signed by one of the roots. */
+function isTrusted(certificate: string, roots: string): boolean {
+  const [leaf = '', ...chain] = splitCertificates(certificate);
+  const trusted = splitCertificates(roots);
+  const intermediates = chain.filter((one) => trusted.some((root) => isSignedBy(one, root)));
+  return [...trusted, ...intermediates].some((root) => isSignedBy(leaf, root));
+}
+
+/** Resolves after `delayMs`, when the listener that `setWake` gets is called, or when the signal aborts. */
+async function sleepOrWake(clock: Clock, delayMs: number, signal: AbortSignal, setWake: (listener: () => void) => void): Promise<void> {
+  const woken = new AbortController();
+  setWake(() => woken.abort());
+  await clock.sleep(delayMs, AbortSignal.any([signal, woken.signal])).catch(() => {});
+  setWake(() => {});
+}
