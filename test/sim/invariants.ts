@@ -75,7 +75,9 @@ export function createInvariants({ trace, now }: InvariantOptions): Invariants {
         trace.violation(`task ${task.id} follows ${last.id}, which was not to be replaced`);
     } else if (action === 'update' && before !== undefined && !isTerminal(before.status.state) && isTerminal(task.status.state) && isLive(before)) {
       const isOver = condition === 'none' || (condition === 'on-failure' && task.status.state === 'complete');
-      if (isOver && task.status.state !== 'orphaned') finished.set(slot, task);
+      // An old task that goes on beside it (start-first) has a policy of its own.
+      const isLast = ![...view.tasksOfService(task.serviceId ?? '')].some((other) => other.id !== task.id && isLive(other) && slotOf(other) === slotOf(task));
+      if (isOver && isLast && task.status.state !== 'orphaned') finished.set(slot, task);
     }
   }
 
