@@ -16,23 +16,6 @@ export type {
   ResolvedVolume,
 } from './stack.ts';
 
-/** How files are read. Paths are absolute, or "-" for the standard input. */
-export interface ComposeReader {
-  /** The bytes of a file, or undefined when there is none. Throws, with a message for the user, when it cannot be read. */
-  read(path: string): Uint8Array | undefined;
-}
-
-export interface LoadOptions {
-  /** As the user gave them, relative to `workingDirectory`; "-" is the standard input. Later files win. */
-  readonly files: readonly string[];
-  readonly workingDirectory: string;
-  readonly reader: ComposeReader;
-  /** The caller's environment variables. */
-  readonly environment: Readonly<Record<string, string | undefined>>;
-  /** Files of variables; default: `.env` beside the first file, if it is there. The environment wins over them. */
-  readonly envFiles?: readonly string[];
-  /** Services with profiles are left out unless one of theirs is named here (`*`: all) or in COMPOSE_PROFILES. */
-  readonly profiles?: readonly string[];
-  /** False: `$…` stays as it is. Such a project can be printed, not converted. */
-  readonly interpolate?: boolean;
-}
+export { type LoadedProject, type LoadOptions, loadProject } from './load/load.ts';
+export type { ComposeReader } from './load/session.ts';
+export { imageNames, networkNames, type PrintOptions, printProject, profileNames, serviceNames, volumeNames } from './print.ts';

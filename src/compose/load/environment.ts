@@ -1,0 +1,62 @@
+// A service's environment and labels with their files read in, and variables that are only named taken from the caller's environment.
+import { type ComposeNode, composeError, map, type MapEntry, type MapNode, scalar, textAt, textOf, valueAt, withEntry } from '../yaml/node.ts';
+import { readVariables, type Session, shownPath } from './session.ts';
+import { escapeTemplate, type Lookup } from './template.ts';
+
+/** The services with `environment` and `labels` complete. The keys `env_file` and `label_file` stay, as in Docker's output. */
+export function resolveEnvironments(session: Session, services: MapNode, lookup: Lookup): MapNode {
+  const entries = new Map<string, MapEntry>();
+  for (const [name, { mark, value }] of services.entries) {
+    entries.set(name, { mark, value: value.kind === 'map' ? withEnvironment(session, withLabels(session, value, lookup), lookup) : value });
+  }
+  return { ...services, entries };
+}
+
+/** Without interpolation the text will be read as a template again. */
+function written(session: Session, value: string): string {
+  return session.interpolate ? value : escapeTemplate(value);
+}
+
+function withEnvironment(session: Session, service: MapNode, lookup: Lookup): MapNode {
+  const files = valueAt(service, 'env_file');
+  const own = valueAt(service, 'environment');
+  const values = new Map<string, ComposeNode>();
+  for (const file of files?.kind === 'list' ? files.items : []) {
+    const path = textAt(file, 'path') ?? '';
+    // Later files see the variables of earlier ones.
+    const scope: Lookup = (name) => lookup(name) ?? known(values, name);
+    const variables = readVariables(session, path, scope, textAt(file, 'format'));
+    if (variables === undefined && textAt(file, 'required') !== 'false')
+      throw composeError(file.mark, `open ${shownPath(session, path)}: no such file or directory`);
+    for (const [name, value] of variables ?? []) {
+      const found = value ?? lookup(name);
+      if (found !== undefined) values.set(name, scalar(written(session, found), file.mark));
+    }
+  }
+  for (const [name, { value }] of own?.kind === 'map' ? own.entries : []) {
+    const isOnlyNamed = value.kind === 'scalar' && value.value === null && session.interpolate;
+    const found = isOnlyNamed ? lookup(name) : undefined;
+    values.set(name, found === undefined ? value : scalar(found, value.mark));
+  }
+  return values.size === 0 ? service : withEntry(service, 'environment', map(values, own?.mark ?? service.mark));
+}
+
+function known(values: ReadonlyMap<string, ComposeNode>, name: string): string | undefined {
+  const value = values.get(name);
+  return value?.kind === 'scalar' ? textOf(value) : undefined;
+}
+
+function withLabels(session: Session, service: MapNode, lookup: Lookup): MapNode {
+  const files = valueAt(service, 'label_file');
+  if (files?.kind !== 'list') return service;
+  const labels = new Map<string, ComposeNode>();
+  for (const file of files.items) {
+    const path = file.kind === 'scalar' ? textOf(file) : '';
+    const variables = readVariables(session, path, lookup);
+    if (variables === undefined) throw composeError(file.mark, `open ${shownPath(session, path)}: no such file or directory`);
+    for (const [name, value] of variables) labels.set(name, scalar(written(session, value ?? ''), file.mark));
+  }
+  const own = valueAt(service, 'labels');
+  for (const [name, { value }] of own?.kind === 'map' ? own.entries : []) labels.set(name, value);
+  return withEntry(service, 'labels', map(labels, own?.mark ?? files.mark));
+}
