@@ -1,0 +1,89 @@
+// This manager's member of etcd on disk: its settings, and its certificates from an authority of its own that only managers have anything of.
+import { existsSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { signCertificateRequest } from '#ca/node-certificate.ts';
+import type { RootCa } from '#ca/root.ts';
+import { type EtcdProcess, type EtcdSettings, startEtcd } from '#etcd/process.ts';
+import type { Clock } from '#lib/clock.ts';
+import type { Logger } from '#lib/log.ts';
+import { ensurePrivateDirectory, readFileIfPresent, writeFileAtomically } from '#platform/files.ts';
+import { joinHostPort, splitHostPort } from './addresses.ts';
+import type { SwarmFile } from './state-directory.ts';
+
+export interface EtcdMember {
+  /** Undefined when this node keeps its store elsewhere, or never finished to become a member. */
+  settings(): EtcdSettings | undefined;
+  /** Writes everything that a start needs, in place of what there was. Until `confirm` it does not count after a restart. */
+  prepare(settings: EtcdSettings, certificates: PeerCertificates): void;
+  /** From now on the store of this node is in etcd. */
+  confirm(): void;
+  start(options?: { readonly forceNewCluster?: boolean }): EtcdProcess;
+  erase(): void;
+}
+
+/** PEM each. */
+export interface PeerCertificates {
+  readonly authority: string;
+  readonly certificate: string;
+  readonly key: string;
+}
+
+/** Docker's swarm port is 2377, etcd's own for its members 2380: with another port for the swarm theirs moves along. */
+const PEER_PORT_OFFSET = 3;
+/** Only managers can present one, and only to managers: it lasts as long as the member. */
+const PEER_EXPIRY_MS = 10 * 365 * 24 * 3_600_000;
+
+export function createEtcdMember({
+  stateDirectory,
+  clock,
+  log,
+}: {
+  readonly stateDirectory: string;
+  readonly clock: Clock;
+  readonly log: Logger;
+}): EtcdMember {
+  const folder = join(stateDirectory, 'etcd');
+  const settingsFile = join(folder, 'member.json');
+  const draftFile = join(folder, 'member.new.json');
+  const read = (file: string) => {
+    const text = readFileIfPresent(file);
+    return text === undefined ? undefined : (JSON.parse(text) as EtcdSettings);
+  };
+  const erase = () => {
+    if (existsSync(folder)) rmSync(folder, { recursive: true, force: true });
+  };
+  return {
+    settings: () => read(settingsFile),
+    prepare(settings, { authority, certificate, key }) {
+      erase();
+      ensurePrivateDirectory(folder);
+      for (const [file, text] of Object.entries({ 'ca.crt': authority, 'peer.crt': certificate, 'peer.key': key })) writeFileAtomically(join(folder, file), text);
+      writeFileAtomically(draftFile, JSON.stringify(settings));
+    },
+    confirm: () => writeFileAtomically(settingsFile, JSON.stringify(read(draftFile))),
+    start({ forceNewCluster = false } = {}) {
+      const settings = read(settingsFile) ?? read(draftFile);
+      if (settings === undefined) throw new Error('there is no etcd member to start');
+      return startEtcd({ folder, settings, forceNewCluster, clock, log });
+    },
+    erase,
+  };
+}
+
+/** Where a manager's member listens and is found. */
+export function peerUrls({ listenAddr, advertiseAddr }: Pick<SwarmFile, 'listenAddr' | 'advertiseAddr'>): Pick<EtcdSettings, 'listenPeerUrl' | 'peerUrl'> {
+  const [listen, advertise] = [splitHostPort(listenAddr), splitHostPort(advertiseAddr)];
+  const port = String(Number(advertise.port ?? '2377') + PEER_PORT_OFFSET);
+  return { listenPeerUrl: `https://${joinHostPort(listen.host, port)}`, peerUrl: `https://${joinHostPort(advertise.host, port)}` };
+}
+
+export interface PeerSubject {
+  readonly nodeId: string;
+  readonly clusterId: string;
+  readonly host: string;
+}
+
+/** A certificate for a manager's member: for its address, and for nothing outside etcd. */
+export function signPeerCertificate(authority: RootCa, request: string, { nodeId, clusterId, host }: PeerSubject, now: number): Promise<string> {
+  return signCertificateRequest(authority, request, { nodeId, role: 'manager', clusterId }, { now, expiryMs: PEER_EXPIRY_MS, hosts: [host] });
+}
