@@ -14,13 +14,29 @@ export async function exportKey({ privateKey }: webcrypto.CryptoKeyPair): Promis
   return toPem('PRIVATE KEY', await webcrypto.subtle.exportKey('pkcs8', privateKey));
 }
 
-/** For signing. The error says nothing of the key. */
-export async function importSigningKey(pem: string): Promise<webcrypto.CryptoKey> {
+export interface SigningKey {
+  readonly key: webcrypto.CryptoKey;
+  readonly algorithm: { readonly name: string; readonly hash: string };
+}
+
+/** Curves that a root of the user's own may have, with the digest that fits each. */
+const curves: Readonly<Record<string, { readonly namedCurve: string; readonly hash: string }>> = {
+  prime256v1: { namedCurve: 'P-256', hash: 'SHA-256' },
+  secp384r1: { namedCurve: 'P-384', hash: 'SHA-384' },
+  secp521r1: { namedCurve: 'P-521', hash: 'SHA-512' },
+};
+
+/** For signing. Our own keys are ECDSA P-256; a user's root may have another curve, or RSA. The error says nothing of the key. */
+export async function importSigningKey(pem: string): Promise<SigningKey> {
   try {
-    const der = createPrivateKey(pem).export({ format: 'der', type: 'pkcs8' });
-    return await webcrypto.subtle.importKey('pkcs8', der, keyAlgorithm, false, ['sign']);
+    const key = createPrivateKey(pem);
+    const der = key.export({ format: 'der', type: 'pkcs8' });
+    const { namedCurve, hash } = curves[key.asymmetricKeyDetails?.namedCurve ?? ''] ?? { namedCurve: undefined, hash: 'SHA-256' };
+    const algorithm = namedCurve === undefined ? { name: 'RSASSA-PKCS1-v1_5', hash } : { name: 'ECDSA', hash };
+    const imported = { ...algorithm, ...(namedCurve === undefined ? {} : { namedCurve }) };
+    return { key: await webcrypto.subtle.importKey('pkcs8', der, imported, false, ['sign']), algorithm };
   } catch {
-    throw new AppError('internal', 'the signing key cannot be read: it must be an ECDSA P-256 key in PEM form');
+    throw new AppError('internal', 'the signing key cannot be read: it must be an ECDSA or RSA key in PEM form');
   }
 }
 

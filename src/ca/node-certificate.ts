@@ -1,10 +1,11 @@
 // Certificates of nodes: who a node is (CN), what it may do (OU) and which swarm it belongs to (O). A node makes its key itself and sends
 // only a request; the manager decides every name in the certificate and trusts nothing of the request but its public key.
+import { createHash, type KeyObject, type X509Certificate } from 'node:crypto';
 import { isIP } from 'node:net';
 import type { NodeRole } from '#domain/spec.ts';
 import { AppError } from '#lib/errors.ts';
 import { certificateAlgorithm, createKeyPair, exportKey, importSigningKey, newSerialNumber, toPem } from './keys.ts';
-import { type RootCa, readCertificate } from './root.ts';
+import { authorityKeyIdentifier, type RootCa, readCertificate } from './root.ts';
 import type { Pkcs10CertificateRequest } from './x509.ts';
 
 export interface NodeSubject {
@@ -43,15 +44,21 @@ export interface SigningOptions {
   readonly expiryMs?: number;
   /** Host names and addresses that the node is reached at, beside the names of its role. */
   readonly hosts?: readonly string[];
+  /** PEM of what follows the certificate; default: the root. */
+  readonly chain?: string;
 }
 
-/** The certificate (PEM) and after it the root's. Throws AppError `invalidArgument` when the request is not one or not signed by its key. */
+/**
+ * The certificate (PEM) and after it the root's, or what stands in for it (`chain`): while the root is rotated, the new root as the old one signed it,
+ * so that nodes that know only the old one trust the certificate, too. Throws AppError `invalidArgument` when the request is not one or not signed by its key.
+ */
 export async function signCertificateRequest(root: RootCa, request: string, subject: NodeSubject, options: SigningOptions): Promise<string> {
-  const { now, hosts = [] } = options;
+  const { now, hosts = [], chain = root.certificate } = options;
   const expiryMs = options.expiryMs && options.expiryMs >= MIN_EXPIRY_MS ? options.expiryMs : DEFAULT_EXPIRY_MS;
   const publicKey = await checkedPublicKey(request);
   const x509 = await import('./x509.ts');
   const issuer = new x509.X509Certificate(root.certificate);
+  const signer = await importSigningKey(root.key);
   const names = [roleNames[subject.role], subject.nodeId, ...(subject.role === 'manager' ? [CA_NAME] : []), ...hosts];
   const certificate = await x509.X509CertificateGenerator.create({
     serialNumber: newSerialNumber(),
@@ -60,29 +67,46 @@ export async function signCertificateRequest(root: RootCa, request: string, subj
     notBefore: new Date(now - BACKDATE_MS),
     notAfter: new Date(now + expiryMs),
     publicKey,
-    signingKey: await importSigningKey(root.key),
-    signingAlgorithm: certificateAlgorithm,
+    signingKey: signer.key,
+    signingAlgorithm: signer.algorithm,
     extensions: [
       new x509.KeyUsagesExtension(x509.KeyUsageFlags.digitalSignature | x509.KeyUsageFlags.keyEncipherment, true),
       new x509.ExtendedKeyUsageExtension([x509.ExtendedKeyUsage.serverAuth, x509.ExtendedKeyUsage.clientAuth]),
       new x509.BasicConstraintsExtension(false, undefined, true),
       await x509.SubjectKeyIdentifierExtension.create(publicKey),
-      await x509.AuthorityKeyIdentifierExtension.create(issuer),
+      await authorityKeyIdentifier(issuer),
       new x509.SubjectAlternativeNameExtension(names.map((value) => ({ type: isIP(value) ? 'ip' : 'dns', value }))),
     ],
   });
-  return toPem('CERTIFICATE', certificate.rawData) + root.certificate;
+  return toPem('CERTIFICATE', certificate.rawData) + chain;
 }
 
 /** What a node's certificate (the first of the PEM text) says; whether it is to be trusted is `verifyNodeCertificate`'s business. */
 export function readNodeCertificate(pem: string): NodeCertificate {
-  const { subject, validFromDate, validToDate } = readCertificate(pem);
+  const certificate = readCertificate(pem);
+  const { nodeId, roleName, clusterId } = readSubject(certificate);
+  const role = (['manager', 'worker'] as const).find((candidate) => roleNames[candidate] === roleName);
+  if (!role) throw notANode();
+  return { nodeId, role, clusterId, notBefore: certificate.validFromDate.getTime(), notAfter: certificate.validToDate.getTime() };
+}
+
+/** CN, OU and O. Throws AppError `internal` when one is missing. */
+export function readSubject({ subject }: X509Certificate): { readonly nodeId: string; readonly roleName: string; readonly clusterId: string } {
   const fields = new Map(subject.split('\n').map((line): [string, string] => [line.slice(0, line.indexOf('=')), line.slice(line.indexOf('=') + 1)]));
-  const role = (['manager', 'worker'] as const).find((candidate) => roleNames[candidate] === fields.get('OU'));
-  const nodeId = fields.get('CN');
-  const clusterId = fields.get('O');
-  if (!role || !nodeId || !clusterId) throw new AppError('internal', 'the certificate is not that of a swarm node');
-  return { nodeId, role, clusterId, notBefore: validFromDate.getTime(), notAfter: validToDate.getTime() };
+  const [nodeId, roleName, clusterId] = [fields.get('CN'), fields.get('OU'), fields.get('O')];
+  if (!roleName || !nodeId || !clusterId) throw notANode();
+  return { nodeId, roleName, clusterId };
+}
+
+function notANode(): AppError {
+  return new AppError('internal', 'the certificate is not that of a swarm node');
+}
+
+/** SHA-256 of a public key. */
+export function digestOfKey(key: KeyObject): string {
+  return createHash('sha256')
+    .update(key.export({ format: 'der', type: 'spki' }))
+    .digest('hex');
 }
 
 /** Reads the certificate and throws AppError `unauthenticated` unless this root signed it and it is valid at `now`. */

@@ -1,8 +1,9 @@
 // The swarm's root of trust: one self-signed certificate whose key never leaves the managers (sealed in the store), and what nodes tell
-// about it. Rotating the root belongs to several nodes and is not here yet.
+// about it. How it is replaced by another one is rotation.ts.
 import { createPrivateKey, createPublicKey, X509Certificate } from 'node:crypto';
 import { AppError } from '#lib/errors.ts';
-import { certificateAlgorithm, createKeyPair, exportKey, newSerialNumber, toPem } from './keys.ts';
+import { certificateAlgorithm, createKeyPair, exportKey, importSigningKey, newSerialNumber, toPem } from './keys.ts';
+import type * as x509 from './x509.ts';
 
 export interface RootCa {
   /** PEM with a final newline: join tokens carry a digest over exactly this text. */
@@ -39,6 +40,54 @@ export async function createRootCa({ now }: { readonly now: number }): Promise<R
     ],
   });
   return { certificate: toPem('CERTIFICATE', certificate.rawData), key: await exportKey(keys) };
+}
+
+/** The root (PEM) as another root signs it: who trusts `signer` trusts what the root signs, if it is shown this certificate. */
+export async function crossSign(signer: RootCa, rootPem: string): Promise<string> {
+  const { X509Certificate: Certificate, X509CertificateGenerator } = await import('./x509.ts');
+  const [issuer, root] = [new Certificate(signer.certificate), new Certificate(rootPem)];
+  const { key, algorithm } = await importSigningKey(signer.key);
+  const certificate = await X509CertificateGenerator.create({
+    serialNumber: newSerialNumber(),
+    issuer: issuer.subjectName,
+    subject: root.subjectName,
+    notBefore: root.notBefore,
+    // Longer than its signer it would not be trusted anyway.
+    notAfter: root.notAfter < issuer.notAfter ? root.notAfter : issuer.notAfter,
+    publicKey: root.publicKey,
+    signingKey: key,
+    signingAlgorithm: algorithm,
+    extensions: [...root.extensions.filter(({ type }) => type !== AUTHORITY_KEY_IDENTIFIER), await authorityKeyIdentifier(issuer)],
+  });
+  return toPem('CERTIFICATE', certificate.rawData);
+}
+
+const AUTHORITY_KEY_IDENTIFIER = '2.5.29.35';
+
+/** Names the issuer's key as the issuer's own certificate does: a root that a user made may identify its key in a way of its own. */
+export async function authorityKeyIdentifier(issuer: x509.X509Certificate): Promise<x509.AuthorityKeyIdentifierExtension> {
+  const { AuthorityKeyIdentifierExtension, SubjectKeyIdentifierExtension } = await import('./x509.ts');
+  const own = issuer.getExtension(SubjectKeyIdentifierExtension);
+  return own === null ? AuthorityKeyIdentifierExtension.create(issuer.publicKey) : new AuthorityKeyIdentifierExtension(own.keyId);
+}
+
+/** The certificates of a PEM text, one by one, each with a final newline. */
+export function splitCertificates(pem: string): readonly string[] {
+  return (pem.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g) ?? []).map((one) => `${one}\n`);
+}
+
+/** True when the holder of the root's key signed the first certificate of `pem`. */
+export function isSignedBy(pem: string, rootPem: string): boolean {
+  const [certificate, root] = [readCertificate(pem), readCertificate(rootPem)];
+  return certificate.checkIssued(root) && certificate.verify(root.publicKey);
+}
+
+/** What a node tells of its own certificate: the roots that it trusts, and which of them (or of its chain) signed it. */
+export function tlsInfoOfNode({ certificate, roots }: { readonly certificate: string; readonly roots: string }): TlsInfo {
+  const [leaf = '', ...chain] = splitCertificates(certificate);
+  const trusted = splitCertificates(roots);
+  const issuer = [...trusted, ...chain].find((candidate) => isSignedBy(leaf, candidate));
+  return { ...tlsInfoOf(issuer ?? trusted[0] ?? roots), trustRoot: roots };
 }
 
 /** The root certificate, parsed. Throws AppError `internal` when the text is none; the text itself stays out of the error. */

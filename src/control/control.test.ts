@@ -316,7 +316,6 @@ test('the swarm gives tokens, rotates them, and locks itself', async () => {
     [() => update({ name: 'other' }), 400, 'swarm spec must be named "default"'],
     [() => update({ signingCaKey: 'x' }), 400, `${IA}if a signing CA key is provided, the signing CA cert must also be provided`],
     [() => update({ ca: { signingCaCert: 'x' } }), 400, `${IA}could not parse the desired CA certificate`],
-    [() => update({ ca: { forceRotate: 1 } }), 501, 'rpc error: code = Unimplemented desc = this swarm cannot change its root CA yet'],
     [() => control.swarm.update(1_000, control.swarm.get().spec, none), 500, 'rpc error: code = Unknown desc = update out of sequence'],
   ];
   for (const [work, status, message] of refusals) assert.deepEqual(await refusal(work), [status, message]);

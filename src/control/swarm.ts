@@ -4,13 +4,13 @@ import type { Cluster } from '#domain/objects.ts';
 import type { ClusterSpec, NodeRole } from '#domain/spec.ts';
 import { validateClusterSpec } from '#domain/validate/cluster.ts';
 import { present } from '#lib/assert.ts';
-import { equalSpecs } from '#lib/equal.ts';
 import { rpcError } from '#lib/errors.ts';
 import { sealContexts } from '#store/seal-contexts.ts';
 import { createUnlockKey, formatUnlockKey } from '#store/seal.ts';
 import type { View } from '#domain/view.ts';
 import type { SwarmControl } from './control.ts';
 import type { ControlDependencies } from './dependencies.ts';
+import { nextRoot } from './root-rotation.ts';
 
 type Rotation = Parameters<SwarmControl['update']>[2];
 
@@ -32,11 +32,15 @@ export function createSwarmControl(dependencies: ControlDependencies): SwarmCont
     },
     async update(version, { signingCaKey, ...spec }, rotate) {
       validateClusterSpec(spec);
+      const before = clusterOf(store.view);
+      if (before.version !== version) throw rpcError('unknown', 'update out of sequence');
+      // Keys are made before the commit, which cannot wait; it holds only if the cluster is still the one that they were made for.
+      const rootCa = await nextRoot(before, spec.ca, signingCaKey, dependencies);
       await store.update('control', (view) => {
         const cluster = clusterOf(view);
-        assertRootStays(cluster, spec, signingCaKey);
         if (cluster.version !== version) throw rpcError('unknown', 'update out of sequence');
-        return { changes: [{ action: 'update', object: updatedCluster(cluster, spec, rotate, dependencies) }], result: undefined };
+        const object = { ...updatedCluster(cluster, spec, rotate, dependencies), rootCa, rootRotationInProgress: rootCa.rotation !== undefined };
+        return { changes: [{ action: 'update', object }], result: undefined };
       });
     },
   };
@@ -58,29 +62,4 @@ function updatedCluster(cluster: Cluster, spec: ClusterSpec, rotate: Rotation, {
     sealedJoinTokens: { worker: token('worker', rotate.workerToken), manager: token('manager', rotate.managerToken) },
     ...(spec.encryption.autoLockManagers ? { sealedUnlockKey: unlockKey() } : {}),
   };
-}
-
-/**
- * What Docker refuses is refused in its words; what it would do and this swarm cannot do yet is said plainly: the root of trust stays the one that the
- * swarm was made with, and it signs all certificates itself.
- */
-function assertRootStays({ spec: current, rootCa }: Cluster, { ca }: ClusterSpec, signingCaKey: string | undefined): void {
-  const wanted = normalisePem(ca.signingCaCert ?? '');
-  if (signingCaKey && wanted === '') throw rpcError('invalidArgument', 'if a signing CA key is provided, the signing CA cert must also be provided');
-  const certificates = wanted.split('-----BEGIN CERTIFICATE-----').length - 1;
-  if (wanted !== '' && certificates === 0) throw rpcError('invalidArgument', 'could not parse the desired CA certificate');
-  if (certificates > 1) throw rpcError('invalidArgument', 'the desired CA certificate cannot contain multiple certificates');
-  const rotates = (ca.forceRotate ?? 0) !== (current.ca.forceRotate ?? 0);
-  const isOtherRoot = wanted !== '' && wanted !== normalisePem(rootCa.certificate);
-  if (rotates || isOtherRoot || signingCaKey) throw rpcError('unimplemented', 'this swarm cannot change its root CA yet');
-  const hasNewExternalCas = (ca.externalCas ?? []).length > 0 && !equalSpecs(ca.externalCas, current.ca.externalCas);
-  if (hasNewExternalCas) throw rpcError('unimplemented', 'external CAs are not supported yet: this swarm signs all certificates with its own CA');
-}
-
-function normalisePem(pem: string): string {
-  return pem
-    .split('\n')
-    .map((line) => line.trim())
-    .filter((line) => line !== '')
-    .join('\n');
 }

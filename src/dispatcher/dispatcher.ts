@@ -27,6 +27,8 @@ export interface DispatcherOptions {
 export interface Dispatcher {
   /** The connection of a node that proved who it is. `address` is where it was seen to come from. */
   connect(nodeId: string, address: string): ManagerConnection;
+  /** The node said that it leaves: it is down from now on. */
+  leave(nodeId: string): Promise<void>;
   /** Asks a node for a tunnel (transport/tunnel.ts). False when it has no session. */
   requestTunnel(nodeId: string, id: string): boolean;
   /** Watches the store and the heartbeats until the signal aborts; then ends all sessions. */
@@ -86,6 +88,18 @@ class SessionDispatcher implements Dispatcher {
         this.touch(nodeId, sessionId);
       },
     };
+  }
+
+  async leave(nodeId: string): Promise<void> {
+    this.sessions.get(nodeId)?.end('the node leaves the swarm');
+    this.sessions.delete(nodeId);
+    this.expected.delete(nodeId);
+    const now = this.options.clock.now();
+    await this.writeNode(nodeId, (node) => ({
+      ...node,
+      status: nodeStatus(node, { state: 'down', message: 'the node left the swarm', address: node.status.address }, now),
+    }));
+    this.settleNetwork();
   }
 
   requestTunnel(nodeId: string, id: string): boolean {

@@ -38,7 +38,12 @@ export interface Cluster extends ObjectMeta {
   readonly kind: 'cluster';
   readonly spec: ClusterSpec;
   /** PEM of the root certificate, and its key sealed with the cluster data key. */
-  readonly rootCa: { readonly certificate: string; readonly sealedKey: string };
+  readonly rootCa: {
+    readonly certificate: string;
+    readonly sealedKey: string;
+    /** The root that takes its place as soon as all nodes have certificates of it; `crossSigned` is its certificate as the old root signed it. */
+    readonly rotation?: { readonly certificate: string; readonly sealedKey: string; readonly crossSigned: string };
+  };
   /** Join secrets, sealed (store/seal.ts). The token that users see is derived with the root's digest. */
   readonly sealedJoinTokens: { readonly worker: string; readonly manager: string };
   readonly sealedUnlockKey?: string;
@@ -58,6 +63,8 @@ export interface Node extends ObjectMeta {
   readonly index: number;
   /** The role that the node's certificate says; `spec.role` is what was asked for. */
   readonly role: NodeRole;
+  /** Digests of the keys of its newest certificates, newest first: with one of these keys it gets in again when its certificate has expired. */
+  readonly keyDigests?: readonly string[];
 }
 
 export interface NodeDescription {

@@ -74,7 +74,7 @@ async function runManager(options: NodeFactoryOptions, start: ManagerStart, stor
     log,
   });
   keeper.follow(trustOf(cluster()));
-  const worker = await options.createWorker({ swarm, tls: keeper.tlsInfo });
+  const worker = await options.createWorker({ swarm, tls: () => keeper.tlsInfo() });
   const managers = () => [{ nodeId: swarm.nodeId, address: swarm.advertiseAddr }];
   const control = createControl({ store, clock, random, sealer, log, nodeId: swarm.nodeId });
   const manager = createManager({

@@ -30,13 +30,13 @@ export async function startWorkerNode(options: NodeFactoryOptions, swarm: SwarmF
     random,
     log,
   });
-  const worker = await options.createWorker({ swarm, tls: keeper.tlsInfo });
+  const worker = await options.createWorker({ swarm, tls: () => keeper.tlsInfo() });
   keeper.onChange(() => worker.describeAgain());
   const managers = createRemoteManagers({
     directory: directory.path,
-    tls: keeper.identity,
+    tls: () => keeper.identity(),
     onTunnel: (id, client) => void answerTunnel(worker, id, client),
-    onSession: (client, signal) => void passTrust(client, keeper.follow, { clock, log }, signal),
+    onSession: (client, signal) => void passTrust(client, (trust) => keeper.follow(trust), { clock, log }, signal),
   });
   let removal: string | undefined;
   const firstSession = Promise.withResolvers<void>();

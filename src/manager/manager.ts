@@ -3,6 +3,7 @@
 
 import { decideOrphans, nodesOfEvent, nodesWithTasks } from '#dispatcher/orphans.ts';
 import { createDispatcher, type Dispatcher, type DispatcherOptions } from '#dispatcher/dispatcher.ts';
+import { finishRotation, rotationKeys, rotationKeysOfEvent } from '#ca/rotation.ts';
 import { newId } from '#lib/id.ts';
 import type { Random } from '#lib/clock.ts';
 import {
@@ -51,6 +52,7 @@ function createLoops(random: Random): readonly ControlLoop[] {
     createAllocator(),
     createScheduler(),
     { name: 'orphans', writer: 'dispatcher', allKeys: nodesWithTasks, keysOf: nodesOfEvent, decide: perKey(decideOrphans) },
+    { name: 'root rotation', writer: 'manager', allKeys: rotationKeys, keysOf: rotationKeysOfEvent, decide: perKey(finishRotation) },
     {
       name: 'reaper',
       writer: 'reaper',

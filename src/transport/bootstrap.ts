@@ -3,7 +3,7 @@ import { connect } from 'node:tls';
 import { assertRootDigest, parseJoinToken } from '#ca/join-token.ts';
 import { createCertificateRequest } from '#ca/node-certificate.ts';
 import type { NodeAvailability } from '#domain/spec.ts';
-import { AppError, errorMessage } from '#lib/errors.ts';
+import { AppError, errorMessage, rpcError } from '#lib/errors.ts';
 import { createManagerClient } from './client.ts';
 import { MANAGER_NAME, type IssuedCertificate } from './service.ts';
 
@@ -23,7 +23,10 @@ export interface JoinedIdentity extends IssuedCertificate {
 
 const CONNECT_TIMEOUT_MS = 5_000;
 
-/** Rejects with AppError in Docker's words: a bad token, a root that is not the token's, a manager that cannot be reached. */
+/**
+ * Rejects with AppError in Docker's words: a bad token, a root that is not the token's, a manager that cannot be reached; `deadlineExceeded` for one
+ * that does not answer at all.
+ */
 export async function requestIdentity({ address, token, availability, signal }: JoinOptions): Promise<JoinedIdentity> {
   const parsed = parseJoinToken(token);
   const root = await fetchRoot(address, signal);
@@ -38,34 +41,50 @@ export async function requestIdentity({ address, token, availability, signal }: 
 }
 
 /**
- * The root that a manager shows in its handshake. Nothing is trusted yet: the caller compares its digest, and the call that sends the token goes over a
- * connection that is checked against it.
+ * The root that a manager names. Nothing is trusted yet: the caller compares its digest, and the call that sends the token goes over a connection that
+ * is checked against it.
  */
 async function fetchRoot(address: string, signal: AbortSignal): Promise<string> {
+  // gRPC does not say why a connection fails: TLS is asked first.
+  await dial(address, signal);
+  const client = createManagerClient(address, {});
+  try {
+    return await client.rootCertificate();
+  } finally {
+    client.close();
+  }
+}
+
+function dial(address: string, signal: AbortSignal): Promise<void> {
   const separator = address.lastIndexOf(':');
   const host = address.slice(0, separator).replace(/^\[|\]$/g, '');
   const port = Number(address.slice(separator + 1));
   return new Promise((resolve, reject) => {
     const socket = connect({ host, port, servername: MANAGER_NAME, ALPNProtocols: ['h2'], rejectUnauthorized: false, minVersion: 'TLSv1.3' });
-    const fail = (cause: unknown) => {
+    const end = (settle: () => void) => {
+      signal.removeEventListener('abort', silent);
       socket.destroy();
-      reject(new AppError('unavailable', `rpc error: code = Unavailable desc = cannot reach a manager at ${address}: ${errorMessage(cause)}`, { cause }));
+      settle();
     };
-    socket.setTimeout(CONNECT_TIMEOUT_MS, () => fail(new Error(`no answer within ${CONNECT_TIMEOUT_MS / 1000} s`)));
-    signal.addEventListener('abort', () => fail(signal.reason), { once: true });
-    socket.once('error', fail);
-    socket.once('secureConnect', () => {
-      let certificate = socket.getPeerCertificate(true);
-      while (certificate.issuerCertificate !== undefined && certificate.issuerCertificate.fingerprint256 !== certificate.fingerprint256)
-        certificate = certificate.issuerCertificate;
-      socket.destroy();
-      resolve(pemOf(certificate.raw));
-    });
+    const silent = () => end(() => reject(new AppError('deadlineExceeded', `no answer from ${address}`)));
+    socket.setTimeout(CONNECT_TIMEOUT_MS, silent);
+    signal.addEventListener('abort', silent, { once: true });
+    if (signal.aborted) silent();
+    socket.once('error', (cause) => end(() => reject(dialError(address, cause))));
+    socket.once('secureConnect', () => end(resolve));
   });
 }
 
-/** In the form that join tokens are digests of: 64 characters a line, a newline at the end. */
-function pemOf(der: Buffer): string {
-  const lines = der.toString('base64').match(/.{1,64}/g) ?? [];
-  return `-----BEGIN CERTIFICATE-----\n${lines.join('\n')}\n-----END CERTIFICATE-----\n`;
+/** In the words of Go's gRPC, which users look for. */
+function dialError(address: string, cause: NodeJS.ErrnoException): AppError {
+  if (cause.code === 'ETIMEDOUT') return new AppError('deadlineExceeded', `no answer from ${address}`, { cause });
+  const reason = reasons[cause.code ?? ''];
+  const what = reason === undefined ? errorMessage(cause) : `dial tcp ${address}: connect: ${reason}`;
+  return rpcError('unavailable', `connection error: desc = "transport: Error while dialing: ${what}"`, { cause });
 }
+
+const reasons: Readonly<Record<string, string>> = {
+  ECONNREFUSED: 'connection refused',
+  EHOSTUNREACH: 'no route to host',
+  ENETUNREACH: 'network is unreachable',
+};

@@ -1,8 +1,9 @@
 // A node's connection to one manager: the same interface as in memory, over gRPC with mutual TLS.
 import { Client, credentials, Metadata, type ClientDuplexStream } from '@grpc/grpc-js';
 import type { ServiceError } from '@grpc/grpc-js';
+import type { Trust } from '#ca/rotation.ts';
 import { AppError } from '#lib/errors.ts';
-import type { ManagerConnection, SessionMessage } from '#protocol/messages.ts';
+import type { ManagerConnection } from '#protocol/messages.ts';
 import { fromStatus } from './errors.ts';
 import type { TlsMaterial } from './server.ts';
 import {
@@ -22,6 +23,12 @@ export interface ManagerClient extends ManagerConnection {
   /** Resolves once the connection stands. Rejects with AppError `unavailable` when it does not within `timeoutMs`. */
   connected(timeoutMs: number): Promise<void>;
   issueCertificate(request: IssueRequest): Promise<IssuedCertificate>;
+  /** The root that the manager says is the swarm's. */
+  rootCertificate(): Promise<string>;
+  /** What the swarm trusts, now and whenever it changes, until the signal aborts. */
+  followTrust(signal: AbortSignal): AsyncIterable<Trust>;
+  /** Says that this node leaves the swarm. */
+  leave(): Promise<void>;
   /** Opens the node's end of a tunnel that the manager asked for. */
   openTunnel(id: string): ClientDuplexStream<Buffer, Buffer>;
   close(): void;
@@ -46,11 +53,12 @@ const channelOptions = {
   'grpc.use_local_subchannel_pool': 1,
 };
 
-/** `tls` without certificate and key is a node that joins: it may only ask for a certificate. */
-export function createManagerClient(address: string, tls: Pick<TlsMaterial, 'roots'> & Partial<TlsMaterial>): ManagerClient {
+/** `tls` without certificate and key is a node that joins: it may only ask for a certificate. Without roots nothing that it hears may be believed. */
+export function createManagerClient(address: string, tls: Partial<TlsMaterial>): ManagerClient {
   const { roots, key, certificate } = tls;
-  const identity = key === undefined || certificate === undefined ? ([] as const) : ([Buffer.from(key), Buffer.from(certificate)] as const);
-  const client = new Client(address, credentials.createSsl(Buffer.from(roots), ...identity), channelOptions);
+  const [clientKey, chain] = key === undefined || certificate === undefined ? [null, null] : [Buffer.from(key), Buffer.from(certificate)];
+  const verify = roots === undefined ? { rejectUnauthorized: false, checkServerIdentity: () => undefined } : {};
+  const client = new Client(address, credentials.createSsl(roots === undefined ? null : Buffer.from(roots), clientKey, chain, verify), channelOptions);
 
   function unary<K extends keyof Calls>(name: K, request: Calls[K]['request'], timeoutMs = CALL_TIMEOUT_MS): Promise<Calls[K]['response']> {
     const { path, requestSerialize, responseDeserialize } = managerService[name];
@@ -71,24 +79,31 @@ export function createManagerClient(address: string, tls: Pick<TlsMaterial, 'roo
     });
   }
 
+  async function* stream<K extends 'session' | 'trust'>(name: K, request: Calls[K]['request'], signal: AbortSignal): AsyncGenerator<Calls[K]['response']> {
+    const { path, requestSerialize, responseDeserialize } = managerService[name];
+    const call = client.makeServerStreamRequest(path, requestSerialize, responseDeserialize, request);
+    const cancel = () => call.cancel();
+    signal.addEventListener('abort', cancel, { once: true });
+    if (signal.aborted) cancel();
+    try {
+      for await (const message of call) yield message as Calls[K]['response'];
+    } catch (error) {
+      if (signal.aborted) return;
+      throw fromStatus(error as ServiceError);
+    } finally {
+      signal.removeEventListener('abort', cancel);
+      call.cancel();
+    }
+  }
+
   return {
     address,
-    async *openSession(description, signal) {
-      const { path, requestSerialize, responseDeserialize } = managerService.session;
-      const call = client.makeServerStreamRequest(path, requestSerialize, responseDeserialize, { description });
-      const cancel = () => call.cancel();
-      signal.addEventListener('abort', cancel, { once: true });
-      if (signal.aborted) cancel();
-      try {
-        for await (const message of call) yield message as SessionMessage;
-      } catch (error) {
-        if (signal.aborted) return;
-        throw fromStatus(error as ServiceError);
-      } finally {
-        signal.removeEventListener('abort', cancel);
-        call.cancel();
-      }
+    openSession: (description, signal) => stream('session', { description }, signal),
+    followTrust: (signal) => stream('trust', {}, signal),
+    async leave() {
+      await unary('leave', {});
     },
+    rootCertificate: async () => (await unary('rootCertificate', {})).certificate,
     async reportStatus(sessionId, updates) {
       await unary('reportStatus', { sessionId, updates });
     },

@@ -1,9 +1,13 @@
 // The managers' port: TLS 1.3 with the swarm's own root, gRPC on top. A caller with a certificate of the swarm is the node that it names; one without
 // may only ask for a certificate. Connections with any other certificate are closed before they can call anything.
+import type { X509Certificate } from 'node:crypto';
 import type { Socket } from 'node:net';
 import { createServer, type Server as TlsServer, type TLSSocket } from 'node:tls';
 import { type handleServerStreamingCall, type handleUnaryCall, Server, ServerCredentials, type ServerUnaryCall } from '@grpc/grpc-js';
 import type { ServerDuplexStream, ServerWritableStream } from '@grpc/grpc-js';
+import { digestOfKey, readSubject } from '#ca/node-certificate.ts';
+import { isSignedBy, splitCertificates } from '#ca/root.ts';
+import type { Trust } from '#ca/rotation.ts';
 import { AppError, errorMessage } from '#lib/errors.ts';
 import type { Logger } from '#lib/log.ts';
 import type { ManagerConnection, SessionMessage } from '#protocol/messages.ts';
@@ -27,6 +31,10 @@ export interface Peer {
   readonly clusterId: string;
   /** Where it calls from; no port. */
   readonly address: string;
+  /** SHA-256 of its public key, which it proved to hold. */
+  readonly keyDigest: string;
+  /** Its certificate was the swarm's, and has expired: it may ask for another one, and for nothing else. */
+  readonly isExpired: boolean;
 }
 
 export interface ManagerHandlers {
@@ -35,6 +43,10 @@ export interface ManagerHandlers {
   issueCertificate(request: IssueRequest, peer: Peer | undefined, address: string): Promise<IssuedCertificate>;
   /** Throws AppError `permissionDenied` for a node that is no member any more. */
   connect(peer: Peer): ManagerConnection;
+  /** What the node must trust and be signed by: now, and whenever that changes. Throws as `connect` does. */
+  trust(peer: Peer, signal: AbortSignal): AsyncIterable<Trust>;
+  /** The node leaves the swarm. */
+  leave(peer: Peer): Promise<void>;
   /** The node's end of a tunnel that this manager asked for. */
   tunnel(peer: Peer, id: string, stream: ServerDuplexStream<Buffer, Buffer>): void;
 }
@@ -51,6 +63,8 @@ export interface ManagerServer {
   readonly port: number;
   /** New connections use these from now on. */
   renew(tls: TlsMaterial): void;
+  /** Closes every connection of a node that is no member any more. */
+  disconnect(nodeId: string): void;
   close(): Promise<void>;
 }
 
@@ -70,12 +84,18 @@ export async function startManagerServer({ host, port, tls, handlers, log }: Man
     'grpc.keepalive_time_ms': KEEPALIVE_MS,
     'grpc.keepalive_timeout_ms': KEEPALIVE_TIMEOUT_MS,
   });
-  rpc.addService(managerService, implementation(handlers));
   // The handshake is ours, because gRPC's own server cannot make client certificates optional; what it gets is a connection that is checked.
   const injector = rpc.createConnectionInjector(ServerCredentials.createInsecure());
-  const sockets = new Set<TLSSocket>();
+  rpc.addService(
+    managerService,
+    implementation(handlers, (call) => peers.get(call.getPeer())),
+  );
+  const connections = new Map<TLSSocket, Peer | undefined>();
+  const peers = new Map<string, Peer>();
+  let { roots } = tls;
   const server = createServer({ ...contextOf(tls), requestCert: true, rejectUnauthorized: false, ALPNProtocols: ['h2'] }, (socket) => {
-    if (!socket.authorized && socket.getPeerCertificate().raw !== undefined) {
+    const peer = readPeer(socket, roots);
+    if (peer === 'foreign') {
       log.warn(
         { address: socket.remoteAddress, error: String(socket.authorizationError) },
         'a connection with a certificate that this swarm did not sign was refused',
@@ -83,8 +103,15 @@ export async function startManagerServer({ host, port, tls, handlers, log }: Man
       socket.destroy();
       return;
     }
-    sockets.add(socket);
-    socket.on('close', () => sockets.delete(socket));
+    // gRPC tells a call's connection by these two only.
+    const name = `${socket.remoteAddress}:${socket.remotePort}`;
+    connections.set(socket, peer);
+    if (peer === undefined) peers.delete(name);
+    else peers.set(name, peer);
+    socket.on('close', () => {
+      connections.delete(socket);
+      if (peers.get(name) === peer) peers.delete(name);
+    });
     socket.on('error', () => {});
     socket.setNoDelay(true);
     injector.injectConnection(socket);
@@ -95,11 +122,17 @@ export async function startManagerServer({ host, port, tls, handlers, log }: Man
   const bound = await listen(server, host, port);
   return {
     port: bound,
-    renew: (material) => server.setSecureContext(contextOf(material)),
+    renew(material) {
+      ({ roots } = material);
+      server.setSecureContext(contextOf(material));
+    },
+    disconnect(nodeId) {
+      for (const [socket, peer] of connections) if (peer?.nodeId === nodeId) socket.destroy();
+    },
     async close() {
       server.close();
       rpc.forceShutdown();
-      for (const socket of sockets) socket.destroy();
+      for (const socket of connections.keys()) socket.destroy();
     },
   };
 }
@@ -120,11 +153,25 @@ function listen(server: TlsServer, host: string, port: number): Promise<number> 
 
 type AnyCall = ServerUnaryCall<unknown, unknown> | ServerWritableStream<unknown, unknown> | ServerDuplexStream<Buffer, Buffer>;
 
-function peerOf(call: AnyCall): Peer | undefined {
-  const certificate = call.getAuthContext()?.sslPeerCertificate;
+/** Who is at the other end: undefined without a certificate, 'foreign' with one that is not the swarm's. */
+function readPeer(socket: TLSSocket, roots: string): Peer | 'foreign' | undefined {
+  const certificate = socket.getPeerX509Certificate();
   if (certificate === undefined) return undefined;
-  const { CN, OU, O } = certificate.subject;
-  return { nodeId: String(CN), roleName: String(OU), clusterId: String(O), address: addressOf(call) };
+  const isExpired = !socket.authorized;
+  // The handshake's own verdict tells only the last of several faults, so that the signature of an expired certificate is checked here.
+  if (isExpired && !isExpiredMember(certificate, roots)) return 'foreign';
+  try {
+    const { nodeId, roleName, clusterId } = readSubject(certificate);
+    const keyDigest = digestOfKey(certificate.publicKey);
+    return { nodeId, roleName, clusterId, keyDigest, isExpired, address: (socket.remoteAddress ?? '').replace(/^::ffff:/, '') };
+  } catch {
+    return 'foreign';
+  }
+}
+
+function isExpiredMember(certificate: X509Certificate, roots: string): boolean {
+  const now = Date.now();
+  return now > certificate.validToDate.getTime() && splitCertificates(roots).some((root) => isSignedBy(certificate.toString(), root));
 }
 
 /** "192.0.2.7:41234" or "[2001:db8::7]:41234", as gRPC writes peers, without the port. */
@@ -136,13 +183,15 @@ function addressOf(call: AnyCall): string {
     .replace(/^::ffff:/, '');
 }
 
-function requirePeer(call: AnyCall): Peer {
-  const peer = peerOf(call);
-  if (peer === undefined) throw new AppError('unauthenticated', 'a certificate of the swarm is needed for this call');
-  return peer;
-}
+type PeerOf = (call: AnyCall) => Peer | undefined;
 
-function implementation(handlers: ManagerHandlers) {
+function implementation(handlers: ManagerHandlers, peerOf: PeerOf) {
+  const requirePeer = (call: AnyCall): Peer => {
+    const peer = peerOf(call);
+    if (peer === undefined) throw new AppError('unauthenticated', 'a certificate of the swarm is needed for this call');
+    if (peer.isExpired) throw new AppError('unauthenticated', `the certificate of node ${peer.nodeId} has expired; it must be renewed first`);
+    return peer;
+  };
   const unary =
     <K extends keyof Calls>(
       handle: (request: Calls[K]['request'], call: ServerUnaryCall<unknown, unknown>) => Calls[K]['response'] | Promise<Calls[K]['response']>,
@@ -162,6 +211,11 @@ function implementation(handlers: ManagerHandlers) {
   return {
     rootCertificate: unary<'rootCertificate'>(() => ({ certificate: handlers.rootCertificate() })),
     issueCertificate: unary<'issueCertificate'>((request, call) => handlers.issueCertificate(request, peerOf(call), addressOf(call))),
+    trust: (call: ServerWritableStream<unknown, unknown>) => void stream(call, (signal) => handlers.trust(requirePeer(call), signal)),
+    leave: unary<'leave'>(async (_request, call) => {
+      await handlers.leave(requirePeer(call));
+      return {};
+    }),
     session,
     reportStatus: unary<'reportStatus'>(async ({ sessionId, updates }, call) => {
       await handlers.connect(requirePeer(call)).reportStatus(sessionId, updates);
@@ -191,7 +245,7 @@ function implementation(handlers: ManagerHandlers) {
 }
 
 /** Writes what an iterable gives, no faster than the peer reads; ends it when the peer is gone. */
-async function stream(call: ServerWritableStream<unknown, unknown>, open: (signal: AbortSignal) => AsyncIterable<SessionMessage>): Promise<void> {
+async function stream(call: ServerWritableStream<unknown, unknown>, open: (signal: AbortSignal) => AsyncIterable<SessionMessage | Trust>): Promise<void> {
   const gone = new AbortController();
   call.on('cancelled', () => gone.abort());
   call.on('close', () => gone.abort());

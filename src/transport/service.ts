@@ -1,6 +1,7 @@
 // The calls that nodes make to managers, over gRPC on one port. Who may call what is checked in server.ts: `Certificates` is open to nodes that
 // have no certificate yet, everything else is for nodes of the swarm.
 import type { ServiceDefinition } from '@grpc/grpc-js';
+import type { Trust } from '#ca/rotation.ts';
 import type { NodeDescription } from '#domain/objects.ts';
 import type { NodeAvailability, NodeRole } from '#domain/spec.ts';
 import type { SessionMessage, TaskStatusUpdate } from '#protocol/messages.ts';
@@ -27,6 +28,9 @@ export interface IssuedCertificate {
 export interface Calls {
   readonly rootCertificate: { readonly request: object; readonly response: { readonly certificate: string } };
   readonly issueCertificate: { readonly request: IssueRequest; readonly response: IssuedCertificate };
+  readonly trust: { readonly request: object; readonly response: Trust };
+  /** The node leaves the swarm: it is down from now on. */
+  readonly leave: { readonly request: object; readonly response: object };
   readonly session: { readonly request: { readonly description: NodeDescription }; readonly response: SessionMessage };
   readonly reportStatus: { readonly request: { readonly sessionId: string; readonly updates: readonly TaskStatusUpdate[] }; readonly response: object };
   readonly reportDescription: { readonly request: { readonly sessionId: string; readonly description: NodeDescription }; readonly response: object };
@@ -52,6 +56,8 @@ const bytes = (frame: Buffer) => frame;
 export const managerService = {
   rootCertificate: method('Certificates/Root'),
   issueCertificate: method('Certificates/Issue'),
+  trust: method('Certificates/Trust', { response: true }),
+  leave: method('Dispatcher/Leave'),
   session: method('Dispatcher/Session', { response: true }),
   reportStatus: method('Dispatcher/ReportStatus'),
   reportDescription: method('Dispatcher/ReportDescription'),

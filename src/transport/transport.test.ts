@@ -40,6 +40,8 @@ async function setUp(context: TestContext, handlers: Partial<ManagerHandlers> = 
       connect: () => {
         throw new AppError('permissionDenied', 'not asked for');
       },
+      trust: async function* () {},
+      leave: async () => {},
       tunnel: (_peer, _id, stream) => stream.destroy(),
       ...handlers,
     },
@@ -92,7 +94,9 @@ test('a node with a certificate of the swarm is who it says, and gets its sessio
     if (received.length === messages.length) stop.abort();
   }
   assert.deepEqual(received, messages);
-  assert.deepEqual(peers[0], { nodeId: 'w1', roleName: 'swarm-worker', clusterId: 'c1', address: '127.0.0.1' });
+  const { keyDigest, ...peer } = peers[0] as Peer;
+  assert.match(keyDigest, /^[0-9a-f]{64}$/);
+  assert.deepEqual(peer, { nodeId: 'w1', roleName: 'swarm-worker', clusterId: 'c1', address: '127.0.0.1', isExpired: false });
   await assert.rejects(client.reportStatus('nonsense', []), { code: 'notFound', message: 'no session nonsense' });
   while (!closed) await new Promise((resolve) => setImmediate(resolve));
 });

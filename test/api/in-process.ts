@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createFakeExecutor, type FakeExecutor, type TaskScript } from '#agent/testing/fake-executor.ts';
-import { createEngineConnection } from '#api/engine-client.ts';
+import { createEngineConnection } from '#engine-link/link.ts';
 import { parseHost } from '#api/hosts.ts';
 import { swarmRoutes } from '#api/routes/index.ts';
 import { createApiServer } from '#api/server.ts';
@@ -71,13 +71,8 @@ export async function startInProcessApi({ scriptFor, logsOf = () => [] }: InProc
   mkdirSync(stateFolder, { mode: 0o700 });
   const directory = createStateDirectory(stateFolder);
   const common = { clock: systemClock, random: systemRandom, log: silentLogger };
-  const createWorker = ({ tls }: { readonly tls?: NodeDescription['tls'] }) =>
-    Promise.resolve(
-      createWorkerOf(
-        createFakeExecutor({ clock: systemClock, description: { ...description, ...(tls ? { tls } : {}) }, ...(scriptFor ? { scriptFor } : {}) }),
-        logsOf,
-      ),
-    );
+  const createWorker = ({ tls }: { readonly tls?: () => NodeDescription['tls'] }) =>
+    Promise.resolve(createWorkerOf(createFakeExecutor({ clock: systemClock, description: describe(tls?.()), ...(scriptFor ? { scriptFor } : {}) }), logsOf));
   const membership = createMembership({
     engineAnswers: () => Promise.resolve(),
     directory,
@@ -130,6 +125,10 @@ export async function startInProcessApi({ scriptFor, logsOf = () => [] }: InProc
   };
 }
 
+function describe(tls: NodeDescription['tls']): NodeDescription {
+  return { ...description, ...(tls === undefined ? {} : { tls }) };
+}
+
 function createWorkerOf(executor: FakeExecutor, logsOf: (task: Task) => readonly string[]): Worker {
   return {
     executor,
@@ -140,11 +139,11 @@ function createWorkerOf(executor: FakeExecutor, logsOf: (task: Task) => readonly
       applyLocal: () => Promise.resolve(),
       destroy: () => Promise.resolve(),
       close: () => Promise.resolve(),
+      attach: () => Promise.resolve(),
+      detach: () => Promise.resolve(),
     },
-    engineAddress: '',
-    dialEngine: () => {
-      throw new Error('there is no engine to dial');
-    },
+    describeAgain: () => {},
+    engine: createEngineConnection({ address: 'unix:///nowhere', clock: systemClock }),
     logs: (task, options) => chunksOf(task, logsOf(task), options),
     close: () => Promise.resolve(),
     removeAll: () => Promise.resolve(),
