@@ -36,12 +36,14 @@ export interface ContainerConfigInput {
   readonly minorVersion: number;
   /** The namespace made for the container; `networks` is empty then. */
   readonly sandbox?: SandboxPlace;
-  /** The engine is not to check the container's health: `labels` say how we do. */
-  readonly ownHealthCheck?: boolean;
+  /** The engine is Podman: it is not to check the container's health (`labels` say how we do), and has other defaults. */
+  readonly isPodman?: boolean;
   readonly labels?: Readonly<Record<string, string>>;
 }
 
 const NANOSECONDS_PER_SECOND = 1e9;
+/** Docker's. */
+const DEFAULT_STOP_TIMEOUT = 10;
 
 /** The body of POST /containers/create, and the networks that must be connected afterwards. */
 export function containerConfig(input: ContainerConfigInput): { readonly body: object; readonly connectLater: readonly ContainerNetwork[] } {
@@ -62,13 +64,21 @@ export function containerConfig(input: ContainerConfigInput): { readonly body: o
     Tty: spec.tty,
     OpenStdin: spec.openStdin,
     StopSignal: spec.stopSignal || undefined,
-    StopTimeout: stopTimeoutSeconds(spec),
-    Healthcheck: input.ownHealthCheck ? { Test: ['NONE'] } : healthcheck(spec, minorVersion),
+    // Podman would kill at once when nothing is said.
+    StopTimeout: stopTimeoutSeconds(spec) ?? (input.isPodman ? DEFAULT_STOP_TIMEOUT : undefined),
+    Healthcheck: input.isPodman ? { Test: ['NONE'] } : healthcheck(spec, minorVersion),
     ExposedPorts: input.sandbox === undefined ? exposedPorts(task) : undefined,
     HostConfig: hostConfig(input, input.sandbox === undefined ? first?.name : `ns:${input.sandbox.namespace}`),
-    NetworkingConfig: { EndpointsConfig: Object.fromEntries(atOnce.map(({ name, endpoint }) => [name, endpoint])) },
+    NetworkingConfig: {
+      EndpointsConfig: Object.fromEntries(atOnce.flatMap(({ name, endpoint }) => (input.isPodman && isNoNetwork(name) ? [] : [[name, endpoint]]))),
+    },
   });
   return { body, connectLater: atOnce.length === 1 ? others : [] };
+}
+
+/** Podman refuses endpoints where there is nothing to attach. */
+function isNoNetwork(name: string): boolean {
+  return name === 'host' || name === 'none';
 }
 
 function refuse({ privileges, oomScoreAdj, healthcheck: health }: ContainerSpec, minorVersion: number): void {

@@ -18,9 +18,9 @@ export function containerState({ Id, State, NetworkSettings }: ContainerInspect)
   };
 }
 
-/** A paused or restarting container lives; a dead one, or one that is being removed, does not. */
+/** A paused or restarting container lives, and so does one in its grace period, which Podman calls by a name of its own; a dead one, or one that is being removed, does not. */
 function statusOf({ Status, Running }: ContainerInspect['State']): ContainerState['status'] {
-  if (Running) return 'running';
+  if (Running || Status === 'stopping') return 'running';
   return Status === 'created' ? 'created' : 'exited';
 }
 

@@ -28,7 +28,17 @@ const machineNames: Readonly<Record<string, string>> = { amd64: 'x86_64', arm64:
 /** Sorted by type, then name, as Docker's managers show them. */
 function pluginsOf({ Plugins }: EngineInfo): NodeDescription['engine']['plugins'] {
   const of = (type: string, names: readonly string[] | null | undefined) => [...(names ?? [])].sort().map((name) => ({ type, name }));
-  return [...of('Authorization', Plugins.Authorization), ...of('Log', Plugins.Log), ...of('Network', Plugins.Network), ...of('Volume', Plugins.Volume)];
+  return [
+    ...of('Authorization', Plugins.Authorization),
+    ...of('Log', logDrivers(Plugins.Log ?? [])),
+    ...of('Network', Plugins.Network),
+    ...of('Volume', Plugins.Volume),
+  ];
+}
+
+/** Podman takes Docker's default for its own, but does not list it. */
+function logDrivers(names: readonly string[]): readonly string[] {
+  return names.includes('k8s-file') && !names.includes('json-file') ? [...names, 'json-file'] : names;
 }
 
 function labelsOf(labels: readonly string[]): Record<string, string> {

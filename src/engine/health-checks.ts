@@ -1,4 +1,5 @@
 // Health checks run by us, through exec, for an engine that cannot: Podman needs systemd's timers for them. The rules are Docker's (daemon/health.go).
+import { finished } from 'node:stream/promises';
 import type { ContainerSpec } from '#domain/spec.ts';
 import type { ContainerState } from '#agent/executor.ts';
 import type { Clock } from '#lib/clock.ts';
@@ -46,8 +47,12 @@ export interface HealthChecksOptions {
 }
 
 const NANOSECONDS_PER_MS = 1e6;
-/** How often a running check is asked whether it has ended. */
-const POLL_MS = 100;
+
+interface ExecState {
+  readonly Running: boolean;
+  readonly ExitCode: number | null;
+  readonly Pid: number;
+}
 
 /** The service's values win over the image's, field by field. Undefined: there is no check. */
 export function effectiveHealthCheck({ healthcheck: own = {} }: Pick<ContainerSpec, 'healthcheck'>, image: ImageHealthCheck = {}): HealthCheck | undefined {
@@ -107,24 +112,27 @@ export function createHealthChecks({ client, clock, log, onChange, kill }: Healt
     }
   }
 
+  /** Attached, because Podman tells a detached process's end only minutes later. */
   async function probe(containerId: string, { command, timeoutMs }: HealthCheck, signal: AbortSignal): Promise<boolean> {
-    const body = { Cmd: command, AttachStdout: false, AttachStderr: false };
+    const body = { Cmd: command, AttachStdout: true, AttachStderr: true };
     const { Id } = await client.call<{ readonly Id: string }>({ method: 'POST', path: `/containers/${containerId}/exec`, body, signal });
-    await client.call({ method: 'POST', path: `/exec/${Id}/start`, body: { Detach: true }, signal });
-    const deadline = clock.now() + timeoutMs;
-    for (;;) {
-      const { Running, ExitCode, Pid } = await client.call<{ readonly Running: boolean; readonly ExitCode: number | null; readonly Pid: number }>({
-        method: 'GET',
-        path: `/exec/${Id}/json`,
-        signal,
-      });
-      if (!Running) return ExitCode === 0;
-      if (clock.now() >= deadline) {
-        if (Pid > 0) kill(Pid);
-        return false;
-      }
-      await clock.sleep(POLL_MS, signal);
+    const state = () => client.call<ExecState>({ method: 'GET', path: `/exec/${Id}/json`, signal });
+    const cancel = clock.schedule(timeoutMs, () => {
+      state().then(
+        ({ Running, Pid }) => Running && Pid > 0 && kill(Pid),
+        () => {},
+      );
+    });
+    const startedAt = clock.now();
+    try {
+      const output = await client.stream({ method: 'POST', path: `/exec/${Id}/start`, body: { Detach: false, Tty: false }, signal });
+      output.resume();
+      await finished(output, { writable: false, signal });
+    } finally {
+      cancel();
     }
+    const { ExitCode } = await state();
+    return ExitCode === 0 && clock.now() - startedAt < timeoutMs;
   }
 
   function forget(taskId: string): void {

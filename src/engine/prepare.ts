@@ -59,7 +59,7 @@ export async function prepare(
     dnsAddress,
     files,
     minorVersion,
-    ownHealthCheck: parts.podman !== undefined,
+    isPodman: parts.podman !== undefined,
     labels: { ...(sandbox && hostPortLabels(sandbox.place)), ...(check && { [healthCheckLabel]: JSON.stringify(check) }) },
     ...(sandbox === undefined ? {} : { sandbox: sandbox.place }),
   });
