@@ -1,48 +1,151 @@
-// A client of our own API: one HTTP peer on a unix socket or TCP.
-import { request } from 'node:http';
-import { AppError } from '#lib/errors.ts';
+// A typed client of the Engine API: one peer, over whatever leads there (transport.ts). It knows HTTP and errors; what paths mean is its callers' business.
+import { type IncomingMessage, type OutgoingHttpHeaders, request, type RequestOptions } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { AppError, type ErrorCode } from '#lib/errors.ts';
+import type { Transport } from './transport.ts';
 
-export interface Client {
-  readonly address: string;
-  /** The JSON answer. Rejects with AppError: `unavailable` when nobody answers, else the daemon's own message. */
-  get<T>(path: string): Promise<T>;
+export type QueryValue = string | number | boolean | undefined;
+
+export interface ClientRequest {
+  readonly query?: Readonly<Record<string, QueryValue>>;
+  /** Sent as JSON. */
+  readonly body?: unknown;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly signal?: AbortSignal;
 }
 
-export function createClient(address: string): Client {
-  const endpoint = endpointOf(address);
+export interface Client {
+  /** What users call the peer: `unix:///run/skep/skep.sock`. */
+  readonly address: string;
+  /** The JSON answer, undefined when there is none. Rejects with AppError: `unavailable` when nobody answers, else the daemon's words with Docker's prefix. */
+  call<T = unknown>(method: string, path: string, options?: ClientRequest): Promise<T>;
+  /** The same, as the text that came. */
+  text(method: string, path: string, options?: ClientRequest): Promise<string>;
+  /** The answer's body as it comes; errors as with `call`. The caller reads or destroys it. */
+  stream(method: string, path: string, options?: ClientRequest): Promise<IncomingMessage>;
+  /** A connection that both sides write to, as `exec` and `attach` need it. */
+  upgrade(path: string, options?: ClientRequest): Promise<{ readonly connection: Duplex; readonly head: Buffer; readonly contentType: string }>;
+  close(): void;
+}
+
+export interface ClientOptions {
+  readonly transport: Transport;
+  /** `1.41`: asks for that version of the API; absent: the newest that the peer has. */
+  readonly apiVersion?: string;
+  readonly userAgent: string;
+}
+
+/** An answer that is an error; the status tells a missing object from a bad request. */
+const codeOfStatus: Readonly<Record<number, ErrorCode>> = {
+  400: 'invalidArgument',
+  401: 'unauthenticated',
+  403: 'permissionDenied',
+  404: 'notFound',
+  409: 'conflict',
+  501: 'unimplemented',
+  503: 'unavailable',
+};
+
+/** No answer is larger, except streams. */
+const MAX_ANSWER_BYTES = 256 * 1024 * 1024;
+
+export function createClient({ transport, apiVersion, userAgent }: ClientOptions): Client {
+  const prefix = apiVersion === undefined ? '' : `/v${apiVersion}`;
+
+  function start(method: string, path: string, { query = {}, body, headers = {}, signal }: ClientRequest, more: OutgoingHttpHeaders = {}) {
+    const payload = body === undefined ? undefined : JSON.stringify(body);
+    const options: RequestOptions = {
+      ...transport.requestOptions,
+      method,
+      path: `${prefix}${path}${queryText(query)}`,
+      headers: {
+        Host: transport.hostHeader,
+        'User-Agent': userAgent,
+        ...(payload === undefined ? {} : { 'Content-Type': 'application/json', 'Content-Length': Buffer.byteLength(payload) }),
+        ...headers,
+        ...more,
+      },
+      ...(signal === undefined ? {} : { signal }),
+    };
+    return { outgoing: transport.secure ? transport.secure(options) : request(options), payload };
+  }
+
+  function stream(method: string, path: string, options: ClientRequest = {}): Promise<IncomingMessage> {
+    return new Promise((resolve, reject) => {
+      const { outgoing, payload } = start(method, path, options);
+      outgoing.on('response', (response) => {
+        const { statusCode = 0 } = response;
+        if (statusCode >= 200 && statusCode < 300) resolve(response);
+        else failureOf(response).then(reject, reject);
+      });
+      outgoing.on('error', (cause) => reject(options.signal?.aborted ? options.signal.reason : transport.explain(cause)));
+      outgoing.end(payload);
+    });
+  }
+
+  async function text(method: string, path: string, options: ClientRequest = {}): Promise<string> {
+    return readAll(await stream(method, path, options));
+  }
+
   return {
-    address,
-    get: (path) =>
-      new Promise((resolve, reject) => {
-        const outgoing = request({ ...endpoint, path, method: 'GET' }, (response) => {
-          const chunks: Buffer[] = [];
-          response.on('data', (chunk: Buffer) => chunks.push(chunk));
-          response.on('error', reject);
-          response.on('end', () => {
-            const text = Buffer.concat(chunks).toString();
-            const { statusCode = 0 } = response;
-            if (statusCode >= 200 && statusCode < 300) resolve(JSON.parse(text) as never);
-            else reject(new AppError('unknown', `Error response from daemon: ${messageOf(text)}`));
-          });
+    address: transport.address,
+    stream,
+    text,
+    async call(method, path, options = {}) {
+      const answer = await text(method, path, options);
+      return (answer.trim() === '' ? undefined : JSON.parse(answer)) as never;
+    },
+    upgrade(path, options = {}) {
+      return new Promise((resolve, reject) => {
+        const { outgoing, payload } = start('POST', path, options, { Connection: 'Upgrade', Upgrade: 'tcp' });
+        outgoing.on('upgrade', (response, connection, head) => resolve({ connection, head, contentType: response.headers['content-type'] ?? '' }));
+        outgoing.on('response', (response) => {
+          failureOf(response).then(reject, reject);
         });
-        outgoing.on('error', (cause) => reject(new AppError('unavailable', `Cannot connect to the Skep daemon at ${address}. Is skepd running?`, { cause })));
-        outgoing.end();
-      }),
+        outgoing.on('error', (cause) => reject(transport.explain(cause)));
+        outgoing.end(payload);
+      });
+    },
+    close: () => transport.close(),
   };
 }
 
-function endpointOf(address: string): { readonly socketPath: string } | { readonly host: string; readonly port: number } {
-  const unix = /^unix:\/\/(\/.+)$/.exec(address);
-  if (unix?.[1] !== undefined) return { socketPath: unix[1] };
-  const tcp = /^tcp:\/\/(.+):(\d+)$/.exec(address);
-  if (tcp?.[1] !== undefined) return { host: tcp[1], port: Number(tcp[2]) };
-  throw new AppError('invalidArgument', `unable to parse docker host \`${address}\``);
+/** What the API's `filters` parameter looks like; undefined when there is none. */
+export function filtersText(filters: Readonly<Record<string, readonly string[]>>): string | undefined {
+  const entries = Object.entries(filters).filter(([, values]) => values.length > 0);
+  if (entries.length === 0) return undefined;
+  return JSON.stringify(Object.fromEntries(entries.map(([key, values]) => [key, Object.fromEntries(values.map((value) => [value, true]))])));
 }
 
-function messageOf(text: string): string {
-  try {
-    return (JSON.parse(text) as { message?: string }).message ?? text;
-  } catch {
-    return text.trim();
+function queryText(query: Readonly<Record<string, QueryValue>>): string {
+  const pairs = Object.entries(query).filter((pair): pair is [string, string | number | boolean] => pair[1] !== undefined);
+  const text = new URLSearchParams(pairs.map(([key, value]): [string, string] => [key, String(value)])).toString();
+  return text === '' ? '' : `?${text}`;
+}
+
+async function readAll(response: IncomingMessage): Promise<string> {
+  const chunks: Buffer[] = [];
+  let length = 0;
+  for await (const chunk of response as AsyncIterable<Buffer>) {
+    length += chunk.length;
+    if (length > MAX_ANSWER_BYTES) throw new AppError('resourceExhausted', 'the answer of the daemon is too long');
+    chunks.push(chunk);
   }
+  return Buffer.concat(chunks).toString();
+}
+
+async function failureOf(response: IncomingMessage): Promise<AppError> {
+  const body = await readAll(response);
+  const { statusCode = 0 } = response;
+  return new AppError(codeOfStatus[statusCode] ?? 'unknown', `Error response from daemon: ${messageOf(body, statusCode)}`);
+}
+
+function messageOf(body: string, status: number): string {
+  try {
+    const { message } = JSON.parse(body) as { message?: unknown };
+    if (typeof message === 'string') return message.trim();
+  } catch {
+    // Not JSON: an old API version's error, or no Docker API at all.
+  }
+  return body.trim() === '' ? `request returned ${status} and no message; is this a Docker-compatible API?` : body.trim();
 }

@@ -1,5 +1,30 @@
-// skep: the command line. Entry point only; commands live in cli/.
-import { runCli } from '#cli/cli.ts';
-import { skepVersion } from './version.ts';
+// skep: the command line. Entry point only; commands live in cli/. What is compiled once is kept, so that the next start is quick.
+import { enableCompileCache } from 'node:module';
+import { homedir } from 'node:os';
 
-process.exitCode = await runCli(process.argv.slice(2), { version: skepVersion, environment: process.env, stdout: process.stdout, stderr: process.stderr });
+enableCompileCache();
+const [{ runCli }, { gitCommit, skepVersion }, { systemClock }] = await Promise.all([
+  import('#cli/cli.ts'),
+  import('./version.ts'),
+  import('#platform/clock.ts'),
+]);
+
+// A reader that has gone (`skep … | head`) is no failure.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1));
+
+process.exitCode = await runCli(process.argv.slice(2), {
+  programName: 'skep',
+  version: skepVersion,
+  gitCommit: gitCommit(),
+  environment: process.env,
+  workingDirectory: process.cwd(),
+  homeDirectory: homedir(),
+  stdin: process.stdin,
+  stdout: process.stdout,
+  stderr: process.stderr,
+  clock: systemClock,
+  onInterrupt(listener) {
+    process.on('SIGINT', listener);
+    return () => process.off('SIGINT', listener);
+  },
+});

@@ -1,0 +1,100 @@
+// All commands, with what help says about them. Their files are imported only when one is meant.
+import type { CommandEntry, CommandGroup } from './command.ts';
+import { serviceGroup } from './service/index.ts';
+import { stackGroup } from './stack/index.ts';
+
+const ls = ['list'];
+const rm = ['remove'];
+
+const swarmGroup: CommandGroup = {
+  name: 'swarm',
+  summary: 'Manage Swarm',
+  commands: [
+    { name: 'ca', summary: 'Display and rotate the root CA', load: async () => (await import('./swarm/ca.ts')).command },
+    { name: 'init', summary: 'Initialize a swarm', load: async () => (await import('./swarm/init.ts')).command },
+    { name: 'join', summary: 'Join a swarm as a node and/or manager', load: async () => (await import('./swarm/join.ts')).command },
+    { name: 'join-token', summary: 'Manage join tokens', load: async () => (await import('./swarm/join-token.ts')).command },
+    { name: 'leave', summary: 'Leave the swarm', load: async () => (await import('./swarm/leave.ts')).command },
+    { name: 'unlock', summary: 'Unlock swarm', load: async () => (await import('./swarm/unlock.ts')).command },
+    { name: 'unlock-key', summary: 'Manage the unlock key', load: async () => (await import('./swarm/unlock-key.ts')).command },
+    { name: 'update', summary: 'Update the swarm', load: async () => (await import('./swarm/update.ts')).command },
+  ],
+};
+
+const nodeGroup: CommandGroup = {
+  name: 'node',
+  summary: 'Manage Swarm nodes',
+  commands: [
+    { name: 'demote', summary: 'Demote one or more nodes from manager in the swarm', load: async () => (await import('./node/promote.ts')).demote },
+    { name: 'drain', summary: 'Move all tasks away from one or more nodes', own: true, load: async () => (await import('./node/drain.ts')).command },
+    { name: 'inspect', summary: 'Display detailed information on one or more nodes', load: async () => (await import('./node/inspect.ts')).command },
+    { name: 'ls', aliases: ls, summary: 'List nodes in the swarm', load: async () => (await import('./node/ls.ts')).command },
+    { name: 'promote', summary: 'Promote one or more nodes to manager in the swarm', load: async () => (await import('./node/promote.ts')).promote },
+    { name: 'ps', summary: 'List tasks running on one or more nodes, defaults to current node', load: async () => (await import('./node/ps.ts')).command },
+    { name: 'rm', aliases: rm, summary: 'Remove one or more nodes from the swarm', load: async () => (await import('./node/rm.ts')).command },
+    { name: 'update', summary: 'Update a node', load: async () => (await import('./node/update.ts')).command },
+  ],
+};
+
+const secretGroup: CommandGroup = {
+  name: 'secret',
+  summary: 'Manage Swarm secrets',
+  commands: [
+    { name: 'create', summary: 'Create a secret from a file or STDIN as content', load: async () => (await import('./secret/create.ts')).command },
+    { name: 'inspect', summary: 'Display detailed information on one or more secrets', load: async () => (await import('./secret/inspect.ts')).command },
+    { name: 'ls', aliases: ls, summary: 'List secrets', load: async () => (await import('./secret/ls.ts')).command },
+    { name: 'rm', aliases: rm, summary: 'Remove one or more secrets', load: async () => (await import('./secret/rm.ts')).command },
+  ],
+};
+
+const configGroup: CommandGroup = {
+  name: 'config',
+  summary: 'Manage Swarm configs',
+  commands: [
+    { name: 'create', summary: 'Create a config from a file or STDIN', load: async () => (await import('./config/create.ts')).command },
+    { name: 'inspect', summary: 'Display detailed information on one or more configs', load: async () => (await import('./config/inspect.ts')).command },
+    { name: 'ls', aliases: ls, summary: 'List configs', load: async () => (await import('./config/ls.ts')).command },
+    { name: 'rm', aliases: rm, summary: 'Remove one or more configs', load: async () => (await import('./config/rm.ts')).command },
+  ],
+};
+
+const networkGroup: CommandGroup = {
+  name: 'network',
+  summary: 'Manage networks',
+  commands: [
+    { name: 'create', summary: 'Create a network', load: async () => (await import('./network/create.ts')).command },
+    { name: 'inspect', summary: 'Display detailed information on one or more networks', load: async () => (await import('./network/inspect.ts')).command },
+    { name: 'ls', aliases: ls, summary: 'List networks', load: async () => (await import('./network/ls.ts')).command },
+    { name: 'rm', aliases: rm, summary: 'Remove one or more networks', load: async () => (await import('./network/rm.ts')).command },
+  ],
+};
+
+const volumeGroup: CommandGroup = {
+  name: 'volume',
+  summary: 'Manage volumes',
+  commands: [
+    { name: 'create', summary: 'Create a volume', load: async () => (await import('./volume/create.ts')).command },
+    { name: 'inspect', summary: 'Display detailed information on one or more volumes', load: async () => (await import('./volume/inspect.ts')).command },
+    { name: 'ls', aliases: ls, summary: 'List volumes', load: async () => (await import('./volume/ls.ts')).command },
+    {
+      name: 'rm',
+      aliases: rm,
+      summary: 'Remove one or more volumes. You cannot remove a volume that is in use by a container.',
+      load: async () => (await import('./volume/rm.ts')).command,
+    },
+  ],
+};
+
+export const groups: readonly CommandGroup[] = [configGroup, networkGroup, nodeGroup, secretGroup, serviceGroup, stackGroup, swarmGroup, volumeGroup];
+
+export const topLevelCommands: readonly CommandEntry[] = [
+  {
+    name: 'dial-stdio',
+    summary: 'Forward the standard streams to the daemon',
+    hidden: true,
+    load: async () => (await import('./system/dial-stdio.ts')).command,
+  },
+  { name: 'events', summary: 'Get real time events from the server', load: async () => (await import('./system/events.ts')).command },
+  { name: 'info', summary: 'Display system-wide information', load: async () => (await import('./system/info.ts')).command },
+  { name: 'version', summary: 'Show the version information', load: async () => (await import('./system/version.ts')).command },
+];

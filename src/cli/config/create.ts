@@ -1,0 +1,29 @@
+// `config create`.
+import type { CommandSpec } from '../command.ts';
+import { readData } from '../secret/create.ts';
+import { mapOf } from '../shared/options.ts';
+
+export const command: CommandSpec = {
+  usage: '[OPTIONS] CONFIG file|-',
+  arguments: { minimum: 2, maximum: 2 },
+  flags: [
+    { name: 'label', short: 'l', type: 'list', description: 'Config labels' },
+    { name: 'template-driver', type: 'string', description: 'Template driver' },
+  ],
+  completes: 'file',
+  async run(invocation) {
+    const { flags, args, context } = invocation;
+    const [name = '', file = ''] = args;
+    const data = await readData(invocation, file);
+    const { ID } = await (await invocation.client()).call<{ ID: string }>('POST', '/configs/create', {
+      body: {
+        Name: name,
+        Labels: mapOf(flags.texts('label')),
+        Data: data.toString('base64'),
+        ...(flags.text('template-driver') === '' ? {} : { Templating: { Name: flags.text('template-driver') } }),
+      },
+    });
+    context.stdout.write(`${ID}\n`);
+    return undefined;
+  },
+};

@@ -1,0 +1,52 @@
+// `volume ls`.
+import type { CommandSpec } from '../command.ts';
+import { byNaturalOrder, type ListFormat, renderList } from '../format/list.ts';
+import { labelsText } from '../shared/file-objects.ts';
+import { filterFlag, filterQuery, filtersOf, formatOf, jsonFlag, listFormatFlag } from '../shared/options.ts';
+
+interface Volume {
+  readonly Name: string;
+  readonly Driver: string;
+  readonly Scope: string;
+  readonly Mountpoint: string;
+  readonly Labels: Readonly<Record<string, string>> | null;
+}
+
+export const command: CommandSpec = {
+  usage: '[OPTIONS]',
+  arguments: { minimum: 0, maximum: 0 },
+  flags: [
+    filterFlag('Provide filter values (e.g. "dangling=true")'),
+    listFormatFlag,
+    { name: 'quiet', short: 'q', description: 'Only display volume names' },
+    jsonFlag,
+  ],
+  async run(invocation) {
+    const { flags, context, config } = invocation;
+    const answer = await (await invocation.client()).call<{ Volumes: Volume[] | null }>('GET', '/volumes', { query: filterQuery(filtersOf(invocation)) });
+    const volumes = [...(answer.Volumes ?? [])].sort((a, b) => byNaturalOrder(a.Name, b.Name));
+    context.stdout.write(renderList(volumes, volumeFormat, { format: formatOf(invocation, config.values.volumesFormat), quiet: flags.bool('quiet') }));
+    return undefined;
+  },
+};
+
+const notAvailable = { header: '', value: () => 'N/A' };
+
+const volumeFormat: ListFormat<Volume> = {
+  defaultFormat: 'table {{.Driver}}\\t{{.Name}}',
+  typeName: '*formatter.volumeContext',
+  quietFormat: '{{.Name}}',
+  labels: ({ Labels }) => Labels ?? {},
+  columns: {
+    Name: { header: 'VOLUME NAME', value: ({ Name }) => Name },
+    Driver: { header: 'DRIVER', value: ({ Driver }) => Driver },
+    Scope: { header: 'SCOPE', value: ({ Scope }) => Scope },
+    Mountpoint: { header: 'MOUNTPOINT', value: ({ Mountpoint }) => Mountpoint },
+    Labels: { header: 'LABELS', value: ({ Labels }) => labelsText(Labels) },
+    Links: { ...notAvailable, header: 'LINKS' },
+    Size: { ...notAvailable, header: 'SIZE' },
+    Group: { ...notAvailable, header: 'GROUP' },
+    Availability: { ...notAvailable, header: 'AVAILABILITY' },
+    Status: { ...notAvailable, header: 'STATUS' },
+  },
+};

@@ -1,0 +1,99 @@
+// Which daemon is meant: -H, --context, DOCKER_HOST, DOCKER_CONTEXT, the context in use, else skepd's socket; with the TLS files that belong to it.
+// Precedence and wording are the docker CLI's.
+import { createHash } from 'node:crypto';
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { AppError, errorMessage } from '#lib/errors.ts';
+import type { TlsMaterial } from './transport.ts';
+
+export interface WhereOptions {
+  readonly host?: string;
+  readonly context?: string;
+  readonly tls?: boolean;
+  readonly tlsVerify?: boolean;
+  readonly tlsCaFile?: string;
+  readonly tlsCertFile?: string;
+  readonly tlsKeyFile?: string;
+  /** Folder of the client's configuration, usually ~/.docker. */
+  readonly configFolder: string;
+  /** From config.json. */
+  readonly currentContext?: string;
+  readonly environment: Readonly<Record<string, string | undefined>>;
+}
+
+export interface Where {
+  readonly context: string;
+  readonly address: string;
+  readonly tls?: TlsMaterial;
+}
+
+export const DEFAULT_HOST = 'unix:///run/skep/skep.sock';
+
+export function whereOf(options: WhereOptions): Where {
+  const { host, environment } = options;
+  if (host !== undefined && options.context !== undefined)
+    throw new AppError('invalidArgument', 'conflicting options: cannot specify both --host and --context');
+  const name = contextName(options);
+  if (name !== 'default') return contextOf(options, name);
+  const address = normalize(host ?? nonEmpty(environment['DOCKER_HOST']) ?? DEFAULT_HOST);
+  const tls = tlsOfOptions(options);
+  return { context: 'default', address, ...(tls === undefined ? {} : { tls }) };
+}
+
+function contextName({ host, context, environment, currentContext }: WhereOptions): string {
+  if (context !== undefined) return context;
+  if (host !== undefined || nonEmpty(environment['DOCKER_HOST']) !== undefined) return 'default';
+  return nonEmpty(environment['DOCKER_CONTEXT']) ?? nonEmpty(currentContext) ?? 'default';
+}
+
+/** `host:port` and `:port` are TCP, as with docker. */
+function normalize(host: string): string {
+  if (host.includes('://')) return host;
+  return host.startsWith('/') ? `unix://${host}` : `tcp://${host.startsWith(':') ? `localhost${host}` : host}`;
+}
+
+function tlsOfOptions({ tls, tlsVerify, tlsCaFile, tlsCertFile, tlsKeyFile, configFolder, environment }: WhereOptions): TlsMaterial | undefined {
+  const verify = tlsVerify ?? nonEmpty(environment['DOCKER_TLS_VERIFY']) !== undefined;
+  const wanted = verify || (tls ?? nonEmpty(environment['DOCKER_TLS']) !== undefined);
+  if (!wanted) return undefined;
+  const folder = nonEmpty(environment['DOCKER_CERT_PATH']) ?? configFolder;
+  const ca = readIf(tlsCaFile ?? join(folder, 'ca.pem'), tlsCaFile !== undefined || verify);
+  const cert = readIf(tlsCertFile ?? join(folder, 'cert.pem'), tlsCertFile !== undefined);
+  const key = readIf(tlsKeyFile ?? join(folder, 'key.pem'), tlsKeyFile !== undefined);
+  return material({ verify, ca, cert, key });
+}
+
+interface ContextFile {
+  readonly Endpoints?: { readonly docker?: { readonly Host?: string; readonly SkipTLSVerify?: boolean } };
+}
+
+/** Contexts lie under contexts/meta/<sha256 of the name>/meta.json, their TLS files under contexts/tls/<the same>/docker/. */
+function contextOf({ configFolder }: WhereOptions, name: string): Where {
+  const id = createHash('sha256').update(name).digest('hex');
+  const file = join(configFolder, 'contexts', 'meta', id, 'meta.json');
+  if (!existsSync(file)) throw new AppError('notFound', `context "${name}": context not found: open ${file}: no such file or directory`);
+  const endpoint = (JSON.parse(readFileSync(file, 'utf8')) as ContextFile).Endpoints?.docker;
+  const address = endpoint?.Host;
+  if (address === undefined || address === '') throw new AppError('invalidArgument', `context "${name}" has no Docker endpoint`);
+  const folder = join(configFolder, 'contexts', 'tls', id, 'docker');
+  if (!existsSync(folder) && !endpoint?.SkipTLSVerify) return { context: name, address };
+  const [ca, cert, key] = ['ca.pem', 'cert.pem', 'key.pem'].map((base) => readIf(join(folder, base), false));
+  return { context: name, address, tls: material({ verify: !endpoint?.SkipTLSVerify, ca, cert, key }) };
+}
+
+function material({ verify, ca, cert, key }: { verify: boolean; ca: string | undefined; cert: string | undefined; key: string | undefined }): TlsMaterial {
+  return { verify, ...(ca === undefined ? {} : { ca }), ...(cert === undefined ? {} : { cert }), ...(key === undefined ? {} : { key }) };
+}
+
+function readIf(file: string, mustExist: boolean): string | undefined {
+  if (!mustExist && !existsSync(file)) return undefined;
+  try {
+    return readFileSync(file, 'utf8');
+  } catch (error) {
+    throw new AppError('invalidArgument', `failed to read TLS material: ${errorMessage(error)}`, { cause: error });
+  }
+}
+
+function nonEmpty(text: string | undefined): string | undefined {
+  return text === '' ? undefined : text;
+}
