@@ -59,3 +59,22 @@ test('an abort ends it, and the failure of one log is the failure of all', async
     for await (const _ of followLogs({ taskIds: () => ['a'], open: broken, follow: false, onChange: () => () => {}, signal: new AbortController().signal }));
   }, /the engine is gone/);
 });
+
+test('what goes wrong while a change is told of ends the stream, and does not reach whoever made the change', async () => {
+  let changed = () => {};
+  const onChange = (listener: () => void) => {
+    changed = listener;
+    return () => {};
+  };
+  let asked = 0;
+  const taskIds = () => {
+    asked += 1;
+    if (asked > 1) throw new Error('the service is gone');
+    return ['a'];
+  };
+  const read = async () => {
+    const stream = followLogs({ taskIds, open: (id) => lines(id, 1), follow: true, onChange, signal: new AbortController().signal });
+    for await (const line of stream) if (line === 'a0') changed();
+  };
+  await assert.rejects(read, /the service is gone/);
+});

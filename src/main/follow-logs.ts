@@ -45,7 +45,16 @@ export async function* followLogs<T>({ taskIds, open, follow, onChange, signal }
       void read(id);
     }
   };
-  const unwatch = follow ? onChange(startNew) : () => {};
+  /** Somebody else's change is being told of: what goes wrong here concerns nobody but the reader. */
+  const startLater = () => {
+    try {
+      startNew();
+    } catch (error) {
+      failure ??= { error };
+      wake();
+    }
+  };
+  const unwatch = follow ? onChange(startLater) : () => {};
   const abort = () => wake();
   signal.addEventListener('abort', abort, { once: true });
   try {

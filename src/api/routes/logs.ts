@@ -17,7 +17,8 @@ export function serviceLogs(request: RouteRequest, context: RouteContext): Route
   const { services } = context.membership.control();
   const service = services.get(param(request, 'id'));
   const options = logOptions(request.query);
-  const taskIds = () => tasksWithNode(context.membership.control().tasks.list({ service: [service.id] }));
+  // Of a service that is removed while its log is followed, nothing more comes.
+  const taskIds = () => tasksWithNode(exists(context, service.id) ? context.membership.control().tasks.list({ service: [service.id] }) : []);
   return streamOf(request, viewOf(request.query, service.spec.task), context.membership.logs(taskIds, options, request.signal));
 }
 
@@ -27,6 +28,10 @@ export function taskLogs(request: RouteRequest, context: RouteContext): RouteRes
   const options = logOptions(request.query);
   const chunks = task.nodeId === undefined && !options.follow ? unscheduled(task) : context.membership.logs(() => [task.id], options, request.signal);
   return streamOf(request, viewOf(request.query, task.spec), chunks);
+}
+
+function exists({ membership }: RouteContext, serviceId: string): boolean {
+  return membership.control().services.list({ id: [serviceId] }).length > 0;
 }
 
 function tasksWithNode(tasks: readonly Task[]): readonly string[] {
