@@ -191,6 +191,10 @@ class SessionDispatcher implements Dispatcher {
     }
     for (const [nodeId, until] of this.expected) {
       if (until > now) continue;
+      if (this.options.store.view.get('node', nodeId) === undefined) {
+        this.expected.delete(nodeId);
+        continue;
+      }
       await this.writeNode(nodeId, (node) => ({
         ...node,
         status: nodeStatus(node, { state: 'down', message: 'heartbeat failure', address: node.status.address }, now),

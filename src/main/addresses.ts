@@ -122,3 +122,24 @@ function isLinkLocal(address: string): boolean {
 function invalid(message: string): AppError {
   return new AppError('invalidArgument', message);
 }
+
+export interface AddressRequest {
+  readonly listenAddr: string;
+  readonly advertiseAddr: string;
+  readonly dataPathAddr: string;
+}
+
+/** What the CLI sends when the user names no address to listen on. */
+const CLI_LISTEN_ADDR = '0.0.0.0:2377';
+
+/** The addresses that a request asks for; what it leaves out comes from the daemon's options. Throws as `resolveNodeAddresses` does. */
+export function nodeAddresses(request: AddressRequest, defaults: AddressRequest, interfaces: SystemInterfaces): NodeAddresses {
+  return resolveNodeAddresses(
+    {
+      listenAddr: request.listenAddr === CLI_LISTEN_ADDR && defaults.listenAddr !== '' ? defaults.listenAddr : request.listenAddr,
+      advertiseAddr: request.advertiseAddr || defaults.advertiseAddr,
+      dataPathAddr: request.dataPathAddr || defaults.dataPathAddr,
+    },
+    interfaces,
+  );
+}

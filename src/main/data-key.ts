@@ -37,3 +37,12 @@ function opens(stored: Extract<StoredDataKey, { kind: 'locked' }>, unlockKey: Ui
     return false;
   }
 }
+
+/** Throws AppError in Docker's words when the key does not fit. */
+export function unlockDataKey(dataKey: Extract<StoredDataKey, { kind: 'locked' }>, unlockKey: Uint8Array): Uint8Array {
+  try {
+    return dataKey.unlock(unlockKey);
+  } catch (error) {
+    throw new AppError('unauthenticated', 'swarm could not be unlocked: invalid key provided', { cause: error });
+  }
+}

@@ -1,12 +1,14 @@
 // How a node gets into a swarm that is there: it asks the managers that the user named, one after the other, for an identity.
 import { parseJoinToken } from '#ca/join-token.ts';
 import type { JoinRequest } from '#control/control.ts';
+import type { Clock } from '#lib/clock.ts';
 import { AppError } from '#lib/errors.ts';
 import { type JoinedIdentity, requestIdentity } from '#transport/bootstrap.ts';
 import { joinHostPort, splitHostPort } from './addresses.ts';
 
-/** As long as Docker's own `swarm join` tries. */
+/** As long as Docker's own `swarm join` waits. */
 const JOIN_TIMEOUT_MS = 20_000;
+const RETRY_MS = 1_000;
 
 /** Throws AppError in Docker's words when the request cannot succeed, whoever answers it. */
 export function checkJoinRequest({ remoteAddrs, joinToken }: JoinRequest): void {
@@ -15,9 +17,32 @@ export function checkJoinRequest({ remoteAddrs, joinToken }: JoinRequest): void 
   parseJoinToken(joinToken);
 }
 
-/** The identity that the first manager that answers gives; what the last one said when none does. */
-export async function requestFromAny({ remoteAddrs, joinToken, availability }: JoinRequest): Promise<JoinedIdentity & { readonly manager: string }> {
-  const signal = AbortSignal.timeout(JOIN_TIMEOUT_MS);
+export type Joined = JoinedIdentity & { readonly manager: string };
+
+/** The identity that some manager gives. Managers that do not answer are asked again until the signal aborts; what one says against it is final. */
+export async function requestUntilAnswered(request: JoinRequest, clock: Clock, signal: AbortSignal): Promise<Joined> {
+  for (;;) {
+    try {
+      return await requestFromAny(request, signal);
+    } catch (error) {
+      if (signal.aborted || !(error instanceof AppError) || error.code !== 'deadlineExceeded') throw error;
+    }
+    await clock.sleep(RETRY_MS, signal);
+  }
+}
+
+/** Undefined when the promise takes longer than a user of `swarm join` is kept waiting. */
+export async function withinJoinTimeout<T>(promise: Promise<T>, clock: Clock): Promise<T | undefined> {
+  const settled = new AbortController();
+  const late = clock.sleep(JOIN_TIMEOUT_MS, settled.signal).then(
+    () => undefined,
+    () => undefined,
+  );
+  return Promise.race([promise, late]).finally(() => settled.abort());
+}
+
+/** The first answer; what the last manager said when none gives an identity. */
+async function requestFromAny({ remoteAddrs, joinToken, availability }: JoinRequest, signal: AbortSignal): Promise<Joined> {
   let failure: unknown;
   for (const remote of remoteAddrs) {
     const { host, port = '2377' } = splitHostPort(remote);

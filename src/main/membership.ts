@@ -8,15 +8,16 @@ import { AppError, errorMessage } from '#lib/errors.ts';
 import { newId } from '#lib/id.ts';
 import type { Logger } from '#lib/log.ts';
 import { createDataKey, parseUnlockKey } from '#store/seal.ts';
-import { type NodeAddresses, resolveNodeAddresses, splitHostPort, type SystemInterfaces } from './addresses.ts';
-import { readDataKey, type StoredDataKey } from './data-key.ts';
+import { type AddressRequest, type NodeAddresses, nodeAddresses, type SystemInterfaces } from './addresses.ts';
+import { readDataKey, unlockDataKey } from './data-key.ts';
 import { checkInitRequest } from './found-swarm.ts';
 import { writeIdentity } from './identity.ts';
 import type { NodeEngines } from './node-engines.ts';
 import { type NodeFactory, type NodeRuntime, WORKER_TEXT } from './node-runtime.ts';
-import { checkJoinRequest, requestFromAny } from './join.ts';
+import { checkJoinRequest, type Joined, requestUntilAnswered, withinJoinTimeout } from './join.ts';
 import { writeManagers } from './remote-managers.ts';
-import { ALREADY_IN_SWARM, LEAVE_LAST_MANAGER, LEAVE_LOCKED, LOCKED, NOT_IN_SWARM, PREPARING } from './membership-texts.ts';
+import { ALREADY_IN_SWARM, JOIN_TIMEOUT, LEAVE_LAST_MANAGER, LEAVE_LOCKED, LOCKED, NOT_IN_SWARM, PREPARING } from './membership-texts.ts';
+import { type State, swarmInfoOf } from './membership-state.ts';
 import type { StateDirectory, SwarmFile } from './state-directory.ts';
 
 export interface MembershipOptions {
@@ -49,16 +50,6 @@ export interface DaemonMembership extends SwarmMembership {
   engines(): NodeEngines | undefined;
 }
 
-type State =
-  | { readonly kind: 'inactive' }
-  | { readonly kind: 'locked'; readonly swarm: SwarmFile; readonly dataKey: Extract<StoredDataKey, { kind: 'locked' }> }
-  | { readonly kind: 'starting'; readonly swarm: SwarmFile }
-  | { readonly kind: 'active'; readonly swarm: SwarmFile; readonly node: NodeRuntime }
-  | { readonly kind: 'error'; readonly swarm: SwarmFile; readonly message: string };
-
-/** What the CLI sends when the user names no address to listen on. */
-const CLI_LISTEN_ADDR = '0.0.0.0:2377';
-
 export function createMembership(options: MembershipOptions): DaemonMembership {
   return new Membership(options);
 }
@@ -74,26 +65,7 @@ class Membership implements DaemonMembership {
   }
 
   info(): SwarmInfo {
-    const { state } = this;
-    const base = { nodeId: '', nodeAddress: '', controlAvailable: false, error: '', remoteManagers: [], warnings: [] };
-    if (state.kind === 'inactive') return { ...base, state: 'inactive' };
-    const { nodeId, advertiseAddr } = state.swarm;
-    const known = { ...base, nodeId, nodeAddress: splitHostPort(advertiseAddr).host };
-    if (state.kind === 'locked') return { ...base, state: 'locked' };
-    if (state.kind === 'starting') return { ...known, state: 'pending' };
-    if (state.kind === 'error') return { ...known, state: 'error', error: state.message };
-    const problem = state.node.problem?.();
-    if (problem !== undefined) return { ...known, state: 'error', error: problem, remoteManagers: state.node.managers() };
-    const active = { ...known, state: 'active', remoteManagers: state.node.managers() } as const;
-    if (state.node.manager === undefined) return active;
-    const { control } = state.node.manager;
-    return {
-      ...active,
-      controlAvailable: true,
-      nodes: control.nodes.list({}).length,
-      managers: control.nodes.list({ role: ['manager'] }).length,
-      cluster: control.swarm.get(),
-    };
+    return swarmInfoOf(this.state);
   }
 
   dnsAddress(): string | undefined {
@@ -101,7 +73,7 @@ class Membership implements DaemonMembership {
   }
 
   nodeId(): string {
-    return this.state.kind === 'inactive' ? '' : this.state.swarm.nodeId;
+    return 'swarm' in this.state ? this.state.swarm.nodeId : '';
   }
 
   engines(): NodeEngines | undefined {
@@ -117,6 +89,7 @@ class Membership implements DaemonMembership {
         throw new AppError('unavailable', NOT_IN_SWARM);
       case 'locked':
         throw new AppError('unavailable', LOCKED);
+      case 'joining':
       case 'starting':
       case 'error':
         throw new AppError('unavailable', PREPARING);
@@ -160,21 +133,56 @@ class Membership implements DaemonMembership {
       if (this.state.kind !== 'inactive') throw new AppError('unavailable', ALREADY_IN_SWARM);
       const addresses = this.addresses(request);
       checkJoinRequest(request);
-      const { directory } = this.options;
-      await this.options.engineAnswers();
-      const identity = await requestFromAny(request);
-      const swarm: SwarmFile = { nodeId: identity.nodeId, role: identity.role, ...addresses, dataPathPort: identity.dataPathPort };
-      writeIdentity(directory.certificateFolder, { roots: identity.root, certificate: identity.certificate, key: identity.key });
-      writeManagers(directory.path, [{ nodeId: '', address: identity.manager }]);
-      directory.writeSwarm(swarm);
-      await this.startWorker(swarm);
+      const { clock, engineAnswers } = this.options;
+      await engineAnswers();
+      const stop = new AbortController();
+      this.state = { kind: 'joining', stop };
+      const attempt = requestUntilAnswered(request, clock, stop.signal);
+      const identity = await withinJoinTimeout(attempt, clock).catch((error: unknown) => {
+        this.state = { kind: 'inactive' };
+        throw error;
+      });
+      if (identity === undefined) {
+        void this.joinLater(attempt, addresses, stop);
+        throw new AppError('deadlineExceeded', JOIN_TIMEOUT);
+      }
+      await this.become(identity, addresses);
     });
+  }
+
+  /** Goes on with a join whose user was told that it takes long; leaving ends it. */
+  private async joinLater(attempt: Promise<Joined>, addresses: NodeAddresses, stop: AbortController): Promise<void> {
+    const isStillWanted = () => this.state.kind === 'joining' && this.state.stop === stop;
+    try {
+      const identity = await attempt;
+      await this.inTurn(async () => {
+        if (isStillWanted()) await this.become(identity, addresses);
+      });
+    } catch (error) {
+      if (!stop.signal.aborted) this.options.log.error({ error: errorMessage(error) }, 'this node could not join the swarm');
+      if (isStillWanted()) this.state = { kind: 'inactive' };
+    }
+  }
+
+  private giveUpJoining(stop: AbortController): void {
+    this.state = { kind: 'inactive' };
+    stop.abort();
+  }
+
+  private async become(identity: Joined, addresses: NodeAddresses): Promise<void> {
+    const { directory } = this.options;
+    const swarm: SwarmFile = { nodeId: identity.nodeId, role: identity.role, ...addresses, dataPathPort: identity.dataPathPort };
+    writeIdentity(directory.certificateFolder, { roots: identity.root, certificate: identity.certificate, key: identity.key });
+    writeManagers(directory.path, [{ nodeId: '', address: identity.manager }]);
+    directory.writeSwarm(swarm);
+    await this.startWorker(swarm);
   }
 
   leave(force: boolean): Promise<void> {
     return this.inTurn(async () => {
       const { state } = this;
       if (state.kind === 'inactive') throw new AppError('unavailable', 'This node is not part of a swarm');
+      if (state.kind === 'joining') return this.giveUpJoining(state.stop);
       const isWorker = state.swarm.role === 'worker';
       if (!force && !isWorker) throw new AppError('unavailable', state.kind === 'locked' ? LEAVE_LOCKED : LEAVE_LAST_MANAGER);
       await this.remove(state.swarm);
@@ -186,7 +194,7 @@ class Membership implements DaemonMembership {
       const { state } = this;
       if (state.kind === 'inactive') throw new AppError('unavailable', NOT_IN_SWARM);
       if (state.kind !== 'locked') throw new AppError('conflict', 'swarm is not locked');
-      await this.start(state.swarm, unwrap(state.dataKey, parseUnlockKey(key)));
+      await this.start(state.swarm, unlockDataKey(state.dataKey, parseUnlockKey(key)));
     });
   }
 
@@ -221,6 +229,7 @@ class Membership implements DaemonMembership {
   stop(): Promise<void> {
     return this.inTurn(async () => {
       if (this.state.kind === 'active') await this.state.node.stop();
+      if (this.state.kind === 'joining') this.state.stop.abort();
       this.state = { kind: 'inactive' };
     });
   }
@@ -282,23 +291,7 @@ class Membership implements DaemonMembership {
     this.state = { kind: 'inactive' };
   }
 
-  private addresses(request: { readonly listenAddr: string; readonly advertiseAddr: string; readonly dataPathAddr: string }): NodeAddresses {
-    const { defaults, interfaces } = this.options;
-    return resolveNodeAddresses(
-      {
-        listenAddr: request.listenAddr === CLI_LISTEN_ADDR && defaults.listenAddr !== '' ? defaults.listenAddr : request.listenAddr,
-        advertiseAddr: request.advertiseAddr || defaults.advertiseAddr,
-        dataPathAddr: request.dataPathAddr || defaults.dataPathAddr,
-      },
-      interfaces(),
-    );
-  }
-}
-
-function unwrap(dataKey: Extract<StoredDataKey, { kind: 'locked' }>, unlockKey: Uint8Array): Uint8Array {
-  try {
-    return dataKey.unlock(unlockKey);
-  } catch (error) {
-    throw new AppError('unauthenticated', 'swarm could not be unlocked: invalid key provided', { cause: error });
+  private addresses(request: AddressRequest): NodeAddresses {
+    return nodeAddresses(request, this.options.defaults, this.options.interfaces());
   }
 }

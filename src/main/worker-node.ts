@@ -7,6 +7,7 @@ import type { TlsMaterial } from '#transport/server.ts';
 import { joinTunnel } from '#transport/tunnel.ts';
 import { createCertificateKeeper, type CertificateKeeper } from './certificate-keeper.ts';
 import { passTrust } from './follow-trust.ts';
+import { JOIN_TIMEOUT } from './membership-texts.ts';
 import { type NodeFactoryOptions, type NodeRuntime, superviseParts, WORKER_TEXT } from './node-runtime.ts';
 import { createRemoteManagers, type KnownManager } from './remote-managers.ts';
 import type { Worker } from './worker.ts';
@@ -18,8 +19,6 @@ const READY_TIMEOUT_MS = 20_000;
 const CONNECT_TIMEOUT_MS = 3_000;
 /** Between the questions of a removed node whether it is a member again; less than an agent waits for a session. */
 const REMOVED_PAUSE_MS = 4_000;
-const JOIN_TIMEOUT =
-  'Timeout was reached before node joined. The attempt to join the swarm will continue in the background. Use the "docker info" command to see the current swarm status of your node.';
 
 export async function startWorkerNode(options: NodeFactoryOptions, swarm: SwarmFile): Promise<NodeRuntime> {
   const { directory, clock, random, log } = options;

@@ -238,7 +238,7 @@ function implementation(handlers: ManagerHandlers, peerOf: PeerOf) {
         const [id] = call.metadata.get(TUNNEL_ID);
         handlers.tunnel(requirePeer(call), String(id ?? ''), call);
       } catch (error) {
-        call.destroy(Object.assign(new Error(errorMessage(error)), toStatus(error)));
+        fail(call, error);
       }
     },
   };
@@ -257,8 +257,13 @@ async function stream(call: ServerWritableStream<unknown, unknown>, open: (signa
     }
     call.end();
   } catch (error) {
-    call.destroy(Object.assign(new Error(errorMessage(error)), toStatus(error)));
+    fail(call, error);
   }
+}
+
+/** Ends a call with a status. A call that is destroyed would end without one, and its caller would wait. */
+function fail(call: ServerWritableStream<unknown, unknown> | ServerDuplexStream<Buffer, Buffer>, error: unknown): void {
+  call.emit('error', Object.assign(new Error(errorMessage(error)), toStatus(error)));
 }
 
 function drained(call: ServerWritableStream<unknown, unknown>, signal: AbortSignal): Promise<void> {

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
+import { X509Certificate } from 'node:crypto';
 import { type TestContext, test } from 'node:test';
 import { createJoinSecret, formatJoinToken } from '#ca/join-token.ts';
-import { createCertificateRequest, signCertificateRequest } from '#ca/node-certificate.ts';
+import { createCertificateRequest, digestOfKey, signCertificateRequest } from '#ca/node-certificate.ts';
 import { createRootCa, type RootCa } from '#ca/root.ts';
 import type { NodeDescription } from '#domain/objects.ts';
 import { AppError } from '#lib/errors.ts';
@@ -22,7 +23,7 @@ const description: NodeDescription = {
 };
 const now = Date.now();
 
-async function identity(root: RootCa, nodeId: string, role: 'manager' | 'worker') {
+async function identity(root: RootCa, nodeId: string, role: 'manager' | 'worker', now = Date.now()) {
   const { request, key } = await createCertificateRequest();
   return { certificate: await signCertificateRequest(root, request, { nodeId, role, clusterId: 'c1' }, { now }), key, roots: root.certificate };
 }
@@ -53,7 +54,7 @@ async function setUp(context: TestContext, handlers: Partial<ManagerHandlers> = 
     context.after(() => client.close());
     return client;
   };
-  return { root, address, clientOf };
+  return { root, address, clientOf, server };
 }
 
 const never = { reportDescription: async () => {}, reportNetworkApplied: async () => {}, heartbeat: async () => {}, reportStatus: async () => {} };
@@ -99,6 +100,53 @@ test('a node with a certificate of the swarm is who it says, and gets its sessio
   assert.deepEqual(peer, { nodeId: 'w1', roleName: 'swarm-worker', clusterId: 'c1', address: '127.0.0.1', isExpired: false });
   await assert.rejects(client.reportStatus('nonsense', []), { code: 'notFound', message: 'no session nonsense' });
   while (!closed) await new Promise((resolve) => setImmediate(resolve));
+});
+
+test('a node that is no member is told so when it opens a session', async (context) => {
+  const { root, clientOf } = await setUp(context);
+  const client = clientOf(await identity(root, 'w1', 'worker'));
+  const open = async () => {
+    for await (const message of client.openSession(description, new AbortController().signal)) assert.fail(message.kind);
+  };
+  await assert.rejects(open, { code: 'permissionDenied', message: 'not asked for' });
+});
+
+test('an expired certificate of the swarm is good for asking for another one only; its key is told', async (context) => {
+  const asked: (Peer | undefined)[] = [];
+  const { root, clientOf } = await setUp(context, {
+    async issueCertificate(_request, peer) {
+      asked.push(peer);
+      return { nodeId: 'w1', role: 'worker', clusterId: 'c1', dataPathPort: 4789, certificate: '' };
+    },
+  });
+  const day = 24 * 3_600_000;
+  const expired = await identity(root, 'w1', 'worker', now - 100 * day);
+  const client = clientOf(expired);
+  await client.issueCertificate({ request: 'x' });
+  assert.deepEqual([asked[0]?.nodeId, asked[0]?.isExpired], ['w1', true]);
+  assert.equal(asked[0]?.keyDigest, digestOfKey(new X509Certificate(expired.certificate).publicKey));
+  await assert.rejects(client.heartbeat('s'), { code: 'unauthenticated', message: 'the certificate of node w1 has expired; it must be renewed first' });
+  const foreign = await createRootCa({ now });
+  const stranger = { ...(await identity(foreign, 'w1', 'worker', now - 100 * day)), roots: root.certificate };
+  await assert.rejects(clientOf(stranger).issueCertificate({ request: 'x' }), { code: 'unavailable' });
+});
+
+test('connections of a node can be closed, and those of others stay', async (context) => {
+  let heard = 0;
+  const { root, clientOf, server } = await setUp(context, {
+    connect: () => ({ ...never, heartbeat: async () => void heard++, openSession: () => assert.fail('not asked for') }),
+  });
+  const [one, two] = [clientOf(await identity(root, 'w1', 'worker')), clientOf(await identity(root, 'w2', 'worker'))];
+  const trust = one.followTrust(new AbortController().signal)[Symbol.asyncIterator]();
+  await Promise.all([one.heartbeat('s'), two.heartbeat('s')]);
+  const ended = assert.rejects(async () => {
+    while (!(await trust.next()).done);
+    throw new Error('ended');
+  });
+  server.disconnect('w1');
+  await ended;
+  await two.heartbeat('s');
+  assert.equal(heard, 3);
 });
 
 test('a node without a certificate may ask for one and for nothing else; a foreign certificate may do nothing', async (context) => {

@@ -139,7 +139,7 @@ function createWorkerOf(executor: FakeExecutor, logsOf: (task: Task) => readonly
       applyLocal: () => Promise.resolve(),
       destroy: () => Promise.resolve(),
       close: () => Promise.resolve(),
-      attach: () => Promise.resolve(),
+      attach: () => Promise.reject(new Error("no sandboxes here")),
       detach: () => Promise.resolve(),
     },
     describeAgain: () => {},

@@ -1,0 +1,39 @@
+// The states of this daemon's membership of a swarm, and how they look to users.
+import type { SwarmInfo } from '#control/control.ts';
+import { splitHostPort } from './addresses.ts';
+import type { StoredDataKey } from './data-key.ts';
+import type { NodeRuntime } from './node-runtime.ts';
+import type { SwarmFile } from './state-directory.ts';
+
+export type State =
+  | { readonly kind: 'inactive' }
+  | { readonly kind: 'locked'; readonly swarm: SwarmFile; readonly dataKey: Extract<StoredDataKey, { kind: 'locked' }> }
+  /** It asks managers to let it in; none has answered yet. */
+  | { readonly kind: 'joining'; readonly stop: AbortController }
+  | { readonly kind: 'starting'; readonly swarm: SwarmFile }
+  | { readonly kind: 'active'; readonly swarm: SwarmFile; readonly node: NodeRuntime }
+  | { readonly kind: 'error'; readonly swarm: SwarmFile; readonly message: string };
+
+/** What `docker info` shows of it. */
+export function swarmInfoOf(state: State): SwarmInfo {
+  const base = { nodeId: '', nodeAddress: '', controlAvailable: false, error: '', remoteManagers: [], warnings: [] };
+  if (state.kind === 'inactive') return { ...base, state: 'inactive' };
+  if (state.kind === 'joining') return { ...base, state: 'pending' };
+  const { nodeId, advertiseAddr } = state.swarm;
+  const known = { ...base, nodeId, nodeAddress: splitHostPort(advertiseAddr).host };
+  if (state.kind === 'locked') return { ...base, state: 'locked' };
+  if (state.kind === 'starting') return { ...known, state: 'pending' };
+  if (state.kind === 'error') return { ...known, state: 'error', error: state.message };
+  const problem = state.node.problem?.();
+  if (problem !== undefined) return { ...known, state: 'error', error: problem, remoteManagers: state.node.managers() };
+  const active = { ...known, state: 'active', remoteManagers: state.node.managers() } as const;
+  if (state.node.manager === undefined) return active;
+  const { control } = state.node.manager;
+  return {
+    ...active,
+    controlAvailable: true,
+    nodes: control.nodes.list({}).length,
+    managers: control.nodes.list({ role: ['manager'] }).length,
+    cluster: control.swarm.get(),
+  };
+}
