@@ -16,8 +16,9 @@ export async function readJsonBody(request: IncomingMessage): Promise<RequestBod
   const length = request.headers['content-length'];
   const absent = request.headers['transfer-encoding'] === undefined && (length === undefined || Number(length) === 0);
   const contentType = request.headers['content-type'] ?? '';
-  if (!(absent && contentType === '')) checkContentType(contentType);
+  // Clients up to 20.10 name a content type (text/plain) even where they send nothing.
   if (absent) return { value: undefined, bytes: Buffer.alloc(0) };
+  checkContentType(contentType);
   const bytes = await readAll(request, MAX_JSON_BYTES).catch((cause: unknown) => {
     throw cause instanceof AppError ? new AppError('invalidArgument', `invalid JSON: http: request body too large`, { cause }) : cause;
   });

@@ -150,7 +150,8 @@ export function createNetworks({ client, driverName, instance, clock, log }: Net
     async destroy(signal) {
       const label = [`${instanceLabel}=${instance}`];
       const ours = await client.call<readonly NetworkInspect[]>({ method: 'GET', path: '/networks', query: { filters: JSON.stringify({ label }) }, signal });
-      for (const { Id, Name } of ours) {
+      // The gateway bridge last: whoever is on an overlay is on it, too.
+      for (const { Id, Name } of [...ours].sort((x, y) => Number(x.Name === GATEWAY_BRIDGE) - Number(y.Name === GATEWAY_BRIDGE))) {
         if (Name !== GATEWAY_BRIDGE) await disconnectAll(Id, signal);
         await removeNetwork({ id: Id, name: Name }, signal);
       }

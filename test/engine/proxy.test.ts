@@ -5,7 +5,7 @@ import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { request } from 'node:http';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { createEngineConnection } from '#api/engine-client.ts';
+import { createEngineConnection } from '#engine-link/link.ts';
 import { createTestMembership } from '#api/fixtures.ts';
 import { swarmRoutes } from '#api/routes/index.ts';
 import { type ApiServer, createApiServer } from '#api/server.ts';
