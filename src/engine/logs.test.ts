@@ -61,3 +61,16 @@ test('however the network cuts the stream, the same lines come out', async () =>
     ),
   );
 });
+
+test('Podman’s lines have no attributes, and a time in whole seconds', async () => {
+  async function* stream() {
+    yield frame(1, '2026-11-20T12:00:00Z hello big world\n');
+    yield frame(1, '2026-11-20T12:00:01Z single\n');
+  }
+  const lines: [string, string][] = [];
+  for await (const { timestamp, line } of joinLines(framedMessages(stream()), false)) lines.push([timestamp, Buffer.from(line).toString()]);
+  assert.deepEqual(lines, [
+    ['2026-11-20T12:00:00.000000000Z', 'hello big world\n'],
+    ['2026-11-20T12:00:01.000000000Z', 'single\n'],
+  ]);
+});

@@ -1,6 +1,6 @@
 // A container's log as whole lines. The engine gives frames (or a raw stream for terminals); each line comes with its time and the attributes
 // that the log driver added.
-import type { Readable } from 'node:stream';
+import type { IncomingMessage } from 'node:http';
 import type { EngineLink } from '#engine-link/connection.ts';
 import type { Labels } from '#domain/spec.ts';
 import { AppError, errorMessage } from '#lib/errors.ts';
@@ -52,7 +52,7 @@ export async function* taskLogs({ link, containerId, options, signal }: TaskLogs
     tail: tail === undefined ? 'all' : String(tail),
     since: since === undefined ? undefined : (since / 1000).toFixed(9),
   };
-  let stream: Readable;
+  let stream: IncomingMessage;
   try {
     stream = await client.stream({ method: 'GET', path: `/containers/${containerId}/logs`, query, signal });
   } catch (error) {
@@ -60,7 +60,9 @@ export async function* taskLogs({ link, containerId, options, signal }: TaskLogs
     throw error;
   }
   try {
-    yield* container.Config.Tty ? joinLines(rawMessages(stream)) : joinLines(framedMessages(stream));
+    // Podman has no attributes between time and text.
+    const hasAttributes = stream.headers['libpod-api-version'] === undefined;
+    yield* joinLines(container.Config.Tty ? rawMessages(stream) : framedMessages(stream), hasAttributes);
   } catch (error) {
     if (!signal.aborted) throw error;
   } finally {
@@ -122,10 +124,10 @@ function* cutAgain(line: Buffer): Generator<Message> {
 }
 
 /** Log drivers cut long lines into messages without a newline at the end; they are one line again here, with the time of the first. */
-export async function* joinLines(messages: AsyncIterable<Message>): AsyncGenerator<TaskLogLine> {
+export async function* joinLines(messages: AsyncIterable<Message>, hasAttributes = true): AsyncGenerator<TaskLogLine> {
   const open = new Map<Message['stream'], TaskLogLine>();
   for await (const { stream, bytes } of messages) {
-    const parsed = parseMessage(stream, bytes);
+    const parsed = hasAttributes ? parseMessage(stream, bytes) : parsePlainMessage(stream, bytes);
     const begun = open.get(stream);
     const line = begun === undefined ? parsed : { ...begun, line: Buffer.concat([begun.line, parsed.line]) };
     const complete = line.line.at(-1) === NEWLINE || line.line.length > MAX_LINE_BYTES;
@@ -148,6 +150,14 @@ function parseMessage(stream: Message['stream'], bytes: Uint8Array): TaskLogLine
     attributes: parseAttributes(text(afterTime + 1, afterAttributes)),
     line: bytes.subarray(afterAttributes + 1),
   };
+}
+
+/** "<time> <text>", as Podman has it, with the time in whole seconds. */
+function parsePlainMessage(stream: Message['stream'], bytes: Uint8Array): TaskLogLine {
+  const afterTime = bytes.indexOf(SPACE);
+  if (afterTime < 0) return { stream, timestamp: '', attributes: {}, line: bytes };
+  const time = Buffer.from(bytes.subarray(0, afterTime)).toString();
+  return { stream, timestamp: time.replace(/(:\d\d)(?=Z|[+-])/, '$1.000000000'), attributes: {}, line: bytes.subarray(afterTime + 1) };
 }
 
 /** "a=b,c=d" with both sides as in a URL's query. */
