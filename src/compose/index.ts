@@ -19,3 +19,10 @@ export type {
 export { type LoadedProject, type LoadOptions, loadProject } from './load/load.ts';
 export type { ComposeReader } from './load/session.ts';
 export { imageNames, networkNames, type PrintOptions, printProject, profileNames, serviceNames, volumeNames } from './print.ts';
+export { IMAGE_LABEL, NAMESPACE_LABEL } from './convert/common.ts';
+export { type ContentSources, readContents } from './convert/contents.ts';
+export { type ConvertOptions, convertProject } from './convert/convert.ts';
+export { formatWarnings } from './convert/warnings.ts';
+export { exportSpecs, exportStack } from './export/export.ts';
+export { planStack } from './plan/plan.ts';
+export { DIGEST_LABEL, LOGICAL_NAME_LABEL } from './plan/versions.ts';

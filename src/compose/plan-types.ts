@@ -5,7 +5,7 @@ import type { ResolvedNetwork } from './stack.ts';
 
 /** Objects of the swarm; those of other stacks do no harm, external ones have to be among them. */
 export interface ExistingObjects {
-  readonly services: readonly Pick<Service, 'id' | 'spec'>[];
+  readonly services: readonly Pick<Service, 'id' | 'spec' | 'previousSpec'>[];
   readonly networks: readonly Pick<Network, 'id' | 'spec'>[];
   /** A secret's data is never given out: its content is compared by the digest in its labels. */
   readonly secrets: readonly Pick<Secret, 'id' | 'spec'>[];

@@ -88,7 +88,6 @@ export interface ContainerExtras {
   readonly annotations?: Labels;
   readonly storageOptions?: Labels;
   readonly oomKillDisable?: boolean;
-  readonly memoryReservationBytes?: number;
   readonly cpuShares?: number;
   readonly cpuPeriodUs?: number;
   readonly cpuQuotaUs?: number;

@@ -1,0 +1,135 @@
+// A Compose project → a resolved stack, named and labelled as Docker's CLI does it.
+import type { Driver, ServiceSpec, TaskSpec } from '#domain/spec.ts';
+import type { LoadedProject } from '../load/load.ts';
+import type { Service } from '../project.ts';
+import type { ComposeWarning, ContainerExtras, Dependency, ResolvedService, ResolvedStack, ResolvedVolume } from '../stack.ts';
+import { composeError } from '../yaml/node.ts';
+import { applyRemainder } from '../export/remainder.ts';
+import { byText, compact, type ConvertContext, IMAGE_LABEL, nonEmpty, scoped, stackLabels, unsupported } from './common.ts';
+import { convertContainer } from './container.ts';
+import { convertMode, convertPlacement, convertResources, convertRestart, convertUpdate } from './deploy.ts';
+import { convertExtras, keysOfExtras } from './extras.ts';
+import { convertFiles } from './files.ts';
+import { volumeName } from './mounts.ts';
+import { convertAttachments, convertEndpoint, convertNetworks } from './networks.ts';
+
+export interface ConvertOptions {
+  /** The extras that the caller passes on to engines: there is no warning about them. */
+  readonly honours?: readonly (keyof ContainerExtras)[];
+}
+
+/** Throws AppError, in Docker's words and with the place in the file. The warnings of loading are among those of the stack. */
+export function convertProject(loaded: LoadedProject, stackName: string, { honours = [] }: ConvertOptions = {}): ResolvedStack {
+  if (stackName.trim() === '') throw composeError(undefined, `invalid stack name: ${JSON.stringify(stackName)}`);
+  if (!loaded.interpolated) throw composeError(undefined, 'a project whose variables were not replaced cannot be deployed');
+  const warnings = [...loaded.warnings];
+  const warn = (warning: ComposeWarning) => void warnings.push(warning);
+  const context: ConvertContext = { stack: stackName, loaded, honours: new Set(honours), warn };
+  const services = Object.entries(loaded.project.services).flatMap(([key, service]) => convertService(context, key, service));
+  warnAboutNames(context);
+  return {
+    name: stackName,
+    services: services.sort(byText(({ spec }) => spec.name)),
+    networks: convertNetworks(context),
+    secrets: convertFiles(context, 'secret'),
+    configs: convertFiles(context, 'config'),
+    volumes: convertVolumes(context),
+    warnings,
+  };
+}
+
+/** A service that a provider outside of engines runs is left out, with a warning. */
+function convertService(context: ConvertContext, key: string, service: Service): readonly ResolvedService[] {
+  warnAboutKeys(context, key, service);
+  if (service.provider !== undefined) return [];
+  const { stack } = context;
+  const container = convertContainer(context, key, service);
+  const spec = compact<ServiceSpec>({
+    name: scoped(stack, key),
+    labels: { ...stackLabels(stack, service.deploy?.labels), [IMAGE_LABEL]: container.image },
+    task: compact<TaskSpec>({
+      runtime: { kind: 'container', container },
+      resources: convertResources(context, key, service),
+      restart: convertRestart(context, key, service),
+      placement: convertPlacement(service),
+      networks: convertAttachments(context, key, service),
+      logDriver: service.logging && compact<Driver>({ name: service.logging.driver ?? '', options: nonEmpty(service.logging.options) }),
+      forceUpdate: 0,
+    }),
+    mode: convertMode(context, key, service),
+    update: convertUpdate(context, `services.${key}.deploy.update_config`, service.deploy?.update_config),
+    rollback: convertUpdate(context, `services.${key}.deploy.rollback_config`, service.deploy?.rollback_config),
+    endpoint: convertEndpoint(context, key, service),
+  });
+  const extras = convertExtras(service);
+  for (const name of Object.keys(extras ?? {}) as (keyof ContainerExtras)[]) if (!context.honours.has(name)) unsupported(context, key, keysOfExtras[name]);
+  const resolved = compact<ResolvedService>({
+    key,
+    spec: applyRemainder(spec, service),
+    extras,
+    dependsOn: convertDependencies(service),
+    pullPolicy: service.pull_policy,
+  });
+  return [resolved];
+}
+
+function convertDependencies({ depends_on: dependencies = {} }: Service): readonly Dependency[] {
+  return Object.entries(dependencies).map(([key, { condition, required = true, restart = false }]) => ({ key, condition, required, restart }));
+}
+
+const UNSUPPORTED = [
+  'attach',
+  'build',
+  'develop',
+  'external_links',
+  'links',
+  'models',
+  'post_start',
+  'pre_stop',
+  'provider',
+  'use_api_socket',
+  'volume_driver',
+  'volumes_from',
+] as const;
+const DEPRECATED = {
+  container_name: 'Setting the container name is not supported.',
+  expose: "Exposing ports is unnecessary - services on the same network can access each other's containers on any port.",
+} as const;
+/** What nodes do anyway: an image is pulled when a task starts, unless it is there and cannot be pulled. */
+const USUAL_PULL_POLICIES = new Set(['always', 'missing', 'if_not_present']);
+
+function warnAboutKeys(context: ConvertContext, key: string, service: Service): void {
+  for (const name of UNSUPPORTED) if (service[name] !== undefined) unsupported(context, key, name);
+  if (service.pull_policy !== undefined && !USUAL_PULL_POLICIES.has(service.pull_policy)) unsupported(context, key, 'pull_policy');
+  for (const [name, message] of Object.entries(DEPRECATED)) {
+    if (service[name as keyof typeof DEPRECATED] !== undefined) context.warn({ kind: 'deprecated', name, service: key, message });
+  }
+}
+
+/** `docker compose config` writes names of its own making; in a stack they are taken literally, and two stacks of one file would share them. */
+function warnAboutNames({ stack, loaded, warn }: ConvertContext): void {
+  const { name: projectName } = loaded.project;
+  if (projectName === undefined || projectName === stack) return;
+  for (const section of ['networks', 'volumes', 'secrets', 'configs'] as const) {
+    for (const [key, object] of Object.entries(loaded.project[section] ?? {})) {
+      if (object.name !== scoped(projectName, key) || object.external) continue;
+      const message = `${section}.${key}: the name ${JSON.stringify(object.name)} is taken literally and is not part of the stack ${JSON.stringify(stack)}; leave \`name\` out to have one of its own`;
+      warn({ kind: 'notice', name: `${section}.${key}`, message });
+    }
+  }
+}
+
+function convertVolumes({ stack, loaded }: ConvertContext): readonly ResolvedVolume[] {
+  return Object.entries(loaded.project.volumes ?? {})
+    .map(([key, volume]) => {
+      const hasDriver = volume.driver !== undefined || nonEmpty(volume.driver_opts) !== undefined;
+      return compact<ResolvedVolume>({
+        key,
+        name: volumeName(stack, key, volume),
+        external: volume.external ?? false,
+        driver: hasDriver ? compact({ name: volume.driver ?? '', options: nonEmpty(volume.driver_opts) }) : undefined,
+        labels: volume.external ? { ...volume.labels } : stackLabels(stack, volume.labels),
+      });
+    })
+    .sort(byText(({ name }) => name));
+}

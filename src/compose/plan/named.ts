@@ -1,0 +1,48 @@
+// Specs with names in the place of ids, as a stack says them: so that what is there can be compared with what is wanted, and exported.
+import type { Config, Network, Secret, Service } from '#domain/objects.ts';
+import type { ContainerSpec, ServiceSpec } from '#domain/spec.ts';
+import type { ExistingObjects } from '../plan-types.ts';
+
+export interface NamesById {
+  readonly networks: ReadonlyMap<string, string>;
+  readonly configs: ReadonlyMap<string, string>;
+}
+
+export function namesById({ networks, configs }: Pick<ExistingObjects, 'networks' | 'configs'>): NamesById {
+  const names = (objects: readonly Pick<Network | Config | Secret | Service, 'id' | 'spec'>[]) => new Map(objects.map(({ id, spec }) => [id, spec.name]));
+  return { networks: names(networks), configs: names(configs) };
+}
+
+/** The spec with networks by name, in order of name, and no ids; registry credentials, which are never given out, left aside. */
+export function namedSpec(spec: ServiceSpec, names: NamesById): ServiceSpec {
+  const { networks: oldNetworks, ...rest } = spec;
+  const attachments = spec.task.networks ?? oldNetworks;
+  const { runtime } = spec.task;
+  return {
+    ...rest,
+    task: {
+      ...spec.task,
+      runtime: runtime.kind === 'container' ? { kind: 'container', container: namedContainer(runtime.container, names) } : runtime,
+      ...(attachments === undefined
+        ? {}
+        : {
+            networks: attachments
+              .map((one) => ({ ...one, target: names.networks.get(one.target) ?? one.target }))
+              .sort((a, b) => (a.target < b.target ? -1 : a.target > b.target ? 1 : 0)),
+          }),
+    },
+  };
+}
+
+function namedContainer(container: ContainerSpec, names: NamesById): ContainerSpec {
+  const { registryAuth: _auth, ...spec } = container;
+  const credential = spec.privileges?.credentialSpec;
+  return {
+    ...spec,
+    ...(spec.secrets ? { secrets: spec.secrets.map((one) => ({ ...one, secretId: '' })) } : {}),
+    ...(spec.configs ? { configs: spec.configs.map((one) => ({ ...one, configId: '' })) } : {}),
+    ...(credential?.config
+      ? { privileges: { ...spec.privileges, credentialSpec: { ...credential, config: names.configs.get(credential.config) ?? credential.config } } }
+      : {}),
+  };
+}
