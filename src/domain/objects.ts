@@ -47,6 +47,8 @@ export interface Cluster extends ObjectMeta {
   /** Join secrets, sealed (store/seal.ts). The token that users see is derived with the root's digest. */
   readonly sealedJoinTokens: { readonly worker: string; readonly manager: string };
   readonly sealedUnlockKey?: string;
+  /** Of the managers' etcd: nobody else has or trusts a certificate of it. Absent while there is no etcd. */
+  readonly etcdAuthority?: { readonly certificate: string; readonly sealedKey: string };
   readonly defaultAddressPools: readonly string[];
   readonly subnetSize: number;
   readonly dataPathPort: number;

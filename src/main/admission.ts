@@ -7,6 +7,7 @@ import { nodeCertExpiryNsOf } from '#domain/defaults.ts';
 import type { Cluster, Node } from '#domain/objects.ts';
 import type { NodeAvailability, NodeRole } from '#domain/spec.ts';
 import type { View } from '#domain/view.ts';
+import { ETCD_MISSING, findEtcd } from '#etcd/process.ts';
 import { present } from '#lib/assert.ts';
 import type { Clock, Random } from '#lib/clock.ts';
 import { AppError, rpcError } from '#lib/errors.ts';
@@ -60,10 +61,9 @@ export function createAdmission({ store, sealer, clock, random, log }: Admission
     });
   }
 
-  async function admit({ token = '', availability = 'active' }: IssueRequest, address: string): Promise<Node> {
+  async function admit({ token = '', availability = 'active', canManage = false }: IssueRequest, address: string): Promise<Node> {
     const role = roleOfToken(token, cluster(), sealer);
-    if (role === 'manager')
-      throw new AppError('unimplemented', 'this version of skepd cannot have several managers yet; join as a worker (docker swarm join-token worker)');
+    if (role === 'manager') checkManagers(canManage);
     const id = newId(random);
     await store.update('manager', (view) => ({
       changes: [{ action: 'create', object: newNode(view, { id, role, availability, address }) }],
@@ -104,6 +104,12 @@ function checkKey(node: Node, { isExpired, keyDigest, nodeId }: Peer): Node {
   if (isExpired && !(node.keyDigests ?? []).includes(keyDigest))
     throw rpcError('unauthenticated', `the certificate of node ${nodeId} has expired, and its key is not the newest that the managers know`);
   return node;
+}
+
+/** Both machines need the program that the managers' store is kept with from the second manager on. */
+function checkManagers(canManage: boolean): void {
+  if (!canManage) throw rpcError('failedPrecondition', ETCD_MISSING);
+  if (findEtcd() === undefined) throw rpcError('failedPrecondition', `the manager that was asked cannot have others beside it: ${ETCD_MISSING}`);
 }
 
 /** Both secrets are compared in constant time, whichever fits. Throws in SwarmKit's words when none does. */

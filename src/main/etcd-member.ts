@@ -33,15 +33,7 @@ const PEER_PORT_OFFSET = 3;
 /** Only managers can present one, and only to managers: it lasts as long as the member. */
 const PEER_EXPIRY_MS = 10 * 365 * 24 * 3_600_000;
 
-export function createEtcdMember({
-  stateDirectory,
-  clock,
-  log,
-}: {
-  readonly stateDirectory: string;
-  readonly clock: Clock;
-  readonly log: Logger;
-}): EtcdMember {
+export function createEtcdMember({ stateDirectory, clock, log }: { readonly stateDirectory: string; readonly clock: Clock; readonly log: Logger }): EtcdMember {
   const folder = join(stateDirectory, 'etcd');
   const settingsFile = join(folder, 'member.json');
   const draftFile = join(folder, 'member.new.json');
@@ -57,7 +49,8 @@ export function createEtcdMember({
     prepare(settings, { authority, certificate, key }) {
       erase();
       ensurePrivateDirectory(folder);
-      for (const [file, text] of Object.entries({ 'ca.crt': authority, 'peer.crt': certificate, 'peer.key': key })) writeFileAtomically(join(folder, file), text);
+      for (const [file, text] of Object.entries({ 'ca.crt': authority, 'peer.crt': certificate, 'peer.key': key }))
+        writeFileAtomically(join(folder, file), text);
       writeFileAtomically(draftFile, JSON.stringify(settings));
     },
     confirm: () => writeFileAtomically(settingsFile, JSON.stringify(read(draftFile))),

@@ -6,19 +6,25 @@ import { trustOf } from '#ca/rotation.ts';
 import type { InitRequest } from '#control/control.ts';
 import { createControl } from '#control/create-control.ts';
 import { nodeCertExpiryNsOf } from '#domain/defaults.ts';
-import type { Cluster } from '#domain/objects.ts';
+import type { Cluster, Secret } from '#domain/objects.ts';
 import { createFileAgentState } from '#engine/agent-state.ts';
 import { present } from '#lib/assert.ts';
 import type { Clock } from '#lib/clock.ts';
-import { createManager } from '#manager/manager.ts';
-import { createStore } from '#store/create-store.ts';
+import type { ManagerConnection } from '#protocol/messages.ts';
 import { sealContexts } from '#store/seal-contexts.ts';
 import { createSealer, type Sealer } from '#store/seal.ts';
-import { openSqliteBackend } from '#store/sqlite/backend.ts';
 import type { Store } from '#store/store.ts';
 import { startManagerServer } from '#transport/server.ts';
 import { splitHostPort } from './addresses.ts';
 import { createAdmission } from './admission.ts';
+import { createEtcdMember } from './etcd-member.ts';
+import { createLeading } from './leading.ts';
+import { createManagerAdmission } from './manager-admission.ts';
+import { type ManagerStore, NO_LEADER, openManagerStore } from './manager-store.ts';
+import { createRemoteManagers, type KnownManager, type RemoteManagers } from './remote-managers.ts';
+import { withRoleNews } from './role-news.ts';
+import { createSeat } from './seat.ts';
+import { answerTunnel } from './worker-node.ts';
 import { createCertificateKeeper } from './certificate-keeper.ts';
 import { writeDataKey } from './data-key.ts';
 import { foundSwarm } from './found-swarm.ts';
@@ -28,17 +34,22 @@ import { type ManagerStart, type NodeFactoryOptions, type NodeRuntime, supervise
 import { createNodeEngines } from './node-engines.ts';
 import { logsOfTasks } from './task-logs.ts';
 
+/** How long a manager that leaves waits for the others to go on without it. */
+const RESIGN_TIMEOUT_MS = 10_000;
 /** As long as Docker's own `swarm init` waits. */
 const READY_TIMEOUT_MS = 20_000;
 
 export async function startManagerNode(options: NodeFactoryOptions, start: ManagerStart): Promise<NodeRuntime> {
-  const { directory, clock } = options;
-  const store = await createStore({ backend: openSqliteBackend({ path: directory.storeFile }), clock });
+  const { directory, clock, log } = options;
+  const { swarm, dataKey, joined, forceNewCluster = false } = start;
+  const member = createEtcdMember({ stateDirectory: directory.path, clock, log });
+  const more = { forceNewCluster, ...(joined === undefined ? {} : { joined }) };
+  const managerStore = await openManagerStore({ directory, member, swarm, sealer: createSealer(dataKey), clock, log, ...more });
   try {
-    if (start.founding !== undefined) await found(options, start, start.founding, store);
-    return await runManager(options, start, store);
+    if (start.founding !== undefined) await found(options, start, start.founding, managerStore.store);
+    return await runManager(options, start, managerStore);
   } catch (error) {
-    await store.close();
+    await managerStore.close();
     throw error;
   }
 }
@@ -59,7 +70,8 @@ async function found({ directory, clock, random }: NodeFactoryOptions, { swarm, 
   directory.writeSwarm(swarm);
 }
 
-async function runManager(options: NodeFactoryOptions, start: ManagerStart, store: Store): Promise<NodeRuntime> {
+async function runManager(options: NodeFactoryOptions, start: ManagerStart, managerStore: ManagerStore): Promise<NodeRuntime> {
+  const { store } = managerStore;
   const { directory, clock, random, log } = options;
   const { swarm, dataKey, emit } = start;
   const sealer = createSealer(dataKey);
@@ -75,22 +87,24 @@ async function runManager(options: NodeFactoryOptions, start: ManagerStart, stor
   });
   keeper.follow(trustOf(cluster()));
   const worker = await options.createWorker({ swarm, tls: () => keeper.tlsInfo() });
-  const managers = () => [{ nodeId: swarm.nodeId, address: swarm.advertiseAddr }];
+  const self = { nodeId: swarm.nodeId, address: swarm.advertiseAddr };
+  const managers = () => knownManagers(store, self);
   const control = createControl({ store, clock, random, sealer, log, nodeId: swarm.nodeId });
-  const manager = createManager({
-    store,
-    clock,
-    random,
-    log,
-    managers,
-    sealed: {
-      secretData: ({ id, spec }) => sealer.open(spec.data ?? '', sealContexts.secret(id)),
-      registryAuth: (sealed) => Buffer.from(sealer.open(sealed, sealContexts.registryAuth)).toString(),
-    },
+  const sealed = {
+    secretData: ({ id, spec }: Secret) => sealer.open(spec.data ?? '', sealContexts.secret(id)),
+    registryAuth: (text: string) => Buffer.from(sealer.open(text, sealContexts.registryAuth)).toString(),
+  };
+  const leading = createLeading({ managerStore, seat: () => seat, self, clock, log });
+  const seat = createSeat({ store, clock, random, log, managers, sealed }, () => leading.leader()?.address);
+  const others = createRemoteManagers({
+    directory: directory.path,
+    tls: () => keeper.identity(),
+    onTunnel: (id, client) => void answerTunnel(worker, id, client),
+    onSession: () => {},
   });
   const agent = createAgent({
     nodeId: swarm.nodeId,
-    connect: () => manager.dispatcher.connect(swarm.nodeId, host),
+    connect: () => (seat.isTaken() ? seat.dispatcher().connect(swarm.nodeId, host) : connectToLeader(others, leading.leader(), managers())),
     executor: worker.executor,
     dataPlane: worker.dataPlane,
     state: createFileAgentState({ folder: directory.agentFolder, log }),
@@ -101,11 +115,13 @@ async function runManager(options: NodeFactoryOptions, start: ManagerStart, stor
   const engines = createNodeEngines({
     stateDirectory: directory.path,
     self: { nodeId: swarm.nodeId, engine: worker.engine },
-    requestTunnel: (nodeId, id) => manager.dispatcher.requestTunnel(nodeId, id),
+    requestTunnel: (nodeId, id) => seat.dispatcher().requestTunnel(nodeId, id),
     clock,
     random,
     log,
   });
+  const unlockKey = () => unlockKeyOf(cluster(), sealer);
+  const managerAdmission = createManagerAdmission({ managerStore, sealer, dataKey, unlockKey, clock, log });
   const listen = splitHostPort(swarm.listenAddr);
   const server = await startManagerServer({
     host: listen.host,
@@ -117,7 +133,8 @@ async function runManager(options: NodeFactoryOptions, start: ManagerStart, stor
       issueCertificate: (request, peer, address) => admission.issue(request, peer, address),
       connect(peer) {
         admission.check(peer);
-        return manager.dispatcher.connect(peer.nodeId, peer.address);
+        const role = peer.roleName === 'swarm-manager' ? 'manager' : 'worker';
+        return withRoleNews(seat.dispatcher().connect(peer.nodeId, peer.address), { store, nodeId: peer.nodeId, role });
       },
       trust(peer, signal) {
         admission.check(peer);
@@ -125,8 +142,10 @@ async function runManager(options: NodeFactoryOptions, start: ManagerStart, stor
       },
       leave(peer) {
         admission.check(peer);
-        return manager.dispatcher.leave(peer.nodeId);
+        return seat.dispatcher().leave(peer.nodeId);
       },
+      joinManagers: (peer, request) => managerAdmission.join(peer, request),
+      confirmManager: (peer) => managerAdmission.confirm(peer),
       tunnel: ({ nodeId }, id, call) => engines.accept(nodeId, id, call),
     },
   });
@@ -135,8 +154,9 @@ async function runManager(options: NodeFactoryOptions, start: ManagerStart, stor
     worker.describeAgain();
   });
   const stop = new AbortController();
-  const keepDataKey = () => writeDataKey(directory.dataKeyFile, dataKey, unlockKeyOf(cluster(), sealer));
+  const keepDataKey = () => writeDataKey(directory.dataKeyFile, dataKey, unlockKey());
   keepDataKey();
+  void managerStore.inEtcd.then(() => managerStore.etcd()?.removed).then(() => start.onRole('worker'));
   const unwatch = store.watch((_revision, events) => {
     if (events.some(({ object }) => object.kind === 'cluster')) {
       keepDataKey();
@@ -145,9 +165,14 @@ async function runManager(options: NodeFactoryOptions, start: ManagerStart, stor
     for (const { action, object } of events) if (action === 'remove' && object.kind === 'node') server.disconnect(object.id);
     emit(events);
   });
-  const parts = superviseParts([manager.run(stop.signal), agent.run(stop.signal), keeper.run(stop.signal)], log);
+  const parts = superviseParts([leading.run(stop.signal), agent.run(stop.signal), keeper.run(stop.signal)], log);
   return {
-    manager: { control, dataKey },
+    manager: {
+      control,
+      dataKey,
+      trouble: () => (leading.hasQuorum() ? undefined : NO_LEADER),
+      resign: () => resign(managerStore, swarm.nodeId, clock),
+    },
     managers,
     dnsAddress: worker.dataPlane.dnsAddress,
     ready: () => nodeReady(store, swarm.nodeId, clock),
@@ -159,10 +184,37 @@ async function runManager(options: NodeFactoryOptions, start: ManagerStart, stor
       engines.close();
       stop.abort();
       await Promise.allSettled(parts);
+      others.close();
       await worker.close();
-      await store.close();
+      await managerStore.close();
     },
   };
+}
+
+/** The leader first: agents try them in this order. */
+function knownManagers({ view }: Store, self: KnownManager): readonly KnownManager[] {
+  const managers = [...view.list('node')].flatMap(({ id, manager }) => (manager === undefined ? [] : [{ nodeId: id, ...manager }]));
+  if (managers.length === 0) return [self];
+  return managers.sort((a, b) => Number(b.leader) - Number(a.leader)).map(({ nodeId, address }) => ({ nodeId, address }));
+}
+
+function connectToLeader(others: RemoteManagers, leader: KnownManager | undefined, managers: readonly KnownManager[]): ManagerConnection {
+  others.learn(leader === undefined ? managers : [leader]);
+  return others.connect();
+}
+
+/** As a demotion by a user would: the leader takes this manager out of etcd. */
+async function resign({ store, etcd }: ManagerStore, nodeId: string, clock: Clock): Promise<void> {
+  const member = etcd();
+  if (member === undefined) return;
+  await store.update('manager', (view) => {
+    const node = view.get('node', nodeId);
+    if (node === undefined || [...view.list('node')].every(({ id, manager }) => id === nodeId || manager === undefined)) return { changes: [], result: false };
+    return { changes: [{ action: 'update', object: { ...node, spec: { ...node.spec, role: 'worker' } } }], result: true };
+  });
+  const late = new AbortController();
+  await Promise.race([member.removed, clock.sleep(RESIGN_TIMEOUT_MS, late.signal).catch(() => {})]);
+  late.abort();
 }
 
 /** The key that locks this manager's data key; undefined while autolock is off. */

@@ -14,8 +14,8 @@ export type State =
   | { readonly kind: 'active'; readonly swarm: SwarmFile; readonly node: NodeRuntime }
   | { readonly kind: 'error'; readonly swarm: SwarmFile; readonly message: string };
 
-/** What `docker info` shows of it. */
-export function swarmInfoOf(state: State): SwarmInfo {
+/** What `docker info` shows of it. `roleProblem` says why the node does not have the role that the managers want it to have; empty if it has. */
+export function swarmInfoOf(state: State, roleProblem: string): SwarmInfo {
   const base = { nodeId: '', nodeAddress: '', controlAvailable: false, error: '', remoteManagers: [], warnings: [] };
   if (state.kind === 'inactive') return { ...base, state: 'inactive' };
   if (state.kind === 'joining') return { ...base, state: 'pending' };
@@ -26,11 +26,12 @@ export function swarmInfoOf(state: State): SwarmInfo {
   if (state.kind === 'error') return { ...known, state: 'error', error: state.message };
   const problem = state.node.problem?.();
   if (problem !== undefined) return { ...known, state: 'error', error: problem, remoteManagers: state.node.managers() };
-  const active = { ...known, state: 'active', remoteManagers: state.node.managers() } as const;
+  const active = { ...known, state: 'active', error: roleProblem, remoteManagers: state.node.managers() } as const;
   if (state.node.manager === undefined) return active;
-  const { control } = state.node.manager;
+  const { control, trouble } = state.node.manager;
   return {
     ...active,
+    error: trouble() ?? roleProblem,
     controlAvailable: true,
     nodes: control.nodes.list({}).length,
     managers: control.nodes.list({ role: ['manager'] }).length,

@@ -5,7 +5,20 @@ export const PREPARING = 'This node is not a swarm manager. Manager is being pre
 export const LOCKED = 'Swarm is encrypted and needs to be unlocked before it can be used. Please use "docker swarm unlock" to unlock it.';
 export const ALREADY_IN_SWARM = 'This node is already part of a swarm. Use "docker swarm leave" to leave this swarm and join another one.';
 export const LEAVE_LOCKED = 'Swarm is encrypted and locked. Please unlock it first or use `--force` to ignore this message.';
-export const LEAVE_LAST_MANAGER =
-  'You are attempting to leave the swarm on a node that is participating as a manager. Removing the last manager erases all current state of the swarm. Use `--force` to ignore this message. ';
+const LEAVE_MANAGER = 'You are attempting to leave the swarm on a node that is participating as a manager. ';
+
+/** What a manager says that is asked to leave without force, by how many managers there are. */
+export function leaveManagerText(reachable: number, unreachable: number): string {
+  if (reachable <= 1 && unreachable === 0)
+    return `${LEAVE_MANAGER}Removing the last manager erases all current state of the swarm. Use \`--force\` to ignore this message. `;
+  const total = reachable + unreachable;
+  const risk =
+    reachable - 2 <= unreachable
+      ? `Removing this node leaves ${reachable - 1} managers out of ${total}. Without a Raft quorum your swarm will be inaccessible. `
+      : 'Doing so may lose the consensus of your cluster. ';
+  const wayBack =
+    'The only way to restore a swarm that has lost consensus is to reinitialize it with `--force-new-cluster`. Use `--force` to suppress this message.';
+  return LEAVE_MANAGER + risk + wayBack;
+}
 export const JOIN_TIMEOUT =
   'Timeout was reached before node joined. The attempt to join the swarm will continue in the background. Use the "docker info" command to see the current swarm status of your node.';

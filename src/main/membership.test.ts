@@ -52,7 +52,7 @@ function setUp(context: TestContext, path = mkdtempSync(join(tmpdir(), 'skep-mem
         directory.writeSwarm(swarm);
       }
       return {
-        manager: { control: {} as Control, dataKey },
+        manager: { control: { nodes: { list: () => [] } } as unknown as Control, dataKey, trouble: () => undefined, resign: async () => {} },
         managers: () => [],
         dnsAddress: '169.254.53.53',
         ready: async () => {},
@@ -61,6 +61,7 @@ function setUp(context: TestContext, path = mkdtempSync(join(tmpdir(), 'skep-mem
       };
     },
     startWorker: () => Promise.reject(new Error('not asked for')),
+    joinManagers: () => Promise.reject(new Error('not asked for')),
     removeAll: async () => void asked.push('remove'),
   };
   const membership = createMembership({

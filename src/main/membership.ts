@@ -2,6 +2,7 @@
 // (daemon/cluster). What runs while the node is active is node-runtime.ts.
 import type { Control, InitRequest, JoinRequest, LogChunk, LogOptions, SwarmInfo, SwarmMembership } from '#control/control.ts';
 import { DEFAULT_DATA_PATH_PORT } from '#domain/defaults.ts';
+import type { NodeRole } from '#domain/spec.ts';
 import type { StoreEvent } from '#domain/view.ts';
 import type { Clock, Random } from '#lib/clock.ts';
 import { AppError, errorMessage } from '#lib/errors.ts';
@@ -9,14 +10,15 @@ import { newId } from '#lib/id.ts';
 import type { Logger } from '#lib/log.ts';
 import { createDataKey, parseUnlockKey } from '#store/seal.ts';
 import { type AddressRequest, type NodeAddresses, nodeAddresses, type SystemInterfaces } from './addresses.ts';
+import { prepareManager, prepareWorker } from './change-role.ts';
 import { readDataKey, unlockDataKey } from './data-key.ts';
 import { checkInitRequest } from './found-swarm.ts';
 import { writeIdentity } from './identity.ts';
 import type { NodeEngines } from './node-engines.ts';
-import { type NodeFactory, type NodeRuntime, WORKER_TEXT } from './node-runtime.ts';
+import { type ManagerStart, type NodeFactory, type NodeRuntime, WORKER_TEXT } from './node-runtime.ts';
 import { checkJoinRequest, type Joined, requestUntilAnswered, withinJoinTimeout } from './join.ts';
-import { writeManagers } from './remote-managers.ts';
-import { ALREADY_IN_SWARM, JOIN_TIMEOUT, LEAVE_LAST_MANAGER, LEAVE_LOCKED, LOCKED, NOT_IN_SWARM, PREPARING } from './membership-texts.ts';
+import { type KnownManager, writeManagers } from './remote-managers.ts';
+import { ALREADY_IN_SWARM, JOIN_TIMEOUT, LEAVE_LOCKED, leaveManagerText, LOCKED, NOT_IN_SWARM, PREPARING } from './membership-texts.ts';
 import { type State, swarmInfoOf } from './membership-state.ts';
 import type { StateDirectory, SwarmFile } from './state-directory.ts';
 
@@ -50,6 +52,9 @@ export interface DaemonMembership extends SwarmMembership {
   engines(): NodeEngines | undefined;
 }
 
+/** Between the tries to take a role that could not be taken. */
+const ROLE_RETRY_MS = 5_000;
+
 export function createMembership(options: MembershipOptions): DaemonMembership {
   return new Membership(options);
 }
@@ -59,13 +64,14 @@ class Membership implements DaemonMembership {
   private readonly listeners = new Set<(events: readonly StoreEvent[]) => void>();
   private state: State = { kind: 'inactive' };
   private turn: Promise<unknown> = Promise.resolve();
+  private roleProblem = '';
 
   constructor(options: MembershipOptions) {
     this.options = options;
   }
 
   info(): SwarmInfo {
-    return swarmInfoOf(this.state);
+    return swarmInfoOf(this.state, this.roleProblem);
   }
 
   dnsAddress(): string | undefined {
@@ -99,8 +105,8 @@ class Membership implements DaemonMembership {
   init(request: InitRequest): Promise<string> {
     return this.inTurn(async () => {
       const { state } = this;
-      if (state.kind === 'active' && state.node.manager !== undefined && request.forceNewCluster)
-        return this.keepAlone(state.swarm, state.node, state.node.manager.dataKey, request);
+      if (request.forceNewCluster && (state.kind === 'active' || state.kind === 'error') && state.swarm.role === 'manager')
+        return this.keepAlone(state, request);
       if (state.kind !== 'inactive') throw new AppError('unavailable', ALREADY_IN_SWARM);
       const { defaults } = this.options;
       const complete: InitRequest = {
@@ -118,7 +124,7 @@ class Membership implements DaemonMembership {
         dataPathPort: complete.dataPathPort || DEFAULT_DATA_PATH_PORT,
       };
       try {
-        await this.start(swarm, createDataKey(), complete);
+        await this.start(swarm, createDataKey(), { founding: complete });
       } catch (error) {
         this.state = { kind: 'inactive' };
         this.options.directory.erase();
@@ -173,7 +179,9 @@ class Membership implements DaemonMembership {
     const { directory } = this.options;
     const swarm: SwarmFile = { nodeId: identity.nodeId, role: identity.role, ...addresses, dataPathPort: identity.dataPathPort };
     writeIdentity(directory.certificateFolder, { roots: identity.root, certificate: identity.certificate, key: identity.key });
-    writeManagers(directory.path, [{ nodeId: '', address: identity.manager }]);
+    const managers = [{ nodeId: '', address: identity.manager }];
+    writeManagers(directory.path, managers);
+    if (identity.role === 'manager') return this.joinManagers(swarm, managers);
     directory.writeSwarm(swarm);
     await this.startWorker(swarm);
   }
@@ -184,7 +192,8 @@ class Membership implements DaemonMembership {
       if (state.kind === 'inactive') throw new AppError('unavailable', 'This node is not part of a swarm');
       if (state.kind === 'joining') return this.giveUpJoining(state.stop);
       const isWorker = state.swarm.role === 'worker';
-      if (!force && !isWorker) throw new AppError('unavailable', state.kind === 'locked' ? LEAVE_LOCKED : LEAVE_LAST_MANAGER);
+      if (!force && !isWorker) throw new AppError('unavailable', state.kind === 'locked' ? LEAVE_LOCKED : this.leaveManagerText());
+      if (state.kind === 'active') await this.resign(state.node);
       await this.remove(state.swarm);
     });
   }
@@ -241,19 +250,20 @@ class Membership implements DaemonMembership {
     return result;
   }
 
-  private async start(swarm: SwarmFile, dataKey: Uint8Array, founding?: InitRequest): Promise<void> {
+  private async start(swarm: SwarmFile, dataKey: Uint8Array, more: Partial<ManagerStart> = {}): Promise<void> {
     this.state = { kind: 'starting', swarm };
     const emit = (events: readonly StoreEvent[]) => {
       for (const listener of this.listeners) listener(events);
     };
-    const node = await this.options.nodes.startManager({ swarm, dataKey, emit, ...(founding === undefined ? {} : { founding }) });
+    const onRole = (role: NodeRole) => this.onRole(swarm.nodeId, role);
+    const node = await this.options.nodes.startManager({ swarm, dataKey, emit, onRole, ...more });
     this.state = { kind: 'active', swarm, node };
     await node.ready();
   }
 
   private async startWorker(swarm: SwarmFile, mustBeReady = true): Promise<void> {
     this.state = { kind: 'starting', swarm };
-    const node = await this.options.nodes.startWorker(swarm);
+    const node = await this.options.nodes.startWorker({ swarm, onRole: (role) => this.onRole(swarm.nodeId, role) });
     this.state = { kind: 'active', swarm, node };
     // A worker that comes back works without managers, too: only a join waits for them.
     if (mustBeReady) await node.ready();
@@ -269,13 +279,76 @@ class Membership implements DaemonMembership {
     }
   }
 
-  /** `swarm init --force-new-cluster` on the only manager: the swarm stays, its addresses may change. */
-  private async keepAlone(old: SwarmFile, node: NodeRuntime, dataKey: Uint8Array, request: InitRequest): Promise<string> {
-    const swarm: SwarmFile = { ...old, ...this.addresses(request) };
-    await node.stop();
-    this.options.directory.writeSwarm(swarm);
-    await this.start(swarm, dataKey);
+  /** `swarm init --force-new-cluster`: the swarm stays, with this node as its only manager; its addresses may change. */
+  private async keepAlone(state: Extract<State, { kind: 'active' | 'error' }>, request: InitRequest): Promise<string> {
+    const { directory } = this.options;
+    const swarm: SwarmFile = { ...state.swarm, ...this.addresses(request) };
+    const stored = readDataKey(directory.dataKeyFile);
+    const dataKey = state.kind === 'active' ? state.node.manager?.dataKey : stored?.kind === 'plain' ? stored.key : undefined;
+    if (dataKey === undefined) throw new AppError('unavailable', LOCKED);
+    if (state.kind === 'active') await state.node.stop();
+    directory.writeSwarm(swarm);
+    await this.start(swarm, dataKey, { forceNewCluster: true });
     return swarm.nodeId;
+  }
+
+  private async joinManagers(swarm: SwarmFile, managers: readonly KnownManager[]): Promise<void> {
+    const { directory, nodes } = this.options;
+    this.state = { kind: 'starting', swarm };
+    try {
+      const { dataKey, etcd } = await nodes.joinManagers(swarm, managers);
+      directory.writeSwarm(swarm);
+      await this.start(swarm, dataKey, { joined: etcd });
+    } catch (error) {
+      this.state = { kind: 'inactive' };
+      directory.erase();
+      throw error;
+    }
+  }
+
+  /** The managers want this node to have another role than it has: they were asked to by a user. */
+  private onRole(nodeId: string, role: NodeRole): void {
+    const { clock, log } = this.options;
+    void this.inTurn(async () => {
+      const { state } = this;
+      if (state.kind !== 'active' || state.swarm.nodeId !== nodeId || state.swarm.role === role) return;
+      log.info({ role }, 'this node changes its role');
+      try {
+        await this.takeRole(state, role);
+        this.roleProblem = '';
+      } catch (error) {
+        this.roleProblem = `this node cannot become a ${role}: ${errorMessage(error)}`;
+        log.warn({ error: errorMessage(error) }, `this node cannot become a ${role} now; it will be tried again`);
+        clock.schedule(ROLE_RETRY_MS, () => this.onRole(nodeId, role));
+      }
+    });
+  }
+
+  private async takeRole({ swarm: old, node }: Extract<State, { kind: 'active' }>, role: NodeRole): Promise<void> {
+    const { directory, nodes } = this.options;
+    const change = { directory, nodes, swarm: old, managers: node.managers() };
+    if (role === 'manager') {
+      const { swarm, dataKey, etcd } = await prepareManager(change);
+      await node.stop();
+      await this.start(swarm, dataKey, { joined: etcd });
+    } else {
+      const swarm = await prepareWorker(change);
+      await node.stop();
+      directory.eraseManager();
+      await this.startWorker(swarm, false);
+    }
+  }
+
+  /** Gives its part as a manager back, so that the others go on without waiting for it. */
+  private async resign({ manager }: NodeRuntime): Promise<void> {
+    await manager?.resign().catch((error: unknown) => this.options.log.warn({ error: errorMessage(error) }, 'the other managers could not be told'));
+  }
+
+  private leaveManagerText(): string {
+    const control = this.state.kind === 'active' ? this.state.node.manager?.control : undefined;
+    const managers = (control?.nodes.list({}) ?? []).flatMap(({ manager }) => manager ?? []);
+    const reachable = managers.filter(({ reachability }) => reachability === 'reachable').length;
+    return leaveManagerText(reachable, managers.length - reachable);
   }
 
   private async remove(swarm: SwarmFile): Promise<void> {

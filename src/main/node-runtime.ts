@@ -1,9 +1,13 @@
 // What runs in this process while the node is an active member, and how it is started: a manager (manager-node.ts) or a worker (worker-node.ts).
 import type { Control, InitRequest, LogChunk, LogOptions } from '#control/control.ts';
+import type { NodeRole } from '#domain/spec.ts';
 import type { StoreEvent } from '#domain/view.ts';
+import type { EtcdProcess } from '#etcd/process.ts';
 import type { Clock, Random } from '#lib/clock.ts';
 import { errorMessage } from '#lib/errors.ts';
 import type { Logger } from '#lib/log.ts';
+import { readIdentity } from './identity.ts';
+import { joinManagers } from './manager-join.ts';
 import type { NodeEngines } from './node-engines.ts';
 import { startManagerNode } from './manager-node.ts';
 import type { KnownManager } from './remote-managers.ts';
@@ -16,13 +20,31 @@ export interface ManagerStart {
   readonly dataKey: Uint8Array;
   /** Gets the events of every commit. */
   readonly emit: (events: readonly StoreEvent[]) => void;
+  /** Called when the managers want this node to have the role. */
+  readonly onRole: (role: NodeRole) => void;
   /** Given when the swarm is new. */
   readonly founding?: InitRequest;
+  /** The member of etcd of a node that has just become a manager. */
+  readonly joined?: EtcdProcess;
+  /** The other managers are gone for good: go on with what this one has. */
+  readonly forceNewCluster?: boolean;
+}
+
+export interface WorkerStart {
+  readonly swarm: SwarmFile;
+  readonly onRole: (role: NodeRole) => void;
 }
 
 export interface NodeRuntime {
   /** Absent on a worker. */
-  readonly manager?: { readonly control: Control; readonly dataKey: Uint8Array };
+  readonly manager?: {
+    readonly control: Control;
+    readonly dataKey: Uint8Array;
+    /** Why nothing can be written now; undefined when all is well. */
+    trouble(): string | undefined;
+    /** Gives up being a manager, if there is another one; resolves when the others go on without this one, or after a while. */
+    resign(): Promise<void>;
+  };
   readonly dnsAddress: string;
   /** Engines of all nodes; on a manager only. */
   readonly engines?: NodeEngines;
@@ -42,7 +64,9 @@ export interface NodeRuntime {
 export interface NodeFactory {
   startManager(start: ManagerStart): Promise<NodeRuntime>;
   /** Of a node whose identity is in the state directory. */
-  startWorker(swarm: SwarmFile): Promise<NodeRuntime>;
+  startWorker(start: WorkerStart): Promise<NodeRuntime>;
+  /** Makes this node one of the managers, with the identity that is in the state directory. Leaves nothing behind when it rejects. */
+  joinManagers(swarm: SwarmFile, managers: readonly KnownManager[]): Promise<{ readonly dataKey: Uint8Array; readonly etcd: EtcdProcess }>;
   /** Removes every container, network and rule of the swarm from this node. */
   removeAll(swarm: SwarmFile): Promise<void>;
 }
@@ -61,7 +85,16 @@ export const WORKER_TEXT =
 export function createNodeFactory(options: NodeFactoryOptions): NodeFactory {
   return {
     startManager: (start) => startManagerNode(options, start),
-    startWorker: (swarm) => startWorkerNode(options, swarm),
+    startWorker: (start) => startWorkerNode(options, start),
+    joinManagers: (swarm, managers) =>
+      joinManagers({
+        directory: options.directory,
+        swarm,
+        tls: readIdentity(options.directory.certificateFolder),
+        managers,
+        clock: options.clock,
+        log: options.log,
+      }),
     async removeAll(swarm) {
       const worker = await options.createWorker({ swarm });
       await worker.removeAll(new AbortController().signal);

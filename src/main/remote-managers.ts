@@ -17,6 +17,8 @@ export interface RemoteManagers {
   list(): readonly KnownManager[];
   /** A connection to the next manager to try. Throws AppError `unavailable` when none is known. */
   connect(): ManagerConnection;
+  /** Takes over a list that is known from elsewhere; the first is tried first. */
+  learn(managers: readonly KnownManager[]): void;
   /** The client of the session that is open, for calls beside it. */
   current(): ManagerClient | undefined;
   close(): void;
@@ -48,6 +50,7 @@ export function createRemoteManagers({ directory, tls, onTunnel, onSession }: Re
 
   return {
     list: () => known,
+    learn,
     current: () => client,
     connect() {
       client?.close();

@@ -26,6 +26,8 @@ export interface StateDirectory {
   readonly pidFile: string;
   readSwarm(): SwarmFile | undefined;
   writeSwarm(swarm: SwarmFile): void;
+  /** Forgets what only managers have. */
+  eraseManager(): void;
   /** Forgets the swarm: keys, certificates, store, the agent's memory; last of all that there was one. */
   erase(): void;
 }
@@ -40,6 +42,11 @@ export function createStateDirectory(path: string): StateDirectory {
     agentFolder: join(path, 'tasks'),
     pidFile: join(path, 'skepd.pid'),
   };
+  const eraseManager = () => {
+    for (const suffix of ['', '-wal', '-shm']) rmSync(directory.storeFile + suffix, { force: true });
+    rmSync(directory.dataKeyFile, { force: true });
+    rmSync(join(path, 'etcd'), { recursive: true, force: true });
+  };
   return {
     ...directory,
     readSwarm() {
@@ -47,9 +54,10 @@ export function createStateDirectory(path: string): StateDirectory {
       return text === undefined ? undefined : parseSwarmFile(swarmFile, text);
     },
     writeSwarm: (swarm) => writeFileAtomically(swarmFile, JSON.stringify(swarm, null, 2)),
+    eraseManager,
     erase() {
-      for (const suffix of ['', '-wal', '-shm']) rmSync(directory.storeFile + suffix, { force: true });
-      for (const file of [directory.dataKeyFile, join(path, 'managers.json'), directory.certificateFolder, directory.agentFolder])
+      eraseManager();
+      for (const file of [join(path, 'managers.json'), directory.certificateFolder, directory.agentFolder])
         if (existsSync(file)) rmSync(file, { recursive: true });
       rmSync(swarmFile, { force: true });
     },

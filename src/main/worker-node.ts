@@ -8,10 +8,9 @@ import { joinTunnel } from '#transport/tunnel.ts';
 import { createCertificateKeeper, type CertificateKeeper } from './certificate-keeper.ts';
 import { passTrust } from './follow-trust.ts';
 import { JOIN_TIMEOUT } from './membership-texts.ts';
-import { type NodeFactoryOptions, type NodeRuntime, superviseParts, WORKER_TEXT } from './node-runtime.ts';
+import { type NodeFactoryOptions, type NodeRuntime, superviseParts, WORKER_TEXT, type WorkerStart } from './node-runtime.ts';
 import { createRemoteManagers, type KnownManager } from './remote-managers.ts';
 import type { Worker } from './worker.ts';
-import type { SwarmFile } from './state-directory.ts';
 
 /** How long a join waits for its first session; Docker's own limit. */
 const READY_TIMEOUT_MS = 20_000;
@@ -20,7 +19,7 @@ const CONNECT_TIMEOUT_MS = 3_000;
 /** Between the questions of a removed node whether it is a member again; less than an agent waits for a session. */
 const REMOVED_PAUSE_MS = 4_000;
 
-export async function startWorkerNode(options: NodeFactoryOptions, swarm: SwarmFile): Promise<NodeRuntime> {
+export async function startWorkerNode(options: NodeFactoryOptions, { swarm, onRole }: WorkerStart): Promise<NodeRuntime> {
   const { directory, clock, random, log } = options;
   const keeper: CertificateKeeper = createCertificateKeeper({
     folder: directory.certificateFolder,
@@ -50,7 +49,8 @@ export async function startWorkerNode(options: NodeFactoryOptions, swarm: SwarmF
             for await (const message of connection.openSession(description, signal)) {
               firstSession.resolve();
               removal = undefined;
-              yield message;
+              if (message.kind === 'role') onRole(message.role);
+              else yield message;
             }
           } catch (error) {
             if (!(error instanceof AppError) || error.code !== 'permissionDenied') throw error;
@@ -102,7 +102,7 @@ export async function startWorkerNode(options: NodeFactoryOptions, swarm: SwarmF
 }
 
 /** The answer of the first manager that gives one; what the last one said when none does. */
-async function askAny<T>(managers: readonly KnownManager[], tls: TlsMaterial, ask: (client: ManagerClient) => Promise<T>): Promise<T> {
+export async function askAny<T>(managers: readonly KnownManager[], tls: TlsMaterial, ask: (client: ManagerClient) => Promise<T>): Promise<T> {
   let failure: unknown = new AppError('unavailable', 'no manager of the swarm is known');
   for (const { address } of managers) {
     const client = createManagerClient(address, tls);

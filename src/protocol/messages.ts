@@ -1,6 +1,6 @@
 // What managers and agents say to each other. Plain data: the same messages go through memory on one node and through gRPC
 // between nodes. An agent opens a session; the manager sends the full set first and differences afterwards.
-import type { Driver, Labels } from '#domain/spec.ts';
+import type { Driver, Labels, NodeRole } from '#domain/spec.ts';
 import type { NodeDescription, Task, TaskStatus } from '#domain/objects.ts';
 import type { ClusterNetworkState } from './network-state.ts';
 
@@ -79,6 +79,8 @@ export type SessionMessage =
   | { readonly kind: 'network-applied'; readonly version: number }
   /** A manager wants to speak with the node's engine: the node opens a tunnel of this id. Only over the network. */
   | { readonly kind: 'tunnel'; readonly id: string }
+  /** What the managers want the node to be, when that is not what its certificate says. Only over the network. */
+  | { readonly kind: 'role'; readonly role: NodeRole }
   | { readonly kind: 'bye'; readonly reason: string };
 
 export interface TaskStatusUpdate {

@@ -3,6 +3,7 @@ import type { NodeRole } from '#domain/spec.ts';
 
 export const sealContexts = {
   rootKey: 'cluster/root-key',
+  etcdKey: 'cluster/etcd-key',
   unlockKey: 'cluster/unlock-key',
   joinToken: (role: NodeRole) => `cluster/join-token/${role}`,
   secret: (id: string) => `secret/${id}`,

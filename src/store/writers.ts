@@ -32,6 +32,7 @@ const rules: { readonly [K in ObjectKind]: Rules<K> } = {
       rootCa: CLUSTER,
       sealedJoinTokens: CLUSTER,
       sealedUnlockKey: CLUSTER,
+      etcdAuthority: CLUSTER,
       defaultAddressPools: CLUSTER,
       subnetSize: CLUSTER,
       dataPathPort: CLUSTER,

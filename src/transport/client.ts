@@ -10,6 +10,8 @@ import {
   type Calls,
   type IssuedCertificate,
   type IssueRequest,
+  type JoinManagersRequest,
+  type JoinManagersResponse,
   KEEPALIVE_MS,
   KEEPALIVE_TIMEOUT_MS,
   MANAGER_NAME,
@@ -27,6 +29,10 @@ export interface ManagerClient extends ManagerConnection {
   rootCertificate(): Promise<string>;
   /** What the swarm trusts, now and whenever it changes, until the signal aborts. */
   followTrust(signal: AbortSignal): AsyncIterable<Trust>;
+  /** Asks for what a manager needs to know. Rejects with `unavailable` while another node is becoming one. */
+  joinManagers(request: JoinManagersRequest): Promise<JoinManagersResponse>;
+  /** Rejects with `unavailable` until this node has caught up with the other managers. */
+  confirmManager(): Promise<void>;
   /** Says that this node leaves the swarm. */
   leave(): Promise<void>;
   /** Opens the node's end of a tunnel that the manager asked for. */
@@ -124,6 +130,10 @@ export function createManagerClient(address: string, tls: Partial<TlsMaterial>):
         });
       }),
     issueCertificate: (request) => unary('issueCertificate', request, ISSUE_TIMEOUT_MS),
+    joinManagers: (request) => unary('joinManagers', request, ISSUE_TIMEOUT_MS),
+    async confirmManager() {
+      await unary('confirmManager', {});
+    },
     openTunnel(id) {
       const { path, requestSerialize, responseDeserialize } = managerService.tunnel;
       const metadata = new Metadata();

@@ -16,6 +16,8 @@ import {
   type Calls,
   type IssuedCertificate,
   type IssueRequest,
+  type JoinManagersRequest,
+  type JoinManagersResponse,
   KEEPALIVE_MS,
   KEEPALIVE_TIMEOUT_MS,
   managerService,
@@ -45,6 +47,9 @@ export interface ManagerHandlers {
   connect(peer: Peer): ManagerConnection;
   /** What the node must trust and be signed by: now, and whenever that changes. Throws as `connect` does. */
   trust(peer: Peer, signal: AbortSignal): AsyncIterable<Trust>;
+  /** The node has a manager's certificate and becomes a manager; then that it has come so far. */
+  joinManagers(peer: Peer, request: JoinManagersRequest): Promise<JoinManagersResponse>;
+  confirmManager(peer: Peer): Promise<void>;
   /** The node leaves the swarm. */
   leave(peer: Peer): Promise<void>;
   /** The node's end of a tunnel that this manager asked for. */
@@ -214,6 +219,11 @@ function implementation(handlers: ManagerHandlers, peerOf: PeerOf) {
     trust: (call: ServerWritableStream<unknown, unknown>) => void stream(call, (signal) => handlers.trust(requirePeer(call), signal)),
     leave: unary<'leave'>(async (_request, call) => {
       await handlers.leave(requirePeer(call));
+      return {};
+    }),
+    joinManagers: unary<'joinManagers'>((request, call) => handlers.joinManagers(requirePeer(call), request)),
+    confirmManager: unary<'confirmManager'>(async (_request, call) => {
+      await handlers.confirmManager(requirePeer(call));
       return {};
     }),
     session,

@@ -13,6 +13,8 @@ export interface IssueRequest {
   /** Of a node that joins; a node that has a certificate proves itself with that. */
   readonly token?: string;
   readonly availability?: NodeAvailability;
+  /** This machine has what a manager needs. */
+  readonly canManage?: boolean;
 }
 
 export interface IssuedCertificate {
@@ -24,6 +26,25 @@ export interface IssuedCertificate {
   readonly certificate: string;
 }
 
+export interface JoinManagersRequest {
+  /** PEM of a request for a certificate of etcd's authority. */
+  readonly request: string;
+  /** host:port */
+  readonly advertiseAddr: string;
+}
+
+/** What only managers know. */
+export interface JoinManagersResponse {
+  readonly dataKey: Uint8Array;
+  /** Present while the swarm is autolocked. */
+  readonly unlockKey?: Uint8Array;
+  /** PEM of etcd's authority, and the certificate that it signed. */
+  readonly authority: string;
+  readonly certificate: string;
+  /** etcd's members, as it wants to be told of them. */
+  readonly initialCluster: string;
+}
+
 /** Requests and answers by method; streams are named in the definition. */
 export interface Calls {
   readonly rootCertificate: { readonly request: object; readonly response: { readonly certificate: string } };
@@ -31,6 +52,8 @@ export interface Calls {
   readonly trust: { readonly request: object; readonly response: Trust };
   /** The node leaves the swarm: it is down from now on. */
   readonly leave: { readonly request: object; readonly response: object };
+  readonly joinManagers: { readonly request: JoinManagersRequest; readonly response: JoinManagersResponse };
+  readonly confirmManager: { readonly request: object; readonly response: object };
   readonly session: { readonly request: { readonly description: NodeDescription }; readonly response: SessionMessage };
   readonly reportStatus: { readonly request: { readonly sessionId: string; readonly updates: readonly TaskStatusUpdate[] }; readonly response: object };
   readonly reportDescription: { readonly request: { readonly sessionId: string; readonly description: NodeDescription }; readonly response: object };
@@ -58,6 +81,8 @@ export const managerService = {
   issueCertificate: method('Certificates/Issue'),
   trust: method('Certificates/Trust', { response: true }),
   leave: method('Dispatcher/Leave'),
+  joinManagers: method('Managers/Join'),
+  confirmManager: method('Managers/Confirm'),
   session: method('Dispatcher/Session', { response: true }),
   reportStatus: method('Dispatcher/ReportStatus'),
   reportDescription: method('Dispatcher/ReportDescription'),

@@ -1,0 +1,87 @@
+// How a node becomes one of the managers, on its own side: it asks a manager, starts its member of etcd as a learner, and waits until it is a voter.
+import { createCertificateRequest } from '#ca/node-certificate.ts';
+import type { EtcdProcess } from '#etcd/process.ts';
+import { requireEtcd } from '#etcd/process.ts';
+import type { Clock } from '#lib/clock.ts';
+import { AppError, errorMessage } from '#lib/errors.ts';
+import type { Logger } from '#lib/log.ts';
+import { createManagerClient } from '#transport/client.ts';
+import type { TlsMaterial } from '#transport/server.ts';
+import { createEtcdMember, peerUrls } from './etcd-member.ts';
+import { writeDataKey } from './data-key.ts';
+import type { KnownManager } from './remote-managers.ts';
+import type { StateDirectory, SwarmFile } from './state-directory.ts';
+
+export interface JoinManagersOptions {
+  readonly directory: StateDirectory;
+  readonly swarm: SwarmFile;
+  /** With a manager's certificate. */
+  readonly tls: TlsMaterial;
+  readonly managers: readonly KnownManager[];
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+/** Another node may be joining, or etcd may be electing: both are over soon. */
+const JOIN_TIMEOUT_MS = 40_000;
+const CATCH_UP_TIMEOUT_MS = 120_000;
+const RETRY_MS = 250;
+const CONNECT_TIMEOUT_MS = 2_000;
+
+/** Resolves when this node's member votes. Rejects with AppError, and leaves nothing here, when it cannot be had. */
+export async function joinManagers(options: JoinManagersOptions): Promise<{ readonly dataKey: Uint8Array; readonly etcd: EtcdProcess }> {
+  requireEtcd();
+  const { directory, swarm, tls, clock, log } = options;
+  const member = createEtcdMember({ stateDirectory: directory.path, clock, log });
+  const { request, key } = await createCertificateRequest();
+  const client = await firstManager(options);
+  let etcd: EtcdProcess | undefined;
+  try {
+    const { dataKey, unlockKey, authority, certificate, initialCluster } = await retry(clock, JOIN_TIMEOUT_MS, () =>
+      client.joinManagers({ request, advertiseAddr: swarm.advertiseAddr }),
+    );
+    member.prepare({ name: swarm.nodeId, ...peerUrls(swarm), initialCluster, isNew: false }, { authority, certificate, key });
+    etcd = member.start();
+    await etcd.answering(new AbortController().signal);
+    await retry(clock, CATCH_UP_TIMEOUT_MS, () => client.confirmManager());
+    member.confirm();
+    writeDataKey(directory.dataKeyFile, dataKey, unlockKey);
+    return { dataKey, etcd };
+  } catch (error) {
+    log.error({ error: errorMessage(error), manager: client.address, tls: tls.roots.length > 0 }, 'this node could not become a manager');
+    await etcd?.stop();
+    member.erase();
+    throw error;
+  } finally {
+    client.close();
+  }
+}
+
+async function firstManager({ managers, tls, swarm }: JoinManagersOptions) {
+  let failure: unknown = new AppError('unavailable', 'no manager of the swarm is known');
+  for (const { nodeId, address } of managers) {
+    if (nodeId === swarm.nodeId) continue;
+    const client = createManagerClient(address, tls);
+    try {
+      await client.connected(CONNECT_TIMEOUT_MS);
+      return client;
+    } catch (error) {
+      failure = error;
+      client.close();
+    }
+  }
+  throw failure;
+}
+
+/** Repeats what is unavailable for now. */
+async function retry<T>(clock: Clock, timeoutMs: number, ask: () => Promise<T>): Promise<T> {
+  const deadline = clock.now() + timeoutMs;
+  for (;;) {
+    try {
+      return await ask();
+    } catch (error) {
+      if (!(error instanceof AppError) || error.code !== 'unavailable' || clock.now() > deadline) throw error;
+    }
+    await clock.sleep(RETRY_MS);
+  }
+}

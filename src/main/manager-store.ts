@@ -1,0 +1,163 @@
+// Where a manager's store lies: in a SQLite file while it is the only manager, in etcd from the second one on. The way from one to the other happens here,
+// under a store that goes on.
+import { rmSync } from 'node:fs';
+import { createCertificateRequest } from '#ca/node-certificate.ts';
+import { createRootCa, type RootCa } from '#ca/root.ts';
+import type { Cluster, StoreObject } from '#domain/objects.ts';
+import { objectKinds } from '#domain/objects.ts';
+import type { EtcdProcess } from '#etcd/process.ts';
+import { requireEtcd } from '#etcd/process.ts';
+import { present } from '#lib/assert.ts';
+import type { Clock } from '#lib/clock.ts';
+import { AppError } from '#lib/errors.ts';
+import type { Logger } from '#lib/log.ts';
+import { createStore } from '#store/create-store.ts';
+import { openEtcdBackend } from '#store/etcd/backend.ts';
+import { fillEtcd } from '#store/etcd/snapshot.ts';
+import { sealContexts } from '#store/seal-contexts.ts';
+import type { Sealer } from '#store/seal.ts';
+import { openSqliteBackend } from '#store/sqlite/backend.ts';
+import type { Store } from '#store/store.ts';
+import { createSwitchableBackend } from '#store/switch-backend.ts';
+import { splitHostPort } from './addresses.ts';
+import { type EtcdMember, peerUrls, signPeerCertificate } from './etcd-member.ts';
+import type { StateDirectory, SwarmFile } from './state-directory.ts';
+
+export interface ManagerStore {
+  readonly store: Store;
+  /** Undefined while the store is a file. */
+  etcd(): EtcdProcess | undefined;
+  /** Resolves when the store is in etcd. */
+  readonly inEtcd: Promise<void>;
+  /** Takes the store to etcd, if it is not there yet. Rejects with AppError when this machine has no etcd; the store goes on then. */
+  moveToEtcd(): Promise<EtcdProcess>;
+  close(): Promise<void>;
+}
+
+export interface ManagerStoreOptions {
+  readonly directory: StateDirectory;
+  readonly member: EtcdMember;
+  readonly swarm: SwarmFile;
+  readonly sealer: Sealer;
+  /** The member of a manager that has just joined. */
+  readonly joined?: EtcdProcess;
+  /** Goes on with this manager's data alone, whoever else there was. */
+  readonly forceNewCluster?: boolean;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+/** How long a manager waits for enough others when it starts. */
+const QUORUM_TIMEOUT_MS = 15_000;
+const POLL_MS = 50;
+
+export async function openManagerStore(options: ManagerStoreOptions): Promise<ManagerStore> {
+  const { member, directory, clock, log } = options;
+  let etcd = options.joined;
+  if (etcd === undefined && member.settings() !== undefined) etcd = member.start({ forceNewCluster: options.forceNewCluster ?? false });
+  const arrival = Promise.withResolvers<void>();
+  if (etcd !== undefined) arrival.resolve();
+  let moving: Promise<EtcdProcess> | undefined;
+  try {
+    if (etcd !== undefined) await withQuorum(etcd, clock);
+    const first = etcd === undefined ? openSqliteBackend({ path: directory.storeFile }) : openEtcdBackend({ client: etcd.client, clock, log });
+    const backend = createSwitchableBackend(first);
+    const store = await createStore({ backend, clock });
+    return {
+      store,
+      etcd: () => etcd,
+      inEtcd: arrival.promise,
+      async moveToEtcd() {
+        if (etcd !== undefined) return etcd;
+        moving ??= move(options, store, (open) => backend.switchTo(open)).finally(() => {
+          moving = undefined;
+        });
+        etcd = await moving;
+        arrival.resolve();
+        return etcd;
+      },
+      async close() {
+        await moving?.catch(() => {});
+        await store.close();
+        await etcd?.stop();
+      },
+    };
+  } catch (error) {
+    await etcd?.stop();
+    throw error;
+  }
+}
+
+/** Resolves once the member hears of a leader. */
+export async function withQuorum(etcd: EtcdProcess, clock: Clock, timeoutMs = QUORUM_TIMEOUT_MS): Promise<void> {
+  const signal = new AbortController().signal;
+  const deadline = clock.now() + timeoutMs;
+  await etcd.answering(signal, timeoutMs).catch((error: unknown) => {
+    throw noQuorum(error);
+  });
+  while ((await etcd.client.status()).leaderId === undefined) {
+    if (clock.now() > deadline) throw noQuorum();
+    await clock.sleep(POLL_MS);
+  }
+}
+
+/** SwarmKit's words. */
+export const NO_LEADER =
+  "rpc error: code = Unknown desc = The swarm does not have a leader. It's possible that too few managers are online. Make sure more than half of the managers are online.";
+
+function noQuorum(cause?: unknown): AppError {
+  return new AppError('unavailable', NO_LEADER, { cause });
+}
+
+async function move(options: ManagerStoreOptions, store: Store, switchTo: (open: () => Promise<ReturnType<typeof openEtcdBackend>>) => Promise<void>) {
+  const { member, swarm, sealer, directory, clock, log } = options;
+  requireEtcd();
+  log.info({}, 'the swarm gets a second manager: its store moves to etcd');
+  const authority = await etcdAuthority(store, sealer, clock);
+  const { request, key } = await createCertificateRequest();
+  const { host } = splitHostPort(swarm.advertiseAddr);
+  const certificate = await signPeerCertificate(authority, request, { nodeId: swarm.nodeId, clusterId: clusterOf(store).id, host }, clock.now());
+  const urls = peerUrls(swarm);
+  const settings = { name: swarm.nodeId, ...urls, initialCluster: `${swarm.nodeId}=${urls.peerUrl}`, isNew: true };
+  member.prepare(settings, { authority: authority.certificate, certificate, key });
+  const etcd = member.start();
+  try {
+    await withQuorum(etcd, clock);
+    await switchTo(async () => {
+      const { view } = store;
+      const objects = objectKinds.flatMap((kind): readonly StoreObject[] => [...view.list(kind)]);
+      await fillEtcd(etcd.client, view.revision, objects);
+      const backend = openEtcdBackend({ client: etcd.client, clock, log });
+      await backend.load();
+      member.confirm();
+      return backend;
+    });
+  } catch (error) {
+    await etcd.stop();
+    member.erase();
+    throw error;
+  }
+  // What is in there from now on would only be old.
+  for (const suffix of ['', '-wal', '-shm']) rmSync(directory.storeFile + suffix, { force: true });
+  log.info({}, 'the store is in etcd now');
+  return etcd;
+}
+
+/** The authority that members of etcd trust, and nobody else; made when it is needed first. */
+export async function etcdAuthority(store: Store, sealer: Sealer, clock: Clock): Promise<RootCa> {
+  if (clusterOf(store).etcdAuthority === undefined) {
+    const made = await createRootCa({ now: clock.now() });
+    const sealedKey = sealer.seal(Buffer.from(made.key), sealContexts.etcdKey);
+    await store.update('manager', (view) => {
+      const cluster = present([...view.list('cluster')][0], 'the cluster object');
+      if (cluster.etcdAuthority !== undefined) return { changes: [], result: undefined };
+      return { changes: [{ action: 'update', object: { ...cluster, etcdAuthority: { certificate: made.certificate, sealedKey } } }], result: undefined };
+    });
+  }
+  const { certificate, sealedKey } = present(clusterOf(store).etcdAuthority, "etcd's authority");
+  return { certificate, key: Buffer.from(sealer.open(sealedKey, sealContexts.etcdKey)).toString() };
+}
+
+function clusterOf({ view }: Store): Cluster {
+  return present([...view.list('cluster')][0], 'the cluster object');
+}
