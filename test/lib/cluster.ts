@@ -1,6 +1,6 @@
 // Several machines on one: each an engine and a skepd of its own (skepd.ts), joined by a switch. Links can be cut and healed.
 import { randomBytes } from 'node:crypto';
-import { startEngine } from './engine.ts';
+import { startEngine, type TestEngine } from './engine.ts';
 import { createNamespace, runOrThrow } from './namespace.ts';
 import { startSkepd, type TestSkepd } from './skepd.ts';
 
@@ -21,8 +21,15 @@ export interface TestCluster {
   stop(): Promise<void>;
 }
 
+export interface ClusterOptions {
+  readonly nodes: number;
+  readonly args?: readonly string[];
+  /** A node's engine; Docker unless said otherwise. */
+  readonly engineOf?: (name: string) => Promise<TestEngine>;
+}
+
 /** The first node is a manager once `formSwarm` has made the swarm. Images must be imported on each node. */
-export async function startCluster({ nodes: count, args = [] }: { readonly nodes: number; readonly args?: readonly string[] }): Promise<TestCluster> {
+export async function startCluster({ nodes: count, args = [], engineOf = (name) => startEngine({ name }) }: ClusterOptions): Promise<TestCluster> {
   const [x = 0, y = 0] = randomBytes(2);
   const base = `10.${100 + (x % 50)}.${y}`;
   const lan = await createNamespace('client');
@@ -35,7 +42,7 @@ export async function startCluster({ nodes: count, args = [] }: { readonly nodes
   async function startNode(index: number): Promise<ClusterNode> {
     const name = `node${index + 1}`;
     const lanAddress = `${base}.${index + 1}`;
-    const engine = await startEngine({ name });
+    const engine = await engineOf(name);
     const inNode = (...command: string[]) => runOrThrow(['nsenter', `--net=/proc/${engine.pid}/ns/net`, 'ip', ...command]);
     await inLan('link', 'add', `port${index + 1}`, 'type', 'veth', 'peer', 'name', 'lan0', 'netns', String(engine.pid));
     await inLan('link', 'set', `port${index + 1}`, 'master', 'br0', 'up');
