@@ -107,7 +107,7 @@ export function createEtcdClient(socketPath: string): EtcdClient {
       };
       return rangeResult(await unary<WireRange>(method('KV', 'Range'), request, serializable ? LOCAL_TIMEOUT_MS : CALL_TIMEOUT_MS));
     },
-    async txn({ compare, success, failure = [] }, timeoutMs) {
+    async txn({ compare, success, failure = [], readValues = false }, timeoutMs) {
       const request = {
         compare: compare.map(({ key, ...rest }) => ({
           result: 'EQUAL',
@@ -116,7 +116,7 @@ export function createEtcdClient(socketPath: string): EtcdClient {
           ...rest,
         })),
         success: success.map(wireOperation),
-        failure: failure.map((key) => ({ range: { key: Buffer.from(key), keysOnly: true } })),
+        failure: failure.map((key) => ({ range: { key: Buffer.from(key), keysOnly: !readValues } })),
       };
       const { header, succeeded, responses } = await unary<WireTxn>(method('KV', 'Txn'), request, timeoutMs, requireLeader());
       return {

@@ -34,8 +34,10 @@ export type Operation = { readonly key: string; readonly value: string; readonly
 export interface TxnRequest {
   readonly compare: readonly Condition[];
   readonly success: readonly Operation[];
-  /** Keys to look at when a condition does not hold; their values are not read. */
+  /** Keys to look at when a condition does not hold. */
   readonly failure?: readonly string[];
+  /** With their values. */
+  readonly readValues?: boolean;
 }
 
 export interface TxnResult {

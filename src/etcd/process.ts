@@ -236,6 +236,8 @@ function arguments_({ name, listenPeerUrl, peerUrl, initialCluster, isNew }: Etc
     'heartbeat-interval': HEARTBEAT_MS,
     'election-timeout': ELECTION_MS,
     'pre-vote': true,
+    // It would keep a manager out for 5 s after the last one came in; a learner costs no quorum, and who may be removed is checked before (control/nodes.ts).
+    'strict-reconfig-check': false,
     'max-txn-ops': MAX_TXN_OPERATIONS,
     'max-request-bytes': MAX_REQUEST_BYTES,
     'quota-backend-bytes': QUOTA_BYTES,

@@ -11,7 +11,7 @@ import type { Logger } from '#lib/log.ts';
 import type { BackendResult, Fence, StoreBackend, StoredWrite } from '../backend.ts';
 import { DEFAULT_PREFIX, keysUnder } from './keys.ts';
 import { readSnapshot, type Snapshot } from './snapshot.ts';
-import { claimedTwice, createTransaction, type Transaction } from './transaction.ts';
+import { claimedTwice, createTransaction, FENCED, type Transaction } from './transaction.ts';
 import { commitsOfReload, createRevisionBook, writesOfEvents } from './writes.ts';
 
 export interface EtcdBackendOptions {
@@ -23,7 +23,12 @@ export interface EtcdBackendOptions {
 
 /** An election takes about a second: a commit waits for its end rather than fail. After this long without a leader commits fail at once. */
 const LEADERLESS_MS = 4_000;
-const LEADER_POLL_MS = 50;
+const COMMIT_TIMEOUT_MS = 6_000;
+/** A member that has not noticed yet that its leader is gone passes commits on to nobody: they are tried again soon. */
+const TRY_TIMEOUT_MS = 1_000;
+/** A commit of more operations than this may take longer than that by itself. */
+const SMALL_COMMIT = 200;
+const RETRY_MS = 50;
 const RECONNECT_MS = 50;
 /** Between etcd's answer and the watch's news lies the local member only. */
 const DELIVERY_TIMEOUT_MS = 10_000;
@@ -112,27 +117,30 @@ class EtcdBackend implements StoreBackend {
     });
   }
 
-  private async send(transaction: Transaction): Promise<BackendResult> {
-    const result = await this.withLeader(() => this.options.client.txn(transaction.request));
-    if (!result.succeeded) return transaction.refusal(result);
-    await this.delivery(result.revision);
-    return { kind: 'committed', revision: this.base + result.revision };
-  }
-
-  /** Repeats a call while there is no leader, which then did nothing, for as long as an election may take. */
-  private async withLeader<T>(call: () => Promise<T>): Promise<T> {
-    const { clock } = this.options;
-    for (;;) {
+  /**
+   * Tries until there is an answer, for as long as an election may take. A try that gets none, because the leader went away with it, may have been written or
+   * not: the next one finds that out.
+   */
+  private async send({ request, refusal, writtenAt }: Transaction): Promise<BackendResult> {
+    const { client, clock } = this.options;
+    const giveUpAt = clock.now() + COMMIT_TIMEOUT_MS;
+    const timeoutMs = request.success.length > SMALL_COMMIT ? COMMIT_TIMEOUT_MS : TRY_TIMEOUT_MS;
+    for (let isUncertain = false; ; ) {
       try {
-        const result = await call();
+        const result = await client.txn({ ...request, readValues: isUncertain }, timeoutMs);
         this.leaderlessSince = undefined;
-        return result;
+        const revision = result.succeeded ? result.revision : isUncertain ? writtenAt(result) : undefined;
+        if (revision === undefined) return refusal(result);
+        await this.delivery(revision);
+        return { kind: 'committed', revision: this.base + revision };
       } catch (error) {
-        if (!isNoLeader(error)) throw commitError(error);
-        this.leaderlessSince ??= clock.now();
-        if (clock.now() - this.leaderlessSince >= LEADERLESS_MS || this.isClosed) throw rpcError('unknown', NO_LEADER, { cause: error });
+        if (!mayPass(error)) throw commitError(error);
+        if (isNoLeader(error)) this.leaderlessSince ??= clock.now();
+        else isUncertain = true;
+        const isHopeless = this.leaderlessSince !== undefined && clock.now() - this.leaderlessSince >= LEADERLESS_MS;
+        if (isHopeless || clock.now() >= giveUpAt || this.isClosed) throw rpcError('unknown', NO_LEADER, { cause: error });
       }
-      await clock.sleep(LEADER_POLL_MS);
+      await clock.sleep(RETRY_MS);
     }
   }
 
@@ -210,11 +218,13 @@ function closedError(): AppError {
   return new AppError('unavailable', 'the store is closed');
 }
 
+/** etcd is between two leaders, or this member is being started again. */
+function mayPass(error: unknown): boolean {
+  return error instanceof AppError && error.message !== FENCED && (error.code === 'unavailable' || error.code === 'deadlineExceeded');
+}
+
 function commitError(error: unknown): unknown {
-  if (!(error instanceof AppError)) return error;
-  if (error.code === 'resourceExhausted' && error.message.includes('space exceeded'))
+  if (error instanceof AppError && error.code === 'resourceExhausted' && error.message.includes('space exceeded'))
     return new AppError('resourceExhausted', 'the store in etcd has reached its limit of 4 GiB; remove what is not needed', { cause: error });
-  // Whether it was written is not known: etcd gave no answer in time.
-  if (error.code === 'unavailable' || error.code === 'deadlineExceeded') return rpcError('unknown', NO_LEADER, { cause: error });
   return error;
 }

@@ -7,12 +7,19 @@ import { holderText, type Keys } from './keys.ts';
 interface Check {
   readonly condition: Condition;
   readonly refusal: BackendResult | 'fenced';
+  /** What the commit writes under the key; null: it deletes it. */
+  readonly written?: string | null;
 }
 
 export interface Transaction {
   readonly request: TxnRequest;
   /** Keys that it reads or writes: of two commits that share one, the second waits for the first. */
   readonly keys: readonly string[];
+  /**
+   * The revision at which an earlier try of this commit, whose answer never came, was written after all; undefined when it was not. For a refusal that was read
+   * with values.
+   */
+  writtenAt(result: TxnResult): number | undefined;
   /** What a refusal by etcd means. */
   refusal(result: TxnResult): BackendResult;
 }
@@ -32,8 +39,9 @@ export function createTransaction(
   for (const { kind, id, object, expectedVersion } of writes) {
     const key = keys.object(kind, id);
     const condition = expectedVersion === 0 ? { key, createRevision: 0 } : { key, modRevision: modRevisionOf(key, expectedVersion) };
-    checks.push({ condition, refusal: { kind: 'conflict', objectKind: kind, id } });
-    objects.push(object === undefined ? { key } : { key, value: JSON.stringify(object) });
+    const value = object === undefined ? undefined : JSON.stringify(object);
+    checks.push({ condition, refusal: { kind: 'conflict', objectKind: kind, id }, written: value ?? null });
+    objects.push(value === undefined ? { key } : { key, value });
   }
   const claims = claimOperations(writes, keys);
   const freed = new Set(writes.flatMap(({ removeClaims }) => removeClaims));
@@ -46,6 +54,7 @@ export function createTransaction(
   return {
     request,
     keys: request.success.map(({ key }) => key),
+    writtenAt: ({ reads, revision }) => revisionWritten(checks, reads, revision),
     refusal: ({ reads }) => {
       const failed = checks.find(({ condition }, index) => !holds(condition, reads[index]?.[0]));
       if (failed === undefined) throw new AppError('internal', 'etcd refused a commit although all of its conditions hold');
@@ -53,6 +62,20 @@ export function createTransaction(
       return failed.refusal;
     },
   };
+}
+
+function revisionWritten(checks: readonly Check[], reads: TxnResult['reads'], revision: number): number | undefined {
+  const revisions = new Set<number>();
+  for (const [index, { written }] of checks.entries()) {
+    const found = reads[index]?.[0];
+    if (written === undefined) continue;
+    if ((found?.value ?? null) !== written) return undefined;
+    if (found !== undefined) revisions.add(found.modRevision);
+  }
+  if (revisions.size > 1) return undefined;
+  // Only deletions: they were written some time before.
+  const [only = revision] = revisions;
+  return only;
 }
 
 /** A claim that two writes of one commit want, before etcd is asked. */
