@@ -17,7 +17,7 @@ before(async () => {
 after(() => cluster?.stop());
 
 const sleeper = ['--stop-grace-period', '500ms', 'busybox', 'sleep', '1000'] as const;
-const create = (name: string, ...options: string[]) => docker('service', 'create', '-q', '--detach=false', '--name', name, ...options, ...sleeper);
+const create = (name: string, ...options: string[]) => docker('service', 'create', '-q', '--detach', '--name', name, ...options, ...sleeper);
 /** Nodes of the tasks that run and are wanted, sorted. */
 async function where(service: string): Promise<readonly string[]> {
   const lines = await docker('service', 'ps', service, '--filter', 'desired-state=running', '--format', '{{.Node}} {{.CurrentState}}');
@@ -53,7 +53,10 @@ test('labels, roles and platforms decide where tasks may go; a label that change
   await docker('node', 'update', '--label-add', 'rack=b', 'node3');
   assert.equal(await docker('node', 'inspect', 'node2', '--format', '{{json .Spec.Labels}}'), '{"disk":"ssd","rack":"a"}');
   assert.equal(await docker('node', 'ls', '--filter', 'node.label=rack=b', '--format', '{{.Hostname}}'), 'node3');
-  assert.equal(await docker('node', 'ls', '--filter', 'role=worker', '--format', '{{.Hostname}}').then((text) => text.split('\n').sort().join()), 'node2,node3');
+  assert.equal(
+    await docker('node', 'ls', '--filter', 'role=worker', '--format', '{{.Hostname}}').then((text) => text.split('\n').sort().join()),
+    'node2,node3',
+  );
   await create('on-manager', '--replicas', '2', '--constraint', 'node.role==manager');
   await runsOn('on-manager', 'node1', 'node1');
   await create('on-ssd', '--replicas', '2', '--constraint', 'node.labels.disk==ssd', '--constraint', 'node.platform.os==linux');
@@ -64,8 +67,10 @@ test('labels, roles and platforms decide where tasks may go; a label that change
   await runsOn('racks', 'node2', 'node2', 'node3', 'node3');
   await docker('node', 'update', '--label-rm', 'disk', 'node2');
   await until('nothing runs without a node that fits', async () => (await where('on-ssd')).length === 0);
-  const waiting = await docker('service', 'ps', 'on-ssd', '--no-trunc', '--filter', 'desired-state=running', '--format', '{{.CurrentState}}|{{.Error}}');
-  assert.match(waiting, /Pending .*\|"no suitable node \(scheduling constraints not satisfied on 3 nodes\)"/);
+  await until('the replacements say why they wait', async () => {
+    const tasks = await docker('service', 'ps', 'on-ssd', '--no-trunc', '--format', '{{.CurrentState}}|{{.Error}}');
+    return /Pending .*\|"no suitable node \(scheduling constraints not satisfied on 3 nodes\)"/.test(tasks);
+  });
   await docker('node', 'update', '--label-add', 'disk=ssd', 'node3');
   await runsOn('on-ssd', 'node3', 'node3');
   await docker('service', 'rm', 'on-manager', 'on-ssd', 'not-here', 'racks');
@@ -77,11 +82,11 @@ test('draining a node moves its tasks; making it active moves nothing, and a for
   await docker('node', 'update', '--availability', 'drain', 'node2');
   await until('node2 is empty', async () => !(await where('web')).includes('node2') && (await where('web')).length === 3);
   assert.match(await docker('node', 'ps', 'node2', '--format', '{{.Name}} {{.DesiredState}} {{.CurrentState}}'), /web\.\d Shutdown Shutdown/);
-  assert.equal(await docker('service', 'ls', '--format', '{{.Replicas}}'), '3/3');
+  assert.equal(await docker('service', 'ls', '--filter', 'name=web', '--format', '{{.Replicas}}'), '3/3');
   assert.match(await docker('node', 'ls'), /node2 +Ready +Drain/);
   const before = await docker('service', 'ps', 'web', '-q');
   await docker('node', 'update', '--availability', 'active', 'node2');
-  await docker('service', 'create', '-q', '--detach=false', '--name', 'other', '--mode', 'global', ...sleeper);
+  await docker('service', 'create', '-q', '--detach', '--name', 'other', '--mode', 'global', ...sleeper);
   await runsOn('other', 'node1', 'node2', 'node3');
   assert.equal(await docker('service', 'ps', 'web', '-q'), before);
   await docker('service', 'update', '-q', '--detach=false', '--force', 'web');
@@ -92,6 +97,7 @@ test('draining a node moves its tasks; making it active moves nothing, and a for
 test('a global service follows the nodes: paused keeps, drained stops, active starts again', async () => {
   await docker('node', 'update', '--availability', 'pause', 'node3');
   await create('placed', '--replicas', '4');
+  await until('all are placed', async () => (await where('placed')).length === 4);
   assert.ok(!(await where('placed')).includes('node3'));
   assert.deepEqual(await where('other'), ['node1', 'node2', 'node3']);
   await docker('node', 'update', '--availability', 'drain', 'node3');
@@ -104,7 +110,7 @@ test('a global service follows the nodes: paused keeps, drained stops, active st
 test('an engine that comes back with other labels is described anew, and its tasks follow its labels', async () => {
   const [, second] = nodes;
   assert.equal(await docker('node', 'inspect', 'node2', '--format', '{{json .Description.Engine.Labels}}'), 'null');
-  await create('zoned', '--constraint', 'engine.labels.zone==blue', '--detach=true');
+  await create('zoned', '--constraint', 'engine.labels.zone==blue');
   const { labels } = await relabel(second, ['zone=blue', 'speed=high']);
   assert.deepEqual(labels, { zone: 'blue', speed: 'high' });
   await runsOn('zoned', 'node2');
@@ -146,7 +152,7 @@ test('a node that joins later gets its task of a global service', async () => {
   const [manager, , third] = nodes;
   await third.docker('swarm', 'leave');
   await docker('node', 'rm', 'node3');
-  await docker('service', 'create', '-q', '--detach=false', '--name', 'agent', '--mode', 'global', ...sleeper);
+  await docker('service', 'create', '-q', '--detach', '--name', 'agent', '--mode', 'global', ...sleeper);
   await runsOn('agent', 'node1', 'node2');
   const token = await docker('swarm', 'join-token', '-q', 'worker');
   await third.docker('swarm', 'join', '--advertise-addr', third.lanAddress, '--token', token, `${manager.lanAddress}:2377`);

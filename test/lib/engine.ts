@@ -38,8 +38,8 @@ export interface TestEngine {
   importBusybox(tag: string, ...changes: string[]): Promise<string>;
   /** Ends dockerd with a signal and waits for its end; containers go on or not as dockerd has it. */
   stopDaemon(signal?: NodeJS.Signals): Promise<void>;
-  /** Starts dockerd again after `stopDaemon`. */
-  startDaemon(): Promise<void>;
+  /** Starts dockerd again after `stopDaemon`, with more arguments for this once. */
+  startDaemon(...args: readonly string[]): Promise<void>;
   /** The last lines of dockerd's log, for a test that failed. */
   daemonLog(): Promise<string>;
   stop(): Promise<void>;
@@ -92,7 +92,7 @@ export async function startEngine({ name = 'engine', daemonArgs = [], daemon = '
     },
     importBusybox: (tag, ...changes) => importBusybox(socket, tag, changes),
     stopDaemon: (signal) => dockerd.stop(signal),
-    startDaemon: () => dockerd.start(),
+    startDaemon: (...args) => dockerd.start(args),
     daemonLog: () => dockerd.log(),
     async stop() {
       await other?.beforeEnd(node, folder).catch(() => {});
@@ -110,7 +110,7 @@ function daemonArguments(folder: string, socket: string, id: string): readonly s
 }
 
 interface Daemon {
-  start(): Promise<void>;
+  start(more?: readonly string[]): Promise<void>;
   stop(signal?: NodeJS.Signals): Promise<void>;
   log(): Promise<string>;
 }
@@ -131,7 +131,7 @@ function createDaemon({
   const log = async () => (await readFile(logFile, 'utf8').catch(() => '')).split('\n').slice(-30).join('\n');
   return {
     log,
-    async start() {
+    async start(more = []) {
       // After a kill -9 containerd goes on without its dockerd, and its pid file makes the next start fail: it is killed first.
       await node.exec([
         'sh',
@@ -139,7 +139,7 @@ function createDaemon({
         `kill -9 $(cat ${folder}/exec/containerd/containerd.pid) ; rm -f ${folder}/exec/containerd/containerd.pid ${folder}/dockerd.pid`,
       ]);
       const output = openSync(logFile, 'a');
-      current = await node.spawnInside(argv, { stdio: ['ignore', output, output] });
+      current = await node.spawnInside([...argv, ...more], { stdio: ['ignore', output, output] });
       closeSync(output);
       current.child.unref();
       const started = current;
