@@ -13,7 +13,7 @@ import { ensurePrivateDirectory, writeFileAtomically } from '#platform/files.ts'
 import { createLogger } from '#platform/log.ts';
 import { lockStateDirectory } from '#platform/state-lock.ts';
 import { createContainerNetworks } from './container-networks.ts';
-import { findEngine } from './engine-address.ts';
+import { engineTls, findEngine } from './engine-address.ts';
 import { createMembership } from './membership.ts';
 import { createNodeFactory } from './node-runtime.ts';
 import { type DaemonOptions, readOptions, type TlsFiles } from './options.ts';
@@ -35,7 +35,8 @@ export async function runDaemon(argv: readonly string[]): Promise<void> {
   const directory = createStateDirectory(options.stateDirectory);
   writeFileAtomically(directory.pidFile, `${process.pid}\n`);
 
-  const engine = createEngineConnection({ address: engineAddress, clock: systemClock });
+  const tls = engineTls(engineAddress, process.env);
+  const engine = createEngineConnection({ address: engineAddress, ...(tls === undefined ? {} : { tls }), clock: systemClock });
   const createWorker = createWorkerFactory({ engine, options, directory, clock: systemClock, log });
   const nodes = createNodeFactory({ directory, createWorker, clock: systemClock, random: systemRandom, log });
   const membership = createMembership({
