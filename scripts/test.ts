@@ -1,6 +1,6 @@
 // `npm test`: brings what the tests need, checks types and style, runs every test, and counts. The last line says how it went.
 import { spawnSync } from 'node:child_process';
-import { globSync } from 'node:fs';
+import { existsSync, globSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { run } from 'node:test';
 import { spec } from 'node:test/reporters';
@@ -21,8 +21,15 @@ const groups = [
   { name: 'walkthrough', files: 'test/walkthrough/**/*.test.ts', isolation: 'process', concurrency: 2 },
 ] as const;
 
+/**
+ * Its package brings a socket that systemd would listen on, where users' programs would find an engine that they never had: only where there is no systemd.
+ * Elsewhere the tests with Podman run when it is there, and say so when it is not.
+ */
+const podman = existsSync('/run/systemd/system') ? {} : { podman: 'podman', '../lib/podman/netavark': 'netavark' };
+
 /** What the tests with real engines need of a Debian machine. */
 const packages = {
+  ...podman,
   dockerd: 'docker.io',
   nft: 'nftables',
   iptables: 'iptables',
