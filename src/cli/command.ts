@@ -29,7 +29,7 @@ export interface Invocation {
   /** The docker CLI's configuration of this user. */
   readonly config: DockerConfig;
   /** Made when first asked for. */
-  client(): Promise<Client>;
+  readonly client: () => Promise<Client>;
   /** Name of the context in use and its address, for `info` and `version`. */
   readonly where: { readonly context: string; readonly address: string };
 }
@@ -47,7 +47,7 @@ export interface CommandSpec {
   /** What completion offers for arguments. */
   readonly completes?: CompletionKind;
   /** Resolves with the exit code; undefined is 0. */
-  run(invocation: Invocation): Promise<number | undefined>;
+  readonly run: (invocation: Invocation) => Promise<number | undefined>;
 }
 
 export interface CommandEntry {
@@ -59,7 +59,7 @@ export interface CommandEntry {
   readonly own?: boolean;
   readonly hidden?: boolean;
   /** Imported only when the command is meant: start-up reads no file it does not need. */
-  load(): Promise<CommandSpec>;
+  readonly load: () => Promise<CommandSpec>;
 }
 
 export interface CommandGroup {

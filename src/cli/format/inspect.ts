@@ -8,7 +8,7 @@ import { compileFormat, runFormat, templateValue } from './template.ts';
 export interface InspectOptions {
   readonly references: readonly string[];
   /** JSON text of one object; rejects with what users are told. */
-  fetch(reference: string): Promise<string>;
+  readonly fetch: (reference: string) => Promise<string>;
   readonly shape?: Shape;
   /** Go's name of what cannot be found, for messages. */
   readonly explain?: (reference: string, error: AppError) => string;

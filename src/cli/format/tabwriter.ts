@@ -13,10 +13,12 @@ export interface TabOptions {
 export function alignTabs(text: string, { minimumWidth = MIN_WIDTH, padding = PADDING }: TabOptions = {}): string {
   const lines = text.split('\n').map((line) => line.split('\t'));
   const widths = lines.map(() => [] as number[]);
-  measure(lines, widths, { from: 0, to: lines.length, column: 0 }, (cell) => Math.max(minimumWidth, cell === '' ? 0 : [...cell].length + padding));
+  measure(lines, widths, { from: 0, to: lines.length, column: 0 }, (cell) => Math.max(minimumWidth, cell === '' ? 0 : Array.from(cell).length + padding));
   return lines
     .map((cells, line) =>
-      cells.map((cell, column) => (column === cells.length - 1 ? cell : cell.padEnd((widths[line]?.[column] ?? 0) + cell.length - [...cell].length))).join(''),
+      cells
+        .map((cell, column) => (column === cells.length - 1 ? cell : cell.padEnd((widths[line]?.[column] ?? 0) + cell.length - Array.from(cell).length)))
+        .join(''),
     )
     .join('\n');
 }

@@ -34,9 +34,13 @@ interface SwarmInfo {
   readonly RemoteManagers?: readonly { readonly Addr: string }[] | null;
 }
 
+function textOf(value: unknown): string {
+  return typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean' ? String(value) : '';
+}
+
 export function infoText(info: Info): string {
-  const text = (name: string) => String(info[name] ?? '');
-  const nested = (name: string) => String((info[name] as { ID?: string } | undefined)?.ID ?? '');
+  const text = (name: string) => textOf(info[name]);
+  const nested = (name: string) => textOf((info[name] as { ID?: unknown } | undefined)?.ID);
   const present = (label: string, name: string) => (text(name) === '' ? [] : [` ${label}: ${text(name)}`]);
   const plugins = (kind: string) => (info.Plugins?.[kind] ?? []).join(' ');
   const lines = [

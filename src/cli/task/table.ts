@@ -74,7 +74,7 @@ export function familiarImage(image: string): string {
 function errorOf({ Status }: Task, noTrunc: boolean): string {
   const text = Status.Err ?? '';
   if (text === '') return '';
-  const letters = [...text];
+  const letters = Array.from(text);
   return JSON.stringify(noTrunc || letters.length <= MAX_ERROR_LENGTH ? text : `${letters.slice(0, MAX_ERROR_LENGTH - 1).join('')}…`);
 }
 
