@@ -82,7 +82,10 @@ describe('three managers and a worker', () => {
     assert.match(refused.stderr, /rpc error: code = Unknown desc = The swarm does not have a leader\./);
     assert.match(await one.docker('service', 'ls', '--format', '{{.Name}}'), /before/);
     await Promise.all([two, three].map((node) => node.startDaemon()));
-    await until('writes work again', async () => (await one.tryDocker(['service', 'create', '--detach', '--name', 'regained', 'busybox:1', 'sleep', '9d'])).code === 0);
+    await until(
+      'writes work again',
+      async () => (await one.tryDocker(['service', 'create', '--detach', '--name', 'regained', 'busybox:1', 'sleep', '9d'])).code === 0,
+    );
     for (const node of [two, three]) await until('all know it', async () => (await node.docker('service', 'ls', '--format', '{{.Name}}')).includes('regained'));
     assert.doesNotMatch(await one.docker('service', 'ls', '--format', '{{.Name}}'), /lost/);
   });
@@ -136,7 +139,10 @@ async function leaderOf(nodes: readonly ClusterNode[]): Promise<ClusterNode> {
   let found: ClusterNode | undefined;
   await until('there is a leader', async () => {
     const list = await nodes[0]?.docker('node', 'ls', '--format', '{{.Hostname}} {{.ManagerStatus}}');
-    const name = list?.split('\n').find((line) => line.endsWith(' Leader'))?.split(' ')[0];
+    const name = list
+      ?.split('\n')
+      .find((line) => line.endsWith(' Leader'))
+      ?.split(' ')[0];
     found = nodes.find((node) => node.name === name);
     return found !== undefined;
   });

@@ -1,9 +1,10 @@
 // Trust between nodes, as users see it: join tokens, certificates that are renewed, roots that are replaced, nodes that are removed or leave.
 import assert from 'node:assert/strict';
 import { X509Certificate } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { createCertificateRequest, signCertificateRequest } from '#ca/node-certificate.ts';
 import { type ClusterNode, formSwarm, startCluster, type TestCluster } from '../lib/cluster.ts';
 import { until } from '../lib/engine.ts';
 
@@ -128,6 +129,27 @@ test('a node that leaves is down at once, can be removed, and joins again with t
   assert.equal(await nodeState(third), 'ready');
 });
 
+test('a join that gets no answer says so after 20 seconds, goes on in the background, and can be given up', async () => {
+  const [manager, , third] = nodes;
+  const token = await tokenOf('worker');
+  await third.docker('swarm', 'leave');
+  await manager.docker('node', 'rm', third.name);
+  await third.cut();
+  const begunAt = Date.now();
+  assert.match(
+    await refusal(third, token),
+    /Timeout was reached before node joined\. The attempt to join the swarm will continue in the background\. Use the "docker info"/,
+  );
+  assert.ok(Math.abs(Date.now() - begunAt - 20_000) < 3_000);
+  assert.equal(await localState(third), 'pending');
+  assert.match(await refusal(third, token), /This node is already part of a swarm/);
+  assert.equal(await third.docker('swarm', 'leave'), 'Node left the swarm.');
+  assert.equal(await localState(third), 'inactive');
+  await refusal(third, token);
+  await third.heal();
+  await until('it has joined', async () => (await nodeState(third)) === 'ready' && (await localState(third)) === 'active');
+});
+
 test('a root of the user’s own takes over; a bad one is refused in the words of Docker', async () => {
   const [manager] = nodes;
   const file = (name: string) => join(manager.engine.folder, name);
@@ -147,6 +169,34 @@ test('a root of the user’s own takes over; a bad one is refused in the words o
   const root = await readFile(file('ca.crt'), 'utf8');
   assert.equal((await manager.docker('swarm', 'ca')).trim(), root.trim());
   for (const node of nodes) assert.ok((await certificateOf(node)).verify(new X509Certificate(root).publicKey));
+});
+
+test('a node that was off until its certificate expired gets back in with its key, and with no other', async () => {
+  const [manager, , third] = nodes;
+  const read = (name: string) => readFile(join(manager.engine.folder, name), 'utf8');
+  const root = { certificate: await read('ca.crt'), key: await read('ca.key') };
+  const folder = join(third.stateDirectory, 'certificates');
+  const nodeId = await third.docker('info', '--format', '{{.Swarm.NodeID}}');
+  const clusterId = await manager.docker('info', '--format', '{{.Swarm.Cluster.ID}}');
+  /** What the node would have if it had been off for a hundred days. */
+  const expire = (request: string) =>
+    signCertificateRequest(root, request, { nodeId, role: 'worker', clusterId }, { now: Date.now() - 100 * 86_400_000, expiryMs: 86_400_000 });
+  await third.stopDaemon();
+  const { stdout: request } = await third.engine.exec(['openssl', 'req', '-new', '-key', join(folder, 'node.key'), '-subj', '/CN=x']);
+  const stranger = await createCertificateRequest();
+  const ownKey = await readFile(join(folder, 'node.key'), 'utf8');
+  await writeFile(join(folder, 'node.crt'), await expire(stranger.request));
+  await writeFile(join(folder, 'node.key'), stranger.key);
+  await third.startDaemon();
+  await until('it is down', async () => (await nodeState(third)) === 'down');
+  await until('it is refused', async () => (await third.daemonLog(1_000)).includes('its key is not the newest that the managers know'));
+  assert.equal(await nodeState(third), 'down');
+  await third.stopDaemon();
+  await writeFile(join(folder, 'node.crt'), await expire(request));
+  await writeFile(join(folder, 'node.key'), ownKey);
+  await third.startDaemon();
+  await until('it is back', async () => (await nodeState(third)) === 'ready');
+  assert.ok((await certificateOf(third)).validToDate.getTime() > Date.now());
 });
 
 test('a removed node is out at once: its session is closed, it is not let in again, it says so and stops its tasks', async () => {
