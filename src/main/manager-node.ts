@@ -7,6 +7,7 @@ import type { InitRequest } from '#control/control.ts';
 import { createControl } from '#control/create-control.ts';
 import { nodeCertExpiryNsOf } from '#domain/defaults.ts';
 import type { Cluster, Secret } from '#domain/objects.ts';
+import type { Change } from '#domain/view.ts';
 import { createFileAgentState } from '#engine/agent-state.ts';
 import { present } from '#lib/assert.ts';
 import type { Clock } from '#lib/clock.ts';
@@ -41,12 +42,13 @@ const READY_TIMEOUT_MS = 20_000;
 
 export async function startManagerNode(options: NodeFactoryOptions, start: ManagerStart): Promise<NodeRuntime> {
   const { directory, clock, log } = options;
-  const { swarm, dataKey, joined, forceNewCluster = false } = start;
+  const { swarm, dataKey, joined, forceNewCluster = false, signal } = start;
   const member = createEtcdMember({ stateDirectory: directory.path, clock, log });
-  const more = { forceNewCluster, ...(joined === undefined ? {} : { joined }) };
+  const more = { forceNewCluster, ...(joined === undefined ? {} : { joined }), ...(signal === undefined ? {} : { signal }) };
   const managerStore = await openManagerStore({ directory, member, swarm, sealer: createSealer(dataKey), clock, log, ...more });
   try {
     if (start.founding !== undefined) await found(options, start, start.founding, managerStore.store);
+    if (forceNewCluster) await forgetOtherManagers(managerStore.store, swarm.nodeId);
     return await runManager(options, start, managerStore);
   } catch (error) {
     await managerStore.close();
@@ -162,6 +164,7 @@ async function runManager(options: NodeFactoryOptions, start: ManagerStart, mana
       keepDataKey();
       keeper.follow(trustOf(cluster()));
     }
+    if (events.some(({ object }) => object.kind === 'node')) others.learn(managers());
     for (const { action, object } of events) if (action === 'remove' && object.kind === 'node') server.disconnect(object.id);
     emit(events);
   });
@@ -191,6 +194,17 @@ async function runManager(options: NodeFactoryOptions, start: ManagerStart, mana
   };
 }
 
+/** They are workers from now on, if they ever come back; users may remove them. */
+async function forgetOtherManagers(store: Store, selfId: string): Promise<void> {
+  await store.update('manager', (view) => {
+    const others = [...view.list('node')].filter(({ id, manager, spec }) => id !== selfId && (manager !== undefined || spec.role === 'manager'));
+    const changes = others.map(({ manager: _, ...node }): Change => {
+      return { action: 'update', object: { ...node, role: 'worker', spec: { ...node.spec, role: 'worker' } } };
+    });
+    return { changes, result: undefined };
+  });
+}
+
 /** The leader first: agents try them in this order. */
 function knownManagers({ view }: Store, self: KnownManager): readonly KnownManager[] {
   const managers = [...view.list('node')].flatMap(({ id, manager }) => (manager === undefined ? [] : [{ nodeId: id, ...manager }]));
@@ -199,7 +213,7 @@ function knownManagers({ view }: Store, self: KnownManager): readonly KnownManag
 }
 
 function connectToLeader(others: RemoteManagers, leader: KnownManager | undefined, managers: readonly KnownManager[]): ManagerConnection {
-  others.learn(leader === undefined ? managers : [leader]);
+  others.learn(leader === undefined ? managers : [leader, ...managers.filter(({ nodeId }) => nodeId !== leader.nodeId)]);
   return others.connect();
 }
 

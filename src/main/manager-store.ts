@@ -43,13 +43,15 @@ export interface ManagerStoreOptions {
   readonly joined?: EtcdProcess;
   /** Goes on with this manager's data alone, whoever else there was. */
   readonly forceNewCluster?: boolean;
+  /** Ends the wait for enough other managers. */
+  readonly signal?: AbortSignal;
   readonly clock: Clock;
   readonly log: Logger;
 }
 
-/** How long a manager waits for enough others when it starts. */
-const QUORUM_TIMEOUT_MS = 15_000;
 const POLL_MS = 50;
+/** A member that is alone needs nobody else. */
+const FIRST_START_TIMEOUT_MS = 30_000;
 
 export async function openManagerStore(options: ManagerStoreOptions): Promise<ManagerStore> {
   const { member, directory, clock, log } = options;
@@ -59,7 +61,7 @@ export async function openManagerStore(options: ManagerStoreOptions): Promise<Ma
   if (etcd !== undefined) arrival.resolve();
   let moving: Promise<EtcdProcess> | undefined;
   try {
-    if (etcd !== undefined) await withQuorum(etcd, clock);
+    if (etcd !== undefined) await withQuorum(etcd, clock, options.signal ?? new AbortController().signal);
     const first = etcd === undefined ? openSqliteBackend({ path: directory.storeFile }) : openEtcdBackend({ client: etcd.client, clock, log });
     const backend = createSwitchableBackend(first);
     const store = await createStore({ backend, clock });
@@ -88,26 +90,20 @@ export async function openManagerStore(options: ManagerStoreOptions): Promise<Ma
   }
 }
 
-/** Resolves once the member hears of a leader. */
-export async function withQuorum(etcd: EtcdProcess, clock: Clock, timeoutMs = QUORUM_TIMEOUT_MS): Promise<void> {
-  const signal = new AbortController().signal;
-  const deadline = clock.now() + timeoutMs;
-  await etcd.answering(signal, timeoutMs).catch((error: unknown) => {
-    throw noQuorum(error);
-  });
-  while ((await etcd.client.status()).leaderId === undefined) {
-    if (clock.now() > deadline) throw noQuorum();
-    await clock.sleep(POLL_MS);
-  }
+/** Resolves once the member hears of a leader. Rejects when the signal aborts, or with `failedPrecondition` when the others have removed this member. */
+async function withQuorum(etcd: EtcdProcess, clock: Clock, signal: AbortSignal): Promise<void> {
+  const removal = etcd.removed.then(() => Promise.reject(new AppError('failedPrecondition', 'the other managers removed this one while it was away')));
+  removal.catch(() => {});
+  const wait = async () => {
+    await etcd.answering(signal, Infinity);
+    while ((await etcd.client.status()).leaderId === undefined) await clock.sleep(POLL_MS, signal);
+  };
+  await Promise.race([wait(), removal]);
 }
 
 /** SwarmKit's words. */
 export const NO_LEADER =
   "rpc error: code = Unknown desc = The swarm does not have a leader. It's possible that too few managers are online. Make sure more than half of the managers are online.";
-
-function noQuorum(cause?: unknown): AppError {
-  return new AppError('unavailable', NO_LEADER, { cause });
-}
 
 async function move(options: ManagerStoreOptions, store: Store, switchTo: (open: () => Promise<ReturnType<typeof openEtcdBackend>>) => Promise<void>) {
   const { member, swarm, sealer, directory, clock, log } = options;
@@ -122,7 +118,7 @@ async function move(options: ManagerStoreOptions, store: Store, switchTo: (open:
   member.prepare(settings, { authority: authority.certificate, certificate, key });
   const etcd = member.start();
   try {
-    await withQuorum(etcd, clock);
+    await withQuorum(etcd, clock, AbortSignal.timeout(FIRST_START_TIMEOUT_MS));
     await switchTo(async () => {
       const { view } = store;
       const objects = objectKinds.flatMap((kind): readonly StoreObject[] => [...view.list(kind)]);

@@ -17,7 +17,8 @@ import { writeIdentity } from './identity.ts';
 import type { NodeEngines } from './node-engines.ts';
 import { type ManagerStart, type NodeFactory, type NodeRuntime, WORKER_TEXT } from './node-runtime.ts';
 import { checkJoinRequest, type Joined, requestUntilAnswered, withinJoinTimeout } from './join.ts';
-import { type KnownManager, writeManagers } from './remote-managers.ts';
+import { NO_LEADER } from './manager-store.ts';
+import { type KnownManager, knownManagersOf, writeManagers } from './remote-managers.ts';
 import { ALREADY_IN_SWARM, JOIN_TIMEOUT, LEAVE_LOCKED, leaveManagerText, LOCKED, NOT_IN_SWARM, PREPARING } from './membership-texts.ts';
 import { type State, swarmInfoOf } from './membership-state.ts';
 import type { StateDirectory, SwarmFile } from './state-directory.ts';
@@ -52,6 +53,8 @@ export interface DaemonMembership extends SwarmMembership {
   engines(): NodeEngines | undefined;
 }
 
+/** How long a manager that starts is `pending` until it says that too few others are there. */
+const QUORUM_PATIENCE_MS = 10_000;
 /** Between the tries to take a role that could not be taken. */
 const ROLE_RETRY_MS = 5_000;
 
@@ -65,6 +68,7 @@ class Membership implements DaemonMembership {
   private state: State = { kind: 'inactive' };
   private turn: Promise<unknown> = Promise.resolve();
   private roleProblem = '';
+  private resuming: { readonly stop: AbortController; readonly done: Promise<void> } | undefined;
 
   constructor(options: MembershipOptions) {
     this.options = options;
@@ -104,6 +108,7 @@ class Membership implements DaemonMembership {
 
   init(request: InitRequest): Promise<string> {
     return this.inTurn(async () => {
+      if (this.state.kind === 'error') await this.giveUpResuming();
       const { state } = this;
       if (request.forceNewCluster && (state.kind === 'active' || state.kind === 'error') && state.swarm.role === 'manager')
         return this.keepAlone(state, request);
@@ -193,6 +198,7 @@ class Membership implements DaemonMembership {
       if (state.kind === 'joining') return this.giveUpJoining(state.stop);
       const isWorker = state.swarm.role === 'worker';
       if (!force && !isWorker) throw new AppError('unavailable', state.kind === 'locked' ? LEAVE_LOCKED : this.leaveManagerText());
+      if (state.kind === 'error') await this.giveUpResuming();
       if (state.kind === 'active') await this.resign(state.node);
       await this.remove(state.swarm);
     });
@@ -231,12 +237,14 @@ class Membership implements DaemonMembership {
         log.warn({ node: swarm.nodeId }, 'the swarm is locked; containers go on, nothing is managed until it is unlocked');
         return;
       }
-      await this.orError(swarm, () => this.start(swarm, dataKey.key));
+      await this.resumeManager(swarm, dataKey.key);
     });
   }
 
   stop(): Promise<void> {
+    this.resuming?.stop.abort();
     return this.inTurn(async () => {
+      if (this.state.kind === 'error') await this.giveUpResuming();
       if (this.state.kind === 'active') await this.state.node.stop();
       if (this.state.kind === 'joining') this.state.stop.abort();
       this.state = { kind: 'inactive' };
@@ -267,6 +275,34 @@ class Membership implements DaemonMembership {
     this.state = { kind: 'active', swarm, node };
     // A worker that comes back works without managers, too: only a join waits for them.
     if (mustBeReady) await node.ready();
+  }
+
+  /** Waits for enough other managers for as long as it takes; `docker info` says so after a while, and leaving or `--force-new-cluster` ends it. */
+  private async resumeManager(swarm: SwarmFile, dataKey: Uint8Array): Promise<void> {
+    const { clock } = this.options;
+    const stop = new AbortController();
+    const done = this.orError(swarm, () => this.start(swarm, dataKey, { signal: stop.signal }).catch((error: unknown) => this.returnAsWorker(swarm, error)));
+    this.resuming = { stop, done };
+    const patience = new AbortController();
+    const late = clock.sleep(QUORUM_PATIENCE_MS, patience.signal).catch(() => {});
+    await Promise.race([done, late]);
+    patience.abort();
+    if (this.state.kind === 'starting') this.state = { kind: 'error', swarm, message: NO_LEADER };
+  }
+
+  /** A manager that the others removed while it was away is a worker, if it is anything. */
+  private async returnAsWorker(old: SwarmFile, error: unknown): Promise<void> {
+    if (!(error instanceof AppError) || error.code !== 'failedPrecondition') throw error;
+    const { directory, nodes } = this.options;
+    const swarm = await prepareWorker({ directory, nodes, swarm: old, managers: knownManagersOf(directory.path) });
+    directory.eraseManager();
+    await this.startWorker(swarm, false);
+  }
+
+  private async giveUpResuming(): Promise<void> {
+    this.resuming?.stop.abort();
+    await this.resuming?.done;
+    this.resuming = undefined;
   }
 
   /** What keeps a member from taking its part is shown by `docker info`; the daemon goes on, so that the node can leave. */

@@ -28,6 +28,8 @@ export interface ManagerStart {
   readonly joined?: EtcdProcess;
   /** The other managers are gone for good: go on with what this one has. */
   readonly forceNewCluster?: boolean;
+  /** Ends the wait for enough other managers. */
+  readonly signal?: AbortSignal;
 }
 
 export interface WorkerStart {

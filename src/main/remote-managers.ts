@@ -24,6 +24,7 @@ export interface RemoteManagers {
   close(): void;
 }
 
+const FILE = 'managers.json';
 /** A connection that was begun while the network was down waits for TCP's next try, up to many seconds: a fresh one is better. */
 const CONNECT_TIMEOUT_MS = 1_000;
 
@@ -37,7 +38,7 @@ export interface RemoteManagersOptions {
 }
 
 export function createRemoteManagers({ directory, tls, onTunnel, onSession }: RemoteManagersOptions): RemoteManagers {
-  const file = join(directory, 'managers.json');
+  const file = join(directory, FILE);
   let known = readManagers(file);
   let next = 0;
   let client: ManagerClient | undefined;
@@ -85,7 +86,12 @@ export function createRemoteManagers({ directory, tls, onTunnel, onSession }: Re
 
 /** Written once when the node joins, before it knows more. */
 export function writeManagers(directory: string, managers: readonly KnownManager[]): void {
-  writeFileAtomically(join(directory, 'managers.json'), JSON.stringify(managers));
+  writeFileAtomically(join(directory, FILE), JSON.stringify(managers));
+}
+
+/** What this node was told last. */
+export function knownManagersOf(directory: string): readonly KnownManager[] {
+  return readManagers(join(directory, FILE));
 }
 
 function readManagers(file: string): readonly KnownManager[] {
