@@ -1,8 +1,11 @@
 // The same skepd on Podman's Docker-compatible socket: what users see is what they see on Docker.
 import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { after, before, suite, test } from 'node:test';
 import { until } from '../lib/engine.ts';
 import { podmanMissing, startPodman } from '../lib/podman.ts';
+import { startClientLoop } from '../walkthrough/client-loop.ts';
 import { startSkepd, type TestSkepd } from '../lib/skepd.ts';
 
 const IMAGE = 'busybox:podman';
@@ -78,13 +81,39 @@ suite('skepd on Podman', { skip: missing ?? false }, () => {
     assert.match((await fetch(18_080, '/cgi-bin/who')).stdout, /ffff/);
   });
 
-  test('a rolling update replaces every task, and what is over has no namespace any more', async () => {
+  test('the end of Podman’s service or of skep-netd touches no task, and both are taken up again', async () => {
+    const containers = await skepd.engine.docker('ps', '-q', '--no-trunc');
     const tasks = await running('web');
+    await skepd.engine.stopDaemon('SIGKILL');
+    assert.match((await fetch(18_080, '/cgi-bin/who')).stdout, /ffff/);
+    await skepd.engine.startDaemon();
+    const netd = (await readFile(join(skepd.stateDirectory, 'network/netd.pid'), 'utf8')).trim();
+    await skepd.engine.exec(['kill', '-9', netd]);
+    assert.match((await fetch(18_080, '/cgi-bin/who')).stdout, /ffff/);
+    await until('names are answered again', async () => /Address: 10\./.test(await inside('web', 'nslookup web || true')));
+    await skepd.docker('service', 'scale', '--detach', 'web=3');
+    await runs('web', 3);
+    assert.deepEqual(
+      (await running('web')).filter((id) => tasks.includes(id)),
+      tasks,
+    );
+    for (const id of containers.split('\n')) assert.ok((await skepd.engine.docker('ps', '-q', '--no-trunc')).includes(id));
+  });
+
+  test('a rolling update replaces every task and loses no request, and what is over has no namespace any more', async () => {
+    const tasks = await running('web');
+    const client = await startClientLoop(skepd.engine, `http://${skepd.engine.address}:18080/cgi-bin/who`);
     await skepd.docker('service', 'update', '--detach', '--quiet', '--no-resolve-image', '--env-add', 'ROUND=2', 'web');
     await until(
       'the update is complete',
       async () => (await skepd.docker('service', 'inspect', '--format', '{{.UpdateStatus.State}}', 'web')) === 'completed',
       30_000,
+    );
+    const answers = await client.stop();
+    assert.ok(answers.length > 10);
+    assert.deepEqual(
+      answers.filter((line) => !/^[0-9a-z]{12} /.test(line)),
+      [],
     );
     const now = await running('web');
     assert.ok(!now.some((id) => tasks.includes(id)));

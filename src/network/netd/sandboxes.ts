@@ -11,7 +11,7 @@ import { addNamespace, applySteps, removeNamespace, setSysctl, setSysctls } from
 import { observeHostLinks } from '../kernel/observe.ts';
 import type { Overlays } from '../kernel/overlays.ts';
 import { NAMESPACES, run } from '../kernel/run.ts';
-import { endpointIdOf, type Names } from '../names.ts';
+import { endpointIdOf, macOf, type Names } from '../names.ts';
 import { sandboxSteps } from '../render/sandbox-links.ts';
 import type { Reconciler } from './reconciler.ts';
 import { createSerial } from './serial.ts';
@@ -170,8 +170,9 @@ async function ensureGateway(names: Names): Promise<string> {
   if (free === undefined) throw new AppError('resourceExhausted', `no free subnet for the bridge ${names.gatewayBridge} in 172.18.0.0 to 172.31.255.255`);
   await run(['ip', 'link', 'del', names.gatewayBridge]);
   const lines = [
-    // Frames between its ports pass our rules whatever the general setting is.
-    `link add ${names.gatewayBridge} type bridge forward_delay 0 nf_call_iptables 1`,
+    // A MAC address of its own: it would have that of one of its ports otherwise, and another one whenever containers come and go. Frames between
+    // its ports pass our rules whatever the general setting is.
+    `link add ${names.gatewayBridge} address ${macOf(free.split('/', 1)[0] ?? free)} type bridge forward_delay 0 nf_call_iptables 1`,
     `addr add ${free} dev ${names.gatewayBridge}`,
     `link set ${names.gatewayBridge} up`,
   ];
