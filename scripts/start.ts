@@ -15,6 +15,7 @@ import { waitFor } from './wait.ts';
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const STACK = 'guestbook';
 const FIRST_PORT = 8080;
+const MANAGER_PORT = 2377;
 const CONVERGE_TIMEOUT_MS = 120_000;
 
 interface ServiceAnswer {
@@ -62,7 +63,9 @@ async function ensureSwarm(): Promise<void> {
   if (state === 'active') return;
   if (state === 'locked') fail(`the swarm is locked: export DOCKER_HOST=${ownAddress} and run \`docker swarm unlock\``);
   console.log('skep: making a swarm of one node');
-  const { status, text } = await call(ownAddress, 'POST', '/swarm/init', { ListenAddr: '0.0.0.0:2377', AdvertiseAddr: addressToAdvertise() });
+  // Docker's own swarm mode, or another clone, may have the usual port.
+  const listenAddr = `0.0.0.0:${await freePort(MANAGER_PORT)}`;
+  const { status, text } = await call(ownAddress, 'POST', '/swarm/init', { ListenAddr: listenAddr, AdvertiseAddr: addressToAdvertise() });
   if (status !== 200) fail(`cannot make a swarm: ${messageOf(text)}`);
 }
 
