@@ -91,7 +91,7 @@ function asManager(node: Node, selfId: string, alive: LiveManager | undefined): 
 
 /** A node that is to become a manager and has not yet keeps the role that it has. */
 function asWorker(node: Node): Node {
-  const { manager: _, ...rest } = node;
+  const { manager: _manager, ...rest } = node;
   return { ...rest, role: 'worker' };
 }
 

@@ -4,36 +4,29 @@ import { createAgent } from '#agent/agent.ts';
 import { createCertificateRequest, signCertificateRequest } from '#ca/node-certificate.ts';
 import { trustOf } from '#ca/rotation.ts';
 import type { InitRequest } from '#control/control.ts';
-import { createControl } from '#control/create-control.ts';
 import { nodeCertExpiryNsOf } from '#domain/defaults.ts';
-import type { Cluster, Secret } from '#domain/objects.ts';
 import type { Change } from '#domain/view.ts';
 import { createFileAgentState } from '#engine/agent-state.ts';
-import { present } from '#lib/assert.ts';
 import type { Clock } from '#lib/clock.ts';
+import { errorMessage } from '#lib/errors.ts';
+import type { Logger } from '#lib/log.ts';
 import type { ManagerConnection } from '#protocol/messages.ts';
-import { sealContexts } from '#store/seal-contexts.ts';
-import { createSealer, type Sealer } from '#store/seal.ts';
+import { createSealer } from '#store/seal.ts';
 import type { Store } from '#store/store.ts';
-import { startManagerServer } from '#transport/server.ts';
+import { type ManagerServer, startManagerServer, type TlsMaterial } from '#transport/server.ts';
 import { splitHostPort } from './addresses.ts';
-import { createAdmission } from './admission.ts';
-import { createEtcdMember } from './etcd-member.ts';
-import { createLeading } from './leading.ts';
-import { createManagerAdmission } from './manager-admission.ts';
-import { type ManagerStore, NO_LEADER, openManagerStore } from './manager-store.ts';
-import { createRemoteManagers, type KnownManager, type RemoteManagers } from './remote-managers.ts';
-import { withRoleNews } from './role-news.ts';
-import { createSeat } from './seat.ts';
-import { answerTunnel } from './worker-node.ts';
-import { createCertificateKeeper } from './certificate-keeper.ts';
 import { writeDataKey } from './data-key.ts';
+import { createEtcdMember } from './etcd-member.ts';
 import { foundSwarm } from './found-swarm.ts';
-import { followTrust } from './follow-trust.ts';
 import { writeIdentity } from './identity.ts';
-import { type ManagerStart, type NodeFactoryOptions, type NodeRuntime, superviseParts } from './node-runtime.ts';
+import { managerHandlers } from './manager-handlers.ts';
+import { createManagerParts, type ManagerParts } from './manager-parts.ts';
+import { type ManagerStore, NO_LEADER, openManagerStore } from './manager-store.ts';
 import { createNodeEngines } from './node-engines.ts';
+import { type ManagerStart, type NodeFactoryOptions, type NodeRuntime, superviseParts } from './node-runtime.ts';
+import { createRemoteManagers, type KnownManager, type RemoteManagers } from './remote-managers.ts';
 import { logsOfTasks } from './task-logs.ts';
+import { answerTunnel, askAny } from './worker-node.ts';
 
 /** How long a manager that leaves waits for the others to go on without it. */
 const RESIGN_TIMEOUT_MS = 10_000;
@@ -73,31 +66,11 @@ async function found({ directory, clock, random }: NodeFactoryOptions, { swarm, 
 }
 
 async function runManager(options: NodeFactoryOptions, start: ManagerStart, managerStore: ManagerStore): Promise<NodeRuntime> {
-  const { store } = managerStore;
   const { directory, clock, random, log } = options;
-  const { swarm, dataKey, emit } = start;
-  const sealer = createSealer(dataKey);
-  const cluster = () => present([...store.view.list('cluster')][0], 'the cluster object');
-  const { host } = splitHostPort(swarm.advertiseAddr);
-  const admission = createAdmission({ store, sealer, clock, random, log });
-  const keeper = createCertificateKeeper({
-    folder: directory.certificateFolder,
-    issue: (request) => admission.renew(request, swarm.nodeId, host),
-    clock,
-    random,
-    log,
-  });
-  keeper.follow(trustOf(cluster()));
+  const { swarm, dataKey } = start;
+  const parts = createManagerParts(options, start, managerStore);
+  const { store, self, keeper, seat, leading, managers, control } = parts;
   const worker = await options.createWorker({ swarm, tls: () => keeper.tlsInfo() });
-  const self = { nodeId: swarm.nodeId, address: swarm.advertiseAddr };
-  const managers = () => knownManagers(store, self);
-  const control = createControl({ store, clock, random, sealer, log, nodeId: swarm.nodeId });
-  const sealed = {
-    secretData: ({ id, spec }: Secret) => sealer.open(spec.data ?? '', sealContexts.secret(id)),
-    registryAuth: (text: string) => Buffer.from(sealer.open(text, sealContexts.registryAuth)).toString(),
-  };
-  const leading = createLeading({ managerStore, seat: () => seat, self, clock, log });
-  const seat = createSeat({ store, clock, random, log, managers, sealed }, () => leading.leader()?.address);
   const others = createRemoteManagers({
     directory: directory.path,
     tls: () => keeper.identity(),
@@ -106,7 +79,7 @@ async function runManager(options: NodeFactoryOptions, start: ManagerStart, mana
   });
   const agent = createAgent({
     nodeId: swarm.nodeId,
-    connect: () => (seat.isTaken() ? seat.dispatcher().connect(swarm.nodeId, host) : connectToLeader(others, leading.leader(), managers())),
+    connect: () => (seat.isTaken() ? seat.dispatcher().connect(swarm.nodeId, self.host) : connectToLeader(others, leading.leader(), managers())),
     executor: worker.executor,
     dataPlane: worker.dataPlane,
     state: createFileAgentState({ folder: directory.agentFolder, log }),
@@ -122,53 +95,16 @@ async function runManager(options: NodeFactoryOptions, start: ManagerStart, mana
     random,
     log,
   });
-  const unlockKey = () => unlockKeyOf(cluster(), sealer);
-  const managerAdmission = createManagerAdmission({ managerStore, sealer, dataKey, unlockKey, clock, log });
   const listen = splitHostPort(swarm.listenAddr);
-  const server = await startManagerServer({
-    host: listen.host,
-    port: Number(listen.port),
-    tls: keeper.identity(),
-    log,
-    handlers: {
-      rootCertificate: () => cluster().rootCa.certificate,
-      issueCertificate: (request, peer, address) => admission.issue(request, peer, address),
-      connect(peer) {
-        admission.check(peer);
-        const role = peer.roleName === 'swarm-manager' ? 'manager' : 'worker';
-        return withRoleNews(seat.dispatcher().connect(peer.nodeId, peer.address), { store, nodeId: peer.nodeId, role });
-      },
-      trust(peer, signal) {
-        admission.check(peer);
-        return followTrust(store, signal);
-      },
-      leave(peer) {
-        admission.check(peer);
-        return seat.dispatcher().leave(peer.nodeId);
-      },
-      joinManagers: (peer, request) => managerAdmission.join(peer, request),
-      confirmManager: (peer) => managerAdmission.confirm(peer),
-      tunnel: ({ nodeId }, id, call) => engines.accept(nodeId, id, call),
-    },
-  });
+  const handlers = managerHandlers(parts, engines);
+  const server = await startManagerServer({ host: listen.host, port: Number(listen.port), tls: keeper.identity(), log, handlers });
   keeper.onChange((identity) => {
     server.renew(identity);
     worker.describeAgain();
   });
   const stop = new AbortController();
-  const keepDataKey = () => writeDataKey(directory.dataKeyFile, dataKey, unlockKey());
-  keepDataKey();
-  void managerStore.inEtcd.then(() => managerStore.etcd()?.removed).then(() => start.onRole('worker'));
-  const unwatch = store.watch((_revision, events) => {
-    if (events.some(({ object }) => object.kind === 'cluster')) {
-      keepDataKey();
-      keeper.follow(trustOf(cluster()));
-    }
-    if (events.some(({ object }) => object.kind === 'node')) others.learn(managers());
-    for (const { action, object } of events) if (action === 'remove' && object.kind === 'node') server.disconnect(object.id);
-    emit(events);
-  });
-  const parts = superviseParts([leading.run(stop.signal), agent.run(stop.signal), keeper.run(stop.signal)], log);
+  const unwatch = followStore(options, start, { managerStore, parts, server, others });
+  const running = superviseParts([leading.run(stop.signal), agent.run(stop.signal), keeper.run(stop.signal)], log);
   return {
     manager: {
       control,
@@ -181,12 +117,13 @@ async function runManager(options: NodeFactoryOptions, start: ManagerStart, mana
     ready: () => nodeReady(store, swarm.nodeId, clock),
     engines,
     logs: (taskIds, logOptions, signal) => logsOfTasks({ store, worker, engines, selfId: swarm.nodeId }, { taskIds, options: logOptions, signal }),
+    sayLeaving: () => sayLeaving(others.list(), swarm.nodeId, keeper.identity(), log),
     async stop() {
       unwatch();
       await server.close();
       engines.close();
       stop.abort();
-      await Promise.allSettled(parts);
+      await Promise.allSettled(running);
       others.close();
       await worker.close();
       await managerStore.close();
@@ -194,22 +131,52 @@ async function runManager(options: NodeFactoryOptions, start: ManagerStart, mana
   };
 }
 
+interface Followers {
+  readonly managerStore: ManagerStore;
+  readonly parts: ManagerParts;
+  readonly server: ManagerServer;
+  readonly others: RemoteManagers;
+}
+
+/** Keeps what lies outside the store as the store says. */
+function followStore(
+  { directory }: NodeFactoryOptions,
+  { dataKey, emit, onRole }: ManagerStart,
+  { managerStore, parts, server, others }: Followers,
+): () => void {
+  const { store, keeper, cluster, unlockKey, managers } = parts;
+  const keepDataKey = () => writeDataKey(directory.dataKeyFile, dataKey, unlockKey());
+  keepDataKey();
+  void managerStore.inEtcd.then(() => managerStore.etcd()?.removed).then(() => onRole('worker'));
+  return store.watch((_revision, events) => {
+    if (events.some(({ object }) => object.kind === 'cluster')) {
+      keepDataKey();
+      keeper.follow(trustOf(cluster()));
+    }
+    if (events.some(({ object }) => object.kind === 'node')) others.learn(managers());
+    for (const { action, object } of events) if (action === 'remove' && object.kind === 'node') server.disconnect(object.id);
+    emit(events);
+  });
+}
+
+/** The other managers find out at once, instead of missing this node's heartbeats. */
+async function sayLeaving(managers: readonly KnownManager[], selfId: string, identity: TlsMaterial, log: Logger): Promise<void> {
+  const others = managers.filter(({ nodeId }) => nodeId !== selfId);
+  if (others.length === 0) return;
+  await askAny(others, identity, (client) => client.leave()).catch((error: unknown) =>
+    log.warn({ error: errorMessage(error) }, 'no manager could be told that this node leaves; they will find it down'),
+  );
+}
+
 /** They are workers from now on, if they ever come back; users may remove them. */
 async function forgetOtherManagers(store: Store, selfId: string): Promise<void> {
   await store.update('manager', (view) => {
     const others = [...view.list('node')].filter(({ id, manager, spec }) => id !== selfId && (manager !== undefined || spec.role === 'manager'));
-    const changes = others.map(({ manager: _, ...node }): Change => {
+    const changes = others.map(({ manager: _manager, ...node }): Change => {
       return { action: 'update', object: { ...node, role: 'worker', spec: { ...node.spec, role: 'worker' } } };
     });
     return { changes, result: undefined };
   });
-}
-
-/** The leader first: agents try them in this order. */
-function knownManagers({ view }: Store, self: KnownManager): readonly KnownManager[] {
-  const managers = [...view.list('node')].flatMap(({ id, manager }) => (manager === undefined ? [] : [{ nodeId: id, ...manager }]));
-  if (managers.length === 0) return [self];
-  return managers.sort((a, b) => Number(b.leader) - Number(a.leader)).map(({ nodeId, address }) => ({ nodeId, address }));
 }
 
 function connectToLeader(others: RemoteManagers, leader: KnownManager | undefined, managers: readonly KnownManager[]): ManagerConnection {
@@ -218,8 +185,9 @@ function connectToLeader(others: RemoteManagers, leader: KnownManager | undefine
 }
 
 /** As a demotion by a user would: the leader takes this manager out of etcd. */
-async function resign({ store, etcd }: ManagerStore, nodeId: string, clock: Clock): Promise<void> {
-  const member = etcd();
+async function resign(managerStore: ManagerStore, nodeId: string, clock: Clock): Promise<void> {
+  const { store } = managerStore;
+  const member = managerStore.etcd();
   if (member === undefined) return;
   await store.update('manager', (view) => {
     const node = view.get('node', nodeId);
@@ -229,12 +197,6 @@ async function resign({ store, etcd }: ManagerStore, nodeId: string, clock: Cloc
   const late = new AbortController();
   await Promise.race([member.removed, clock.sleep(RESIGN_TIMEOUT_MS, late.signal).catch(() => {})]);
   late.abort();
-}
-
-/** The key that locks this manager's data key; undefined while autolock is off. */
-function unlockKeyOf({ spec, sealedUnlockKey }: Cluster, sealer: Sealer): Uint8Array | undefined {
-  if (!spec.encryption.autoLockManagers || sealedUnlockKey === undefined) return undefined;
-  return sealer.open(sealedUnlockKey, sealContexts.unlockKey);
 }
 
 function nodeReady(store: Store, nodeId: string, clock: Clock): Promise<void> {

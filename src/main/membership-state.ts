@@ -2,6 +2,7 @@
 import type { SwarmInfo } from '#control/control.ts';
 import { splitHostPort } from './addresses.ts';
 import type { StoredDataKey } from './data-key.ts';
+import { TWO_MANAGERS } from './membership-texts.ts';
 import type { NodeRuntime } from './node-runtime.ts';
 import type { SwarmFile } from './state-directory.ts';
 
@@ -28,13 +29,16 @@ export function swarmInfoOf(state: State, roleProblem: string): SwarmInfo {
   if (problem !== undefined) return { ...known, state: 'error', error: problem, remoteManagers: state.node.managers() };
   const active = { ...known, state: 'active', error: roleProblem, remoteManagers: state.node.managers() } as const;
   if (state.node.manager === undefined) return active;
-  const { control, trouble } = state.node.manager;
+  const { manager } = state.node;
+  const { control } = manager;
+  const managers = control.nodes.list({ role: ['manager'] }).length;
   return {
     ...active,
-    error: trouble() ?? roleProblem,
+    error: manager.trouble() ?? roleProblem,
     controlAvailable: true,
     nodes: control.nodes.list({}).length,
-    managers: control.nodes.list({ role: ['manager'] }).length,
+    managers,
+    warnings: managers === 2 ? [TWO_MANAGERS] : [],
     cluster: control.swarm.get(),
   };
 }

@@ -22,3 +22,10 @@ export function leaveManagerText(reachable: number, unreachable: number): string
 }
 export const JOIN_TIMEOUT =
   'Timeout was reached before node joined. The attempt to join the swarm will continue in the background. Use the "docker info" command to see the current swarm status of your node.';
+/** As Docker indents it, for terminals. */
+export const TWO_MANAGERS = [
+  'WARNING: Running Swarm in a two-manager configuration. This configuration provides',
+  'no fault tolerance, and poses a high risk to lose control over the cluster.',
+  'Refer to https://docs.docker.com/engine/swarm/admin_guide/ to configure the',
+  'Swarm for fault-tolerance.',
+].join('\n         ');

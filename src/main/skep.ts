@@ -3,11 +3,9 @@ import { enableCompileCache } from 'node:module';
 import { homedir } from 'node:os';
 
 enableCompileCache();
-const [{ runCli }, { gitCommit, skepVersion }, { systemClock }] = await Promise.all([
-  import('#cli/cli.ts'),
-  import('./version.ts'),
-  import('#platform/clock.ts'),
-]);
+const { runCli } = await import('#cli/cli.ts');
+const { gitCommit, skepVersion } = await import('./version.ts');
+const { systemClock, systemRandom } = await import('#platform/clock.ts');
 
 // A reader that has gone (`skep … | head`) is no failure.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1));
@@ -23,8 +21,13 @@ process.exitCode = await runCli(process.argv.slice(2), {
   stdout: process.stdout,
   stderr: process.stderr,
   clock: systemClock,
+  random: systemRandom,
   onInterrupt(listener) {
     process.on('SIGINT', listener);
     return () => process.off('SIGINT', listener);
+  },
+  async loadConverters() {
+    const { serviceSpecFromJson, serviceSpecToJson } = await import('#api/convert/service.ts');
+    return { serviceToJson: serviceSpecToJson, serviceFromJson: (spec) => serviceSpecFromJson(spec, undefined) };
   },
 });

@@ -39,7 +39,10 @@ describe('managers that come and go', () => {
   it('says what leaving would mean, and hands over when the leader leaves by force', async () => {
     assert.equal((await join(two, 'manager')).code, 0);
     assert.equal((await join(three, 'manager')).code, 0);
-    await until('all are reachable', async () => (await one.docker('node', 'ls', '--format', '{{.ManagerStatus}}')).split('\n').filter((s) => s === 'Reachable').length === 2);
+    await until(
+      'all are reachable',
+      async () => (await one.docker('node', 'ls', '--format', '{{.ManagerStatus}}')).split('\n').filter((s) => s === 'Reachable').length === 2,
+    );
     const warned = await one.tryDocker(['swarm', 'leave']);
     assert.match(
       warned.stderr,
@@ -58,7 +61,10 @@ describe('managers that come and go', () => {
 
   it('comes back as what it was wanted to be: a manager demoted while it was away is a worker, and can then be removed', async () => {
     assert.equal((await join(one, 'manager', two)).code, 0);
-    await until('all are reachable', async () => (await two.docker('node', 'ls', '--format', '{{.ManagerStatus}}')).split('\n').filter((s) => s === 'Reachable').length === 2);
+    await until(
+      'all are reachable',
+      async () => (await two.docker('node', 'ls', '--format', '{{.ManagerStatus}}')).split('\n').filter((s) => s === 'Reachable').length === 2,
+    );
     await one.stopDaemon('SIGKILL');
     await two.docker('node', 'demote', 'node1');
     await until('it is out', async () => (await two.docker('node', 'ls', '--format', '{{.ManagerStatus}}')).split('\n').filter((s) => s !== '').length === 2);
@@ -80,7 +86,15 @@ describe('managers that come and go', () => {
     assert.match(await configs(three), /last/);
     await three.docker('config', 'create', 'alone', '/etc/hostname');
     await until('the worker follows', async () => (await three.docker('node', 'ls', '--format', '{{.Hostname}} {{.Status}}')).includes('node1 Ready'));
-    assert.equal(await three.docker('node', 'ls', '--format', '{{.ManagerStatus}}').then((text) => text.split('\n').filter((s) => s !== '').join()), 'Leader');
+    assert.equal(
+      await three.docker('node', 'ls', '--format', '{{.ManagerStatus}}').then((text) =>
+        text
+          .split('\n')
+          .filter((s) => s !== '')
+          .join(),
+      ),
+      'Leader',
+    );
     await two.startDaemon();
     await until('the lost one is a worker', async () => (await three.docker('node', 'ls', '--format', '{{.Hostname}} {{.Status}}')).includes('node2 Ready'));
     assert.equal(await isManager(two), false);
@@ -89,7 +103,10 @@ describe('managers that come and go', () => {
   it('survives the power cut of all managers at once', async () => {
     await three.docker('node', 'promote', 'node1', 'node2');
     for (const node of [one, two]) await until(`${node.name} is a manager`, () => isManager(node));
-    await until('all are reachable', async () => (await two.docker('node', 'ls', '--format', '{{.ManagerStatus}}')).split('\n').filter((s) => s === 'Reachable').length === 2);
+    await until(
+      'all are reachable',
+      async () => (await two.docker('node', 'ls', '--format', '{{.ManagerStatus}}')).split('\n').filter((s) => s === 'Reachable').length === 2,
+    );
     await two.docker('config', 'create', 'before-cut', '/etc/hostname');
     for (const node of cluster.nodes) await node.engine.exec(['sh', '-c', 'kill -9 $(pidof etcd)']);
     await Promise.all(cluster.nodes.map((node) => node.stopDaemon('SIGKILL')));
@@ -97,7 +114,8 @@ describe('managers that come and go', () => {
     assert.match(await one.docker('info', '--format', '{{.Swarm.Error}}'), /does not have a leader/);
     await Promise.all([two, three].map((node) => node.startDaemon()));
     await until('writes work', async () => (await one.tryDocker(['config', 'create', 'after-cut', '/etc/hostname'])).code === 0);
-    for (const node of cluster.nodes) await until('all is there', async () => (await node.tryDocker(['config', 'ls', '--format', '{{.Name}}'])).stdout.includes('after-cut'));
+    for (const node of cluster.nodes)
+      await until('all is there', async () => (await node.tryDocker(['config', 'ls', '--format', '{{.Name}}'])).stdout.includes('after-cut'));
     for (const node of cluster.nodes) assert.match(await configs(node), /before-cut/);
   });
 });

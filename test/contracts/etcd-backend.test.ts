@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import type { StoreEvent } from '#domain/view.ts';
-import { AppError } from '#lib/errors.ts';
+import type { AppError } from '#lib/errors.ts';
 import { systemClock } from '#platform/clock.ts';
 import type { StoredWrite } from '#store/backend.ts';
 import { createStore } from '#store/create-store.ts';

@@ -121,7 +121,8 @@ class EtcdBackend implements StoreBackend {
    * Tries until there is an answer, for as long as an election may take. A try that gets none, because the leader went away with it, may have been written or
    * not: the next one finds that out.
    */
-  private async send({ request, refusal, writtenAt }: Transaction): Promise<BackendResult> {
+  private async send(transaction: Transaction): Promise<BackendResult> {
+    const { request } = transaction;
     const { client, clock } = this.options;
     const giveUpAt = clock.now() + COMMIT_TIMEOUT_MS;
     const timeoutMs = request.success.length > SMALL_COMMIT ? COMMIT_TIMEOUT_MS : TRY_TIMEOUT_MS;
@@ -129,8 +130,8 @@ class EtcdBackend implements StoreBackend {
       try {
         const result = await client.txn({ ...request, readValues: isUncertain }, timeoutMs);
         this.leaderlessSince = undefined;
-        const revision = result.succeeded ? result.revision : isUncertain ? writtenAt(result) : undefined;
-        if (revision === undefined) return refusal(result);
+        const revision = result.succeeded ? result.revision : isUncertain ? transaction.writtenAt(result) : undefined;
+        if (revision === undefined) return transaction.refusal(result);
         await this.delivery(revision);
         return { kind: 'committed', revision: this.base + revision };
       } catch (error) {

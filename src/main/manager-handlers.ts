@@ -1,0 +1,29 @@
+// What a manager answers other nodes on its port.
+import type { ManagerHandlers } from '#transport/server.ts';
+import { followTrust } from './follow-trust.ts';
+import type { ManagerParts } from './manager-parts.ts';
+import type { NodeEngines } from './node-engines.ts';
+import { withRoleNews } from './role-news.ts';
+
+export function managerHandlers({ store, cluster, admission, managerAdmission, seat }: ManagerParts, engines: NodeEngines): ManagerHandlers {
+  return {
+    rootCertificate: () => cluster().rootCa.certificate,
+    issueCertificate: (request, peer, address) => admission.issue(request, peer, address),
+    connect(peer) {
+      admission.check(peer);
+      const role = peer.roleName === 'swarm-manager' ? 'manager' : 'worker';
+      return withRoleNews(seat.dispatcher().connect(peer.nodeId, peer.address), { store, nodeId: peer.nodeId, role });
+    },
+    trust(peer, signal) {
+      admission.check(peer);
+      return followTrust(store, signal);
+    },
+    leave(peer) {
+      admission.check(peer);
+      return seat.dispatcher().leave(peer.nodeId);
+    },
+    joinManagers: (peer, request) => managerAdmission.join(peer, request),
+    confirmManager: (peer) => managerAdmission.confirm(peer),
+    tunnel: ({ nodeId }, id, call) => engines.accept(nodeId, id, call),
+  };
+}

@@ -1,0 +1,71 @@
+// What a manager is made of but for its worker's half and its port: everything here stands on the store alone.
+import { trustOf } from '#ca/rotation.ts';
+import { createControl } from '#control/create-control.ts';
+import type { Cluster, Secret } from '#domain/objects.ts';
+import { present } from '#lib/assert.ts';
+import { sealContexts } from '#store/seal-contexts.ts';
+import { createSealer, type Sealer } from '#store/seal.ts';
+import type { Store } from '#store/store.ts';
+import { splitHostPort } from './addresses.ts';
+import { createAdmission } from './admission.ts';
+import { createCertificateKeeper } from './certificate-keeper.ts';
+import { createLeading } from './leading.ts';
+import { createManagerAdmission } from './manager-admission.ts';
+import type { ManagerStore } from './manager-store.ts';
+import type { ManagerStart, NodeFactoryOptions } from './node-runtime.ts';
+import type { KnownManager } from './remote-managers.ts';
+import { createSeat } from './seat.ts';
+
+export type ManagerParts = ReturnType<typeof createManagerParts>;
+
+export function createManagerParts({ directory, clock, random, log }: NodeFactoryOptions, { swarm, dataKey }: ManagerStart, managerStore: ManagerStore) {
+  const { store } = managerStore;
+  const { nodeId, advertiseAddr } = swarm;
+  const { host } = splitHostPort(advertiseAddr);
+  const self = { nodeId, address: advertiseAddr };
+  const sealer = createSealer(dataKey);
+  const cluster = () => present([...store.view.list('cluster')][0], 'the cluster object');
+  const unlockKey = () => unlockKeyOf(cluster(), sealer);
+  const admission = createAdmission({ store, sealer, clock, random, log });
+  const keeper = createCertificateKeeper({
+    folder: directory.certificateFolder,
+    issue: (request) => admission.renew(request, nodeId, host),
+    clock,
+    random,
+    log,
+  });
+  keeper.follow(trustOf(cluster()));
+  const managers = () => knownManagers(store, self);
+  const sealed = {
+    secretData: ({ id, spec }: Secret) => sealer.open(spec.data ?? '', sealContexts.secret(id)),
+    registryAuth: (text: string) => Buffer.from(sealer.open(text, sealContexts.registryAuth)).toString(),
+  };
+  const leading = createLeading({ managerStore, seat: () => seat, self, clock, log });
+  const seat = createSeat({ store, clock, random, log, managers, sealed }, () => leading.leader()?.address);
+  return {
+    self: { ...self, host },
+    store,
+    cluster,
+    unlockKey,
+    admission,
+    keeper,
+    managers,
+    leading,
+    seat,
+    control: createControl({ store, clock, random, sealer, log, nodeId }),
+    managerAdmission: createManagerAdmission({ managerStore, sealer, dataKey, unlockKey, clock, log }),
+  };
+}
+
+/** The key that locks this manager's data key; undefined while autolock is off. */
+function unlockKeyOf({ spec, sealedUnlockKey }: Cluster, sealer: Sealer): Uint8Array | undefined {
+  if (!spec.encryption.autoLockManagers || sealedUnlockKey === undefined) return undefined;
+  return sealer.open(sealedUnlockKey, sealContexts.unlockKey);
+}
+
+/** The leader first: agents try them in this order. */
+function knownManagers({ view }: Store, self: KnownManager): readonly KnownManager[] {
+  const managers = [...view.list('node')].flatMap(({ id, manager }) => (manager === undefined ? [] : [{ nodeId: id, ...manager }]));
+  if (managers.length === 0) return [self];
+  return managers.sort((a, b) => Number(b.leader) - Number(a.leader)).map(({ nodeId, address }) => ({ nodeId, address }));
+}

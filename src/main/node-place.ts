@@ -1,0 +1,153 @@
+// What runs here as a member of a swarm, and how that begins and changes by itself: a start that waits for other managers, a new role, the end. What users
+// ask for is in membership.ts.
+import type { NodeRole } from '#domain/spec.ts';
+import type { StoreEvent } from '#domain/view.ts';
+import type { Clock } from '#lib/clock.ts';
+import { AppError, errorMessage } from '#lib/errors.ts';
+import type { Logger } from '#lib/log.ts';
+import { prepareManager, prepareWorker } from './change-role.ts';
+import { NO_LEADER } from './manager-store.ts';
+import type { State } from './membership-state.ts';
+import type { ManagerStart, NodeFactory } from './node-runtime.ts';
+import { knownManagersOf } from './remote-managers.ts';
+import type { StateDirectory, SwarmFile } from './state-directory.ts';
+
+export interface NodePlaceOptions {
+  readonly directory: StateDirectory;
+  readonly nodes: NodeFactory;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+/** How long a manager that starts is `pending` until it says that too few others are there. */
+const QUORUM_PATIENCE_MS = 10_000;
+/** Between the tries to take a role that could not be taken. */
+const ROLE_RETRY_MS = 5_000;
+
+export class NodePlace {
+  state: State = { kind: 'inactive' };
+  /** Why this node does not have the role that the managers want it to have; empty if it has. */
+  roleProblem = '';
+  private readonly options: NodePlaceOptions;
+  private readonly listeners = new Set<(events: readonly StoreEvent[]) => void>();
+  private turn: Promise<unknown> = Promise.resolve();
+  private resuming: { readonly stop: AbortController; readonly done: Promise<void> } | undefined;
+
+  constructor(options: NodePlaceOptions) {
+    this.options = options;
+  }
+
+  onEvents(listener: (events: readonly StoreEvent[]) => void): () => void {
+    this.listeners.add(listener);
+    return () => this.listeners.delete(listener);
+  }
+
+  /** One change at a time. */
+  inTurn<T>(action: () => Promise<T>): Promise<T> {
+    const result = this.turn.then(action);
+    this.turn = result.catch(() => {});
+    return result;
+  }
+
+  async start(swarm: SwarmFile, dataKey: Uint8Array, more: Partial<ManagerStart> = {}): Promise<void> {
+    this.state = { kind: 'starting', swarm };
+    const emit = (events: readonly StoreEvent[]) => {
+      for (const listener of this.listeners) listener(events);
+    };
+    const onRole = (role: NodeRole) => this.onRole(swarm.nodeId, role);
+    const node = await this.options.nodes.startManager({ swarm, dataKey, emit, onRole, ...more });
+    this.state = { kind: 'active', swarm, node };
+    await node.ready();
+  }
+
+  async startWorker(swarm: SwarmFile, mustBeReady = true): Promise<void> {
+    this.state = { kind: 'starting', swarm };
+    const node = await this.options.nodes.startWorker({ swarm, onRole: (role) => this.onRole(swarm.nodeId, role) });
+    this.state = { kind: 'active', swarm, node };
+    // A worker that comes back works without managers, too: only a join waits for them.
+    if (mustBeReady) await node.ready();
+  }
+
+  /** Waits for enough other managers for as long as it takes; `docker info` says so after a while, and leaving or `--force-new-cluster` ends it. */
+  async resumeManager(swarm: SwarmFile, dataKey: Uint8Array): Promise<void> {
+    const { clock } = this.options;
+    const stop = new AbortController();
+    const done = this.orError(swarm, () => this.start(swarm, dataKey, { signal: stop.signal }).catch((error: unknown) => this.returnAsWorker(swarm, error)));
+    this.resuming = { stop, done };
+    const patience = new AbortController();
+    const late = clock.sleep(QUORUM_PATIENCE_MS, patience.signal).catch(() => {});
+    await Promise.race([done, late]);
+    patience.abort();
+    if (this.state.kind === 'starting') this.state = { kind: 'error', swarm, message: NO_LEADER };
+  }
+
+  /** A manager that the others removed while it was away is a worker, if it is anything. */
+  private async returnAsWorker(old: SwarmFile, error: unknown): Promise<void> {
+    if (!(error instanceof AppError) || error.code !== 'failedPrecondition') throw error;
+    const { directory, nodes } = this.options;
+    const swarm = await prepareWorker({ directory, nodes, swarm: old, managers: knownManagersOf(directory.path) });
+    directory.eraseManager();
+    await this.startWorker(swarm, false);
+  }
+
+  /** Ends a start that waits for other managers, if there is one. */
+  async giveUpResuming(): Promise<void> {
+    this.resuming?.stop.abort();
+    await this.resuming?.done;
+    this.resuming = undefined;
+  }
+
+  /** What keeps a member from taking its part is shown by `docker info`; the daemon goes on, so that the node can leave. */
+  async orError(swarm: SwarmFile, start: () => Promise<void>): Promise<void> {
+    try {
+      await start();
+    } catch (error) {
+      this.state = { kind: 'error', swarm, message: errorMessage(error) };
+      this.options.log.error({ node: swarm.nodeId, error: errorMessage(error) }, 'this node cannot take its part in the swarm');
+    }
+  }
+
+  /** The managers want this node to have another role than it has: they were asked to by a user. */
+  private onRole(nodeId: string, role: NodeRole): void {
+    const { clock, log } = this.options;
+    void this.inTurn(async () => {
+      const { state } = this;
+      if (state.kind !== 'active' || state.swarm.nodeId !== nodeId || state.swarm.role === role) return;
+      log.info({ role }, 'this node changes its role');
+      try {
+        await this.takeRole(state, role);
+        this.roleProblem = '';
+      } catch (error) {
+        this.roleProblem = `this node cannot become a ${role}: ${errorMessage(error)}`;
+        log.warn({ error: errorMessage(error) }, `this node cannot become a ${role} now; it will be tried again`);
+        clock.schedule(ROLE_RETRY_MS, () => this.onRole(nodeId, role));
+      }
+    });
+  }
+
+  private async takeRole({ swarm: old, node }: Extract<State, { kind: 'active' }>, role: NodeRole): Promise<void> {
+    const { directory, nodes } = this.options;
+    const change = { directory, nodes, swarm: old, managers: node.managers() };
+    if (role === 'manager') {
+      const { swarm, dataKey, etcd } = await prepareManager(change);
+      await node.stop();
+      await this.orError(swarm, () => this.start(swarm, dataKey, { joined: etcd }));
+    } else {
+      const swarm = await prepareWorker(change);
+      await node.stop();
+      directory.eraseManager();
+      await this.orError(swarm, () => this.startWorker(swarm, false));
+    }
+  }
+
+  /** Stops what runs here; the node stays a member. */
+  stop(): Promise<void> {
+    this.resuming?.stop.abort();
+    return this.inTurn(async () => {
+      if (this.state.kind === 'error') await this.giveUpResuming();
+      if (this.state.kind === 'active') await this.state.node.stop();
+      if (this.state.kind === 'joining') this.state.stop.abort();
+      this.state = { kind: 'inactive' };
+    });
+  }
+}
