@@ -6,10 +6,11 @@ import { compact, type Loose, NAMESPACE_LABEL, nonEmpty, scoped } from '../conve
 import { convertProject } from '../convert/convert.ts';
 import { type LoadedProject, loadProject } from '../load/load.ts';
 import { printProject } from '../print.ts';
+import { equalSpecs } from '#lib/equal.ts';
 import { AppError } from '#lib/errors.ts';
 import { LOGICAL_NAME_LABEL, withoutVersionLabels } from '../plan/versions.ts';
 import type { ExistingObjects } from '../plan-types.ts';
-import { namedSpec, namesById } from '../plan/named.ts';
+import { namedSpec, namesById, withoutAllocated } from '../plan/named.ts';
 import type { FileObject, Network, Project, Service, Volume } from '../project.ts';
 import { NAME_PATTERN } from '../schema/top-level.ts';
 import { type ExportKeys, exportService } from './service.ts';
@@ -61,7 +62,7 @@ function withRemainder(stack: string, { key, spec, draft }: { readonly key: stri
   for (const service of [full, full.image === undefined ? {} : { image: full.image }, { image: PLACEHOLDER }]) {
     const converted = convertAlone(stack, { ...draft.project, services: { [key]: service } });
     if (converted === undefined) continue;
-    const patch = makePatch(converted, spec);
+    const patch = equalSpecs(converted, spec) ? undefined : makePatch(converted, spec);
     return patch === undefined ? service : { ...service, [REMAINDER_KEY]: patch };
   }
   return full;
@@ -145,7 +146,7 @@ function exportNetwork(spec: NetworkSpec, name: string | undefined): Network {
   return compact<Network>({
     name,
     driver: driver?.name === 'overlay' ? undefined : driver?.name,
-    driver_opts: nonEmpty(driver?.options),
+    driver_opts: nonEmpty(withoutAllocated(driver?.options)),
     ipam:
       ipam &&
       compact<NonNullable<Network['ipam']>>({

@@ -3,6 +3,15 @@ import type { Config, Network, Secret, Service } from '#domain/objects.ts';
 import type { ContainerSpec, ServiceSpec } from '#domain/spec.ts';
 import type { ExistingObjects } from '../plan-types.ts';
 
+/** Where the engine's form of a network shows what it was allocated. */
+const VXLAN_IDS = 'com.docker.network.driver.overlay.vxlanid_list';
+
+/** A network's driver options as they were asked for. */
+export function withoutAllocated(options: Readonly<Record<string, string>> | undefined): Readonly<Record<string, string>> {
+  const { [VXLAN_IDS]: _ids, ...asked } = options ?? {};
+  return asked;
+}
+
 export interface NamesById {
   readonly networks: ReadonlyMap<string, string>;
   readonly configs: ReadonlyMap<string, string>;
@@ -14,7 +23,8 @@ export function namesById({ networks, configs }: Pick<ExistingObjects, 'networks
 }
 
 /** The spec with networks by name, in order of name, and no ids; registry credentials, which are never given out, left aside. */
-export function namedSpec(spec: ServiceSpec, names: NamesById): ServiceSpec {
+export function namedSpec(given: ServiceSpec, names: NamesById): ServiceSpec {
+  const spec = withoutNulls(given) as ServiceSpec;
   const { networks: oldNetworks, ...rest } = spec;
   const attachments = spec.task.networks ?? oldNetworks;
   const { runtime } = spec.task;
@@ -45,4 +55,11 @@ function namedContainer(container: ContainerSpec, names: NamesById): ContainerSp
       ? { privileges: { ...spec.privileges, credentialSpec: { ...credential, config: names.configs.get(credential.config) ?? credential.config } } }
       : {}),
   };
+}
+
+/** Specs that came as JSON have nulls for what is absent. */
+function withoutNulls(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(withoutNulls);
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(Object.entries(value).flatMap(([key, item]) => (item === null || item === undefined ? [] : [[key, withoutNulls(item)]])));
 }

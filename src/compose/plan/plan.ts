@@ -6,7 +6,7 @@ import type { ExistingObjects, NetworkStep, PlanOptions, ServiceStep, StackPlan 
 import type { ResolvedNetwork, ResolvedService, ResolvedStack } from '../stack.ts';
 import { changesBetween } from './changes.ts';
 import { collectSteps, namesInUse, planConfigs, planSecrets } from './files.ts';
-import { namedSpec, namesById } from './named.ts';
+import { namedSpec, namesById, withoutAllocated } from './named.ts';
 
 /** Networks of a node itself, which are always there. */
 const NODE_NETWORKS = new Set(['host', 'bridge', 'none']);
@@ -185,15 +185,15 @@ function externalProblem(name: string, found: NetworkSpec | undefined): string |
     : `${declared} it is not in the right scope: ${JSON.stringify(found.scope)} instead of "swarm"`;
 }
 
-/** The default driver and address management count as not said. */
+/** The default driver and address management count as not said, and addresses that nobody asked for as the allocator's business. */
 function differences(found: NetworkSpec, wanted: NetworkSpec): readonly string[] {
   const essence = ({ name: _name, scope: _scope, driver, ipam, ...rest }: NetworkSpec) => ({
     ...rest,
     driver: driver?.name || 'overlay',
-    options: driver?.options,
+    options: withoutAllocated(driver?.options),
     ipamDriver: ipam?.driver?.name || 'default',
     ipamOptions: ipam?.driver?.options,
-    pools: ipam?.configs,
+    pools: wanted.ipam === undefined ? [] : ipam?.configs,
   });
   return changesBetween(essence(found), essence(wanted)).map(({ path }) => path);
 }

@@ -13,19 +13,21 @@ const UNITS_NS: Readonly<Record<string, number>> = {
   w: 604_800e9,
 };
 
+/** Go's time.Duration is an int64. */
+const MAX_NS = 2n ** 63n - 1n;
+
 /** Nanoseconds, or undefined when the text is no duration or does not fit (more than 292 years). */
 export function parseDuration(text: string): number | undefined {
   const sign = text.startsWith('-') ? -1 : 1;
   const body = text.replace(/^[-+]/, '');
   if (body === '0') return 0;
   if (!/^(?:(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:ns|us|µs|μs|ms|s|m|h|d|w))+$/.test(body)) return undefined;
-  let total = 0;
+  let total = 0n;
   for (const [, whole = '', fraction = '', unit = ''] of body.matchAll(/([0-9]*)(?:\.([0-9]*))?(ns|us|µs|μs|ms|s|m|h|d|w)/g)) {
-    const scale = UNITS_NS[unit] ?? 0;
-    total += Number(whole || '0') * scale;
-    if (fraction !== '') total += Math.trunc(Number(`0.${fraction}`) * scale);
+    const scale = BigInt(UNITS_NS[unit] ?? 0);
+    total += BigInt(whole || '0') * scale + (BigInt(fraction || '0') * scale) / 10n ** BigInt(fraction.length);
   }
-  return total > Number.MAX_SAFE_INTEGER * 1_000 ? undefined : sign * total;
+  return total > MAX_NS ? undefined : sign * Number(total);
 }
 
 /** Go's time.Duration.String: "1m30s", "1.5s", "100ms", "0s". */

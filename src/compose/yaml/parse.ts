@@ -29,14 +29,19 @@ export function parseYaml(source: string, file: string): ComposeNode {
     const error = one.errors[0];
     if (error) throw composeError(markAt(builder(one), error.pos[0]), `yaml: ${error.message.split('\n')[0]}`);
   }
-  if (document?.contents == null) throw composeError(start, 'top-level object must be a mapping (the file is empty)');
-  if (second?.contents != null) {
+  if (document === undefined || isEmpty(document)) throw composeError(start, 'top-level object must be a mapping (the file is empty)');
+  if (second !== undefined && !isEmpty(second)) {
     throw composeError(
       markAt(builder(second), (second.contents as Node).range?.[0] ?? 0),
       'a Compose file holds one YAML document, and here a second one begins',
     );
   }
   return build(document.contents as Node, builder(document), 0);
+}
+
+/** A document of comments, or of nothing. */
+function isEmpty({ contents }: Document): boolean {
+  return contents === null || (isScalar(contents) && contents.type === 'PLAIN' && contents.value === '');
 }
 
 function markAt({ file, lines }: Pick<Builder, 'file' | 'lines'>, offset: number): Mark {
