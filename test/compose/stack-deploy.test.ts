@@ -133,8 +133,18 @@ describe('docker stack deploy', { skip: skipWithoutDocker }, () => {
   async function existing(): Promise<ExistingObjects> {
     const list = async (path: string) => (await api.http('GET', path)).body as never[];
     const networks = (await list('/networks')) as Recorded[];
+    const services = (await list('/services')).map(({ ID, Spec }) => ({ id: ID, spec: serviceSpecFromJson(Spec, undefined) }));
+    // Networks of the nodes themselves are in no list, but can be asked for.
+    const listed = new Set(networks.map(({ Id }) => Id as string));
+    const others = new Set(
+      services
+        .flatMap(({ spec }) => spec.task.networks ?? [])
+        .map(({ target }) => target)
+        .filter((id) => !listed.has(id)),
+    );
+    for (const id of others) networks.push((await api.http('GET', `/networks/${id}`)).body as Recorded);
     return {
-      services: (await list('/services')).map(({ ID, Spec }) => ({ id: ID, spec: serviceSpecFromJson(Spec, undefined) })),
+      services,
       networks: networks
         .filter(({ Scope }) => Scope === 'swarm')
         .map((network) => ({ id: String(network['Id']), spec: networkSpecFromJson(withoutAllocation(network)) })),

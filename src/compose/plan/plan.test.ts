@@ -118,7 +118,7 @@ describe('a plan', () => {
   it('never changes a network, but says what would differ', () => {
     const there = carryOut(plan('services: {a: {image: x, networks: [n]}}\nnetworks: {n: }'));
     const [step] = plan('services: {a: {image: x, networks: [n]}}\nnetworks: {n: {internal: true, driver_opts: {o: 1}}}', there).networks;
-    assert.deepEqual(step, { action: 'unchanged', name: 'app_n', id: 'id-app_n', differs: ['internal', 'options'] });
+    assert.deepEqual(step, { action: 'unchanged', name: 'app_n', id: 'id-app_n', differs: ['internal', 'options.o'] });
   });
 });
 
