@@ -1,5 +1,7 @@
 // What a command has of the world: arguments of the program, so that tests can give their own.
-import type { Clock } from '#lib/clock.ts';
+import type { ResolvedService } from '#compose/index.ts';
+import type { ServiceSpec } from '#docker-api/service-spec.ts';
+import type { Clock, Random } from '#lib/clock.ts';
 
 export interface Output {
   write(text: string | Uint8Array): unknown;
@@ -16,6 +18,14 @@ export interface Input extends AsyncIterable<Uint8Array | string> {
   resume(): unknown;
 }
 
+/** A spec of the domain, as compose/ names it. */
+export type DomainServiceSpec = ResolvedService['spec'];
+
+export interface SpecConverters {
+  readonly serviceToJson: (spec: DomainServiceSpec) => ServiceSpec;
+  readonly serviceFromJson: (spec: ServiceSpec) => DomainServiceSpec;
+}
+
 export interface CliContext {
   /** `skep`, or what it was called by. */
   readonly programName: string;
@@ -28,8 +38,11 @@ export interface CliContext {
   readonly stdout: Output;
   readonly stderr: Output;
   readonly clock: Clock;
+  readonly random: Random;
   /** Calls `listener` at each Ctrl-C in place of ending the program; returns what undoes that. */
   onInterrupt(listener: () => void): () => void;
+  /** Compose makes specs of the domain; the API speaks JSON. Read only when a stack is meant. */
+  readonly loadConverters: () => Promise<SpecConverters>;
   /** What `skep up` starts a swarm with; absent where that cannot be done. */
-  startSwarm?(): Promise<string>;
+  readonly startSwarm?: () => Promise<string>;
 }

@@ -90,17 +90,17 @@ export function changedUlimits(ulimits: ContainerSpec['Ulimits'], flags: Flags):
   return [...byName.values()].sort((a, b) => bytewise(a.Name ?? '', b.Name ?? ''));
 }
 
-/** What is added is no longer dropped, and the other way round. RESET in a list empties it first. */
+/** Dropping what was added takes back the adding, and the other way round; only a second time does it count by itself. RESET in a list empties it first. */
 export function changedCapabilities(
   { CapabilityAdd = [], CapabilityDrop = [] }: ContainerSpec,
   flags: Flags,
 ): Pick<ContainerSpec, 'CapabilityAdd' | 'CapabilityDrop'> {
   if (!flags.has('cap-add') && !flags.has('cap-drop')) return {};
   const given = capabilities(flags.texts('cap-add'), flags.texts('cap-drop'));
-  const merged = (existing: readonly string[], add: readonly string[], remove: readonly string[]) => {
-    const start = add.includes('RESET') ? [] : existing.filter((name) => !remove.includes(name));
-    const all = [...new Set([...start, ...add.filter((name) => name !== 'RESET')])].sort(bytewise);
-    return all.includes('ALL') ? ['ALL'] : all;
-  };
-  return { CapabilityAdd: merged(CapabilityAdd, given.add, given.drop), CapabilityDrop: merged(CapabilityDrop, given.drop, given.add) };
+  const added = new Set(given.add.includes('RESET') ? [] : CapabilityAdd);
+  const dropped = new Set(given.drop.includes('RESET') ? [] : CapabilityDrop);
+  for (const name of given.add) if (name !== 'RESET' && !dropped.delete(name)) added.add(name);
+  for (const name of given.drop) if (name !== 'RESET' && !added.delete(name)) dropped.add(name);
+  const list = (names: ReadonlySet<string>) => (names.has('ALL') ? ['ALL'] : [...names].sort(bytewise));
+  return { CapabilityAdd: list(added), CapabilityDrop: list(dropped) };
 }

@@ -59,8 +59,8 @@ function changedMode(mode: NonNullable<ServiceSpec['Mode']>, flags: Flags): NonN
     else refuse('replicas can only be used with replicated mode');
   }
   if (flags.has('max-concurrent')) {
-    if (!result.ReplicatedJob) return refuse('max-concurrent can only be used with replicated-job mode');
-    result = { ReplicatedJob: { ...result.ReplicatedJob, MaxConcurrent: flags.value<number>('max-concurrent') } };
+    // Like docker: it says nothing where it means nothing.
+    if (result.ReplicatedJob) result = { ReplicatedJob: { ...result.ReplicatedJob, MaxConcurrent: flags.value<number>('max-concurrent') } };
   }
   return result;
 }

@@ -1,0 +1,63 @@
+// `stack config`: the Compose files as one, checked and with their variables replaced. Works without a daemon.
+import { imageNames, printProject, serviceNames } from '#compose/index.ts';
+import { AppError } from '#lib/errors.ts';
+import type { CommandSpec } from '../command.ts';
+import { withTag } from '../service/image.ts';
+import { segment } from '../shared/each.ts';
+import { composeFiles, composeFlags, load } from './load.ts';
+import { formatWarnings } from '#compose/index.ts';
+
+export const command: CommandSpec = {
+  usage: '[OPTIONS]',
+  arguments: { minimum: 0, maximum: 0 },
+  flags: [
+    ...composeFlags,
+    { name: 'format', type: 'string', description: 'Format of the output ("yaml", "json")', default: '"yaml"', choices: ['yaml', 'json'] },
+    { name: 'images', description: 'Print the image names, one per line' },
+    { name: 'no-interpolate', description: 'The same as --skip-interpolation' },
+    { name: 'resolve-image-digests', description: 'Put digests in the place of tags' },
+    { name: 'services', description: 'Print the service names, one per line' },
+    { name: 'skip-interpolation', description: 'Skip interpolation and output only merged config' },
+  ],
+  completes: 'file',
+  async run(invocation) {
+    const { flags, context } = invocation;
+    const files = composeFiles(invocation);
+    if (files.length === 0) throw new AppError('invalidArgument', 'Specify a Compose file (with --compose-file)');
+    const format = flags.text('format') || 'yaml';
+    if (format !== 'yaml' && format !== 'json') throw new AppError('invalidArgument', `invalid format ${JSON.stringify(format)}: use "yaml" or "json"`);
+    const interpolate = !flags.bool('skip-interpolation') && !flags.bool('no-interpolate');
+    const { project } = load(invocation, files, interpolate);
+    context.stderr.write(formatWarnings(project.warnings));
+    const resolved = flags.bool('resolve-image-digests') ? await withDigests(project, await invocation.client()) : project;
+    if (flags.bool('services'))
+      context.stdout.write(
+        serviceNames(resolved.project)
+          .map((name) => `${name}\n`)
+          .join(''),
+      );
+    else if (flags.bool('images'))
+      context.stdout.write(
+        imageNames(resolved.project)
+          .map((name) => `${name}\n`)
+          .join(''),
+      );
+    else context.stdout.write(printProject(resolved, { format }));
+    return undefined;
+  },
+};
+
+type LoadedProject = ReturnType<typeof load>['project'];
+type Client = Awaited<ReturnType<Parameters<CommandSpec['run']>[0]['client']>>;
+
+async function withDigests(loaded: LoadedProject, client: Client): Promise<LoadedProject> {
+  const services = await Promise.all(
+    Object.entries(loaded.project.services).map(async ([key, service]) => {
+      const { image } = service;
+      if (image === undefined || image.includes('@')) return [key, service] as const;
+      const { Descriptor } = await client.call<{ Descriptor: { digest: string } }>('GET', `/distribution/${image.split('/').map(segment).join('/')}/json`);
+      return [key, { ...service, image: `${withTag(image)}@${Descriptor.digest}` }] as const;
+    }),
+  );
+  return { ...loaded, project: { ...loaded.project, services: Object.fromEntries(services) } };
+}

@@ -1,0 +1,128 @@
+// Waiting for a stack: one live line per service, a deadline, and for what fails the reason with its last log lines.
+import type { Client } from '#client/client.ts';
+import type { Service } from '#docker-api/service.ts';
+import type { Task } from '#docker-api/task.ts';
+import { errorMessage } from '#lib/errors.ts';
+import type { Invocation } from '../command.ts';
+import { readService } from '../service/change.ts';
+import { sentences } from '../service/explanation.ts';
+import { createProgress } from '../service/progress-display.ts';
+import { stateOf } from '../service/progress.ts';
+import { segment } from '../shared/each.ts';
+import { logFrames, logLines } from '../shared/log-stream.ts';
+import { filterQuery } from '../shared/options.ts';
+import type { AppliedService } from './apply.ts';
+
+const POLL_MS = 300;
+const LOG_LINES = 10;
+/** How often a task of a service may fail in one deploy before nobody waits for it any longer. */
+const MAX_FAILURES = 5;
+
+export interface ConvergeOptions {
+  readonly services: readonly AppliedService[];
+  readonly deadlineMs: number;
+  readonly quiet: boolean;
+}
+
+/** Resolves with whether all have converged; what has not is explained on the standard error stream. Ctrl-C ends the waiting, not the deploy. */
+export async function converge(invocation: Invocation, { services, deadlineMs, quiet }: ConvergeOptions): Promise<boolean> {
+  const { context } = invocation;
+  const client = await invocation.client();
+  const progress = createProgress(quiet ? { write: () => true } : context.stdout);
+  let interrupted = false;
+  const restore = context.onInterrupt(() => {
+    interrupted = true;
+  });
+  const startedAt = context.clock.now();
+  const open = new Map(services.map((service) => [service.id, service]));
+  const failed: AppliedService[] = [];
+  try {
+    while (open.size > 0 && !interrupted && context.clock.now() <= deadlineMs) {
+      for (const service of [...open.values()]) {
+        const outcome = await lookAt(client, service, startedAt);
+        progress.set(service.name, outcome.text);
+        if (outcome.kind !== 'waiting') open.delete(service.id);
+        if (outcome.kind === 'failed') failed.push(service);
+      }
+      if (open.size > 0) await context.clock.sleep(POLL_MS);
+    }
+  } finally {
+    restore();
+  }
+  if (interrupted) {
+    progress.say(`Operation continuing in background.\nUse \`${context.programName} stack ps\` to check progress.`);
+    return true;
+  }
+  for (const service of [...failed, ...open.values()]) await explain(invocation, client, service);
+  return failed.length === 0 && open.size === 0;
+}
+
+interface Outcome {
+  readonly kind: 'waiting' | 'converged' | 'failed';
+  readonly text: string;
+}
+
+async function lookAt(client: Client, { id }: AppliedService, startedAt: number): Promise<Outcome> {
+  let service: Service;
+  try {
+    service = await readService(client, id);
+  } catch (error) {
+    return { kind: 'failed', text: errorMessage(error) };
+  }
+  const status = service.UpdateStatus;
+  if (status?.State === 'paused' || status?.State === 'rollback_paused' || status?.State === 'rollback_completed')
+    return { kind: 'failed', text: `${status.State.replaceAll('_', ' ')}: ${status.Message ?? ''}` };
+  const state = await stateOf(client, service, status?.State === 'rollback_started');
+  const text = state.lines[0]?.text ?? '';
+  if (state.converged && status?.State !== 'updating') return { kind: 'converged', text: `${text}, converged` };
+  const tasks = await client.call<Task[]>('GET', '/tasks', { query: filterQuery({ service: [id] }) });
+  if (isDone(service, tasks)) return { kind: 'converged', text: 'complete' };
+  const failures = tasks.filter(({ Status, CreatedAt }) => ['failed', 'rejected'].includes(Status.State) && Date.parse(CreatedAt) >= startedAt - 1_000);
+  if (isGivenUp(service, tasks) || failures.length >= MAX_FAILURES) return { kind: 'failed', text: `${text}; ${failures.length} tasks failed` };
+  const waiting = tasks.find(({ Status, DesiredState }) => Status.Err && DesiredState === 'running' && Status.State === 'pending')?.Status.Err;
+  return { kind: 'waiting', text: waiting === undefined ? text : `${text}: ${waiting}` };
+}
+
+/** A service that is not restarted after success and has succeeded is done. */
+function isDone({ Spec }: Service, tasks: readonly Task[]): boolean {
+  const condition = Spec.TaskTemplate?.RestartPolicy?.Condition;
+  const replicas = Spec.Mode?.Replicated?.Replicas ?? 1;
+  if (condition !== 'none' && condition !== 'on-failure') return false;
+  const complete = new Set(tasks.filter(({ Status }) => Status.State === 'complete').map(({ Slot, NodeID }) => Slot ?? NodeID));
+  return complete.size >= replicas && tasks.every(({ Status }) => ['complete', 'failed', 'shutdown', 'rejected'].includes(Status.State));
+}
+
+/** Nothing runs, nothing is wanted any more, and not everything succeeded: its restart policy is used up. */
+function isGivenUp(_service: Service, tasks: readonly Task[]): boolean {
+  return (
+    tasks.length > 0 &&
+    tasks.every(({ DesiredState, Status }) => DesiredState === 'shutdown' || Status.State === 'complete' || Status.State === 'remove') &&
+    tasks.some(({ Status }) => ['failed', 'rejected'].includes(Status.State))
+  );
+}
+
+async function explain({ context }: Invocation, client: Client, { id, name }: AppliedService): Promise<void> {
+  const { stderr } = context;
+  try {
+    const service = await readService(client, id);
+    const tasks = await client.call<Task[]>('GET', '/tasks', { query: filterQuery({ service: [id] }) });
+    const { converged, lines } = await stateOf(client, service);
+    for (const line of sentences(service, tasks, { converged, progress: lines[0]?.text ?? '' })) stderr.write(`${line}\n`);
+    const newest = [...tasks]
+      .sort((a, b) => Date.parse(b.CreatedAt) - Date.parse(a.CreatedAt))
+      .find(({ Status }) => ['failed', 'starting', 'rejected', 'running'].includes(Status.State));
+    if (newest === undefined) return;
+    const stream = await client.stream('GET', `/tasks/${segment(newest.ID)}/logs`, { query: { stdout: 1, stderr: 1, tail: LOG_LINES } });
+    const logged: string[] = [];
+    for await (const { line } of logLines(logFrames(stream))) logged.push(line.toString().trimEnd());
+    if (logged.length > 0)
+      stderr.write(
+        `  the last lines of its log:\n${logged
+          .slice(-LOG_LINES)
+          .map((line) => `    ${line}\n`)
+          .join('')}`,
+      );
+  } catch (error) {
+    stderr.write(`${name}: ${errorMessage(error)}\n`);
+  }
+}

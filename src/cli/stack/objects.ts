@@ -1,0 +1,123 @@
+// The swarm's objects as compose/ compares them: JSON of the API → values of the domain. Revisions of stacks are ours and no part of any stack.
+import type { Client } from '#client/client.ts';
+import type { ExistingObjects, NetworkStep } from '#compose/index.ts';
+import type { NetworkResource } from '#docker-api/network.ts';
+import type { Config, Secret } from '#docker-api/secret-config.ts';
+import type { Driver } from '#docker-api/service-spec.ts';
+import type { Service } from '#docker-api/service.ts';
+import type { SpecConverters } from '../context.ts';
+import { REVISION_LABEL } from './revisions.ts';
+
+export const NAMESPACE_LABEL = 'com.docker.stack.namespace';
+
+type NetworkSpec = Extract<NetworkStep, { action: 'create' }>['spec'];
+
+export async function readObjects(client: Client, { serviceFromJson }: SpecConverters): Promise<ExistingObjects> {
+  const [services, networks, secrets, configs] = await Promise.all([
+    client.call<Service[]>('GET', '/services', { query: { insertDefaults: false } }),
+    client.call<NetworkResource[]>('GET', '/networks'),
+    client.call<Secret[]>('GET', '/secrets'),
+    client.call<Config[]>('GET', '/configs'),
+  ]);
+  return {
+    services: services.map(({ ID, Spec, PreviousSpec }) => ({
+      id: ID,
+      spec: serviceFromJson(Spec),
+      ...(PreviousSpec === undefined ? {} : { previousSpec: serviceFromJson(PreviousSpec) }),
+    })),
+    networks: networks.map((network) => ({ id: network.Id, spec: networkSpec(network) })),
+    secrets: secrets.map(({ ID, Spec }) => ({
+      id: ID,
+      spec: { name: Spec.Name ?? '', labels: Spec.Labels ?? {}, ...driver('driver', Spec.Driver), ...driver('templating', Spec.Templating) },
+    })),
+    configs: configs
+      .filter(({ Spec }) => Spec.Labels?.[REVISION_LABEL] === undefined)
+      .map(({ ID, Spec }) => ({
+        id: ID,
+        spec: { name: Spec.Name ?? '', labels: Spec.Labels ?? {}, data: Spec.Data ?? '', ...driver('templating', Spec.Templating) },
+      })),
+  };
+}
+
+function driver<K extends string>(
+  key: K,
+  value: Driver | undefined,
+): { readonly [P in K]?: { readonly name: string; readonly options?: Readonly<Record<string, string>> } } {
+  if (value === undefined) return {};
+  return { [key]: { name: value.Name ?? '', ...(value.Options === undefined ? {} : { options: value.Options }) } } as never;
+}
+
+/** VXLAN ids are the swarm's choice, not the user's. */
+const OWN_OPTION = 'com.docker.network.driver.overlay.vxlanid_list';
+
+function networkSpec(network: NetworkResource): NetworkSpec {
+  const options = Object.fromEntries(Object.entries(network.Options ?? {}).filter(([name]) => name !== OWN_OPTION));
+  const { Driver: ipamDriver, Config, Options } = network.IPAM;
+  return {
+    name: network.Name,
+    labels: network.Labels ?? {},
+    driver: { name: network.Driver, ...(Object.keys(options).length > 0 ? { options } : {}) },
+    ipv6: network.EnableIPv6,
+    internal: network.Internal,
+    attachable: network.Attachable,
+    ingress: network.Ingress,
+    ipam: {
+      driver: { name: ipamDriver, ...(Options === null ? {} : { options: Options }) },
+      configs: (Config ?? []).map(({ Subnet, IPRange, Gateway }) => ({
+        ...(Subnet === undefined ? {} : { subnet: Subnet }),
+        ...(IPRange === undefined ? {} : { range: IPRange }),
+        ...(Gateway === undefined ? {} : { gateway: Gateway }),
+      })),
+    },
+    scope: network.Scope,
+  };
+}
+
+/** What creates a network. */
+export function networkRequest(spec: NetworkSpec): Record<string, unknown> {
+  return {
+    Name: spec.name,
+    Driver: spec.driver?.name || 'overlay',
+    Options: spec.driver?.options ?? {},
+    Labels: spec.labels,
+    EnableIPv6: spec.ipv6,
+    Internal: spec.internal,
+    Attachable: spec.attachable,
+    Ingress: spec.ingress,
+    Scope: 'swarm',
+    ...(spec.ipam === undefined
+      ? {}
+      : {
+          IPAM: {
+            Driver: spec.ipam.driver?.name || 'default',
+            Options: spec.ipam.driver?.options ?? {},
+            Config: spec.ipam.configs.map(({ subnet, range, gateway, reserved }) => ({
+              Subnet: subnet,
+              IPRange: range,
+              Gateway: gateway,
+              AuxiliaryAddresses: reserved,
+            })),
+          },
+        }),
+  };
+}
+
+interface FileSpec {
+  readonly name: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly data?: string;
+  readonly driver?: { readonly name: string; readonly options?: Readonly<Record<string, string>> };
+  readonly templating?: { readonly name: string; readonly options?: Readonly<Record<string, string>> };
+}
+
+/** What creates or updates a secret or a config. */
+export function fileRequest({ name, labels, data, driver: secretDriver, templating }: FileSpec): Record<string, unknown> {
+  const json = (value: NonNullable<FileSpec['driver']>) => ({ Name: value.name, ...(value.options === undefined ? {} : { Options: value.options }) });
+  return {
+    Name: name,
+    Labels: labels,
+    ...(data === undefined ? {} : { Data: data }),
+    ...(secretDriver === undefined ? {} : { Driver: json(secretDriver) }),
+    ...(templating === undefined ? {} : { Templating: json(templating) }),
+  };
+}
