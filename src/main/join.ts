@@ -22,11 +22,15 @@ export type Joined = JoinedIdentity & { readonly manager: string };
 
 /** The identity that some manager gives. Managers that do not answer are asked again until the signal aborts; what one says against it is final. */
 export async function requestUntilAnswered(request: JoinRequest, clock: Clock, signal: AbortSignal): Promise<Joined> {
+  let isSlow = false;
   for (;;) {
     try {
       return await requestFromAny(request, signal);
     } catch (error) {
-      if (signal.aborted || !(error instanceof AppError) || error.code !== 'deadlineExceeded') throw error;
+      if (signal.aborted || !(error instanceof AppError)) throw error;
+      isSlow ||= error.code === 'deadlineExceeded';
+      // A network that comes up, or a manager that starts, refuses for a while.
+      if (!isSlow || (error.code !== 'deadlineExceeded' && error.code !== 'unavailable')) throw error;
     }
     await clock.sleep(RETRY_MS, signal);
   }

@@ -79,7 +79,8 @@ function dial(address: string, signal: AbortSignal): Promise<void> {
 
 /** In the words of Go's gRPC, which users look for. */
 function dialError(address: string, cause: NodeJS.ErrnoException): AppError {
-  if (cause.code === 'ETIMEDOUT') return new AppError('deadlineExceeded', `no answer from ${address}`, { cause });
+  // A neighbour that does not answer either: the kernel gives up before we do.
+  if (cause.code === 'ETIMEDOUT' || cause.code === 'EHOSTUNREACH') return new AppError('deadlineExceeded', `no answer from ${address}`, { cause });
   const reason = reasons[cause.code ?? ''];
   const what = reason === undefined ? errorMessage(cause) : `dial tcp ${address}: connect: ${reason}`;
   return rpcError('unavailable', `connection error: desc = "transport: Error while dialing: ${what}"`, { cause });
@@ -87,6 +88,5 @@ function dialError(address: string, cause: NodeJS.ErrnoException): AppError {
 
 const reasons: Readonly<Record<string, string>> = {
   ECONNREFUSED: 'connection refused',
-  EHOSTUNREACH: 'no route to host',
   ENETUNREACH: 'network is unreachable',
 };

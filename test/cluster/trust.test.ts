@@ -120,6 +120,27 @@ test('the root is replaced while nodes follow: all certificates are new, the old
   assert.deepEqual(await Promise.all(nodes.map(async (node) => countSessions(node))), sessions);
 });
 
+test('a node that is off holds a rotation up, even over a restart of the manager, and ends it when it is back', async () => {
+  const [manager, , third] = nodes;
+  const isRotating = async () => (await manager.http('GET', '/swarm')).json as { RootRotationInProgress: boolean; TLSInfo: { TrustRoot: string } };
+  const oldRoot = await manager.docker('swarm', 'ca');
+  await third.stopDaemon();
+  assert.equal(await manager.docker('swarm', 'ca', '--rotate', '--detach'), '');
+  await until('the other nodes have followed', async () => (await rootsOf(nodes[1])).split('BEGIN CERTIFICATE').length === 3);
+  await manager.stopDaemon('SIGKILL');
+  await manager.startDaemon();
+  // Begun once more: the first attempt is given up, and nobody who followed it is shut out.
+  assert.equal(await manager.docker('swarm', 'ca', '--rotate', '--detach'), '');
+  assert.deepEqual([(await isRotating()).RootRotationInProgress, (await isRotating()).TLSInfo.TrustRoot.trim()], [true, oldRoot.trim()]);
+  await until('the running worker is a member still', async () => (await nodeState(nodes[1])) === 'ready');
+  await third.startDaemon();
+  await until('the rotation is over', async () => !(await isRotating()).RootRotationInProgress);
+  const newRoot = await manager.docker('swarm', 'ca');
+  assert.notEqual(newRoot, oldRoot);
+  for (const node of nodes) await until(`${node.name} trusts the new root only`, async () => (await rootsOf(node)).trim() === newRoot.trim());
+  for (const node of nodes) await until(`${node.name} is ready`, async () => (await nodeState(node)) === 'ready');
+});
+
 test('a node that leaves is down at once, can be removed, and joins again with the new root', async () => {
   const [manager, , third] = nodes;
   assert.equal(await third.docker('swarm', 'leave'), 'Node left the swarm.');

@@ -59,6 +59,7 @@ const ownTime: Readonly<Record<string, string>> = {
   'src/network/dns/forward.ts': 'bounds a query on a real socket',
   'src/network/dns/server.ts': 'the order of addresses in an answer',
   'src/transport/client.ts': 'deadlines of calls on a real connection',
+  'src/transport/server.ts': 'whether a certificate of a real handshake has expired',
   'src/store/create-store.ts': 'the default of an argument',
   'src/store/seal.ts': 'the default of an argument: nonces of the cipher',
   'src/store/sqlite/backend.ts': 'gathers the commits of one turn of the event loop; no time is measured',
