@@ -23,9 +23,10 @@ export async function prepare(
   const { client, log } = { client: parts.client, log: parts.options.log };
   const { task } = assigned;
   if (task.spec.runtime.kind === 'attachment') {
-    if (parts.podman !== undefined) throw new AppError('unimplemented', 'plain containers of a Podman node cannot be attached to networks of the swarm');
     parts.attachments.add(task.id);
-    for (const network of assigned.networks) await parts.networks.use(network, task.id, signal);
+    // The plain container is created in the namespace that is made for it.
+    if (parts.podman !== undefined) await placeOf(parts, assigned, signal);
+    else for (const network of assigned.networks) await parts.networks.use(network, task.id, signal);
     return;
   }
   const existing = await inspect(parts, task.id, signal);

@@ -1,5 +1,6 @@
 // Plain containers on swarm networks: each endpoint is an attachment task, which gives it an address that no task has, and makes this node carry
 // the network. The proxy decides when to attach and detach (api/proxy/).
+import { readdir } from 'node:fs/promises';
 import type { ContainerAttachment, ContainerNetworks, SwarmNetworkRef } from '#api/proxy/container-networks.ts';
 import type { EngineConnection } from '#engine-link/connection.ts';
 import type { Control, SwarmMembership } from '#control/control.ts';
@@ -49,7 +50,7 @@ export function createContainerNetworks(options: ContainerNetworksOptions): Cont
       const task = await networks.attach(network.id, owner, addresses);
       try {
         await untilRunning(options, task.id, signal);
-        const engineNetwork = await findEngineNetwork(network, signal);
+        const engineNetwork = (await namespaceOf(task.id)) ?? (await findEngineNetwork(network, signal));
         return attachmentOf(task, engineNetwork, dnsAddress());
       } catch (error) {
         await networks.detach(task.id);
@@ -71,6 +72,13 @@ export function createContainerNetworks(options: ContainerNetworksOptions): Cont
       });
     },
   };
+}
+
+/** Where netd has made a namespace for the attachment, because the engine is Podman: the container's network mode. */
+async function namespaceOf(taskId: string): Promise<string | undefined> {
+  const names = await readdir('/run/netns').catch(() => []);
+  const name = names.find((candidate) => candidate.endsWith(`-t-${taskId}`));
+  return name === undefined ? undefined : `ns:/run/netns/${name}`;
 }
 
 function refOf({ id, spec }: Network): SwarmNetworkRef {

@@ -213,13 +213,26 @@ suite('skepd on Podman', { skip: missing ?? false }, () => {
     await skepd.docker('service', 'rm', 'host', 'much');
   });
 
-  test('plain containers work through the proxy; one on a network of the swarm is refused with the reason', async () => {
+  test('plain containers work through the proxy, on the engine’s own networks', async () => {
     assert.equal(await skepd.docker('run', '--rm', IMAGE, 'echo', 'hello'), 'hello');
     const piped = await skepd.tryDocker(['run', '--rm', '--interactive', IMAGE, 'cat'], { input: 'through' });
     assert.equal(piped.stdout, 'through');
+  });
+
+  test('a plain container on an attachable network reaches services by name, is reached, and gives its address back', async () => {
     await skepd.docker('network', 'create', '--driver', 'overlay', '--attachable', 'open');
-    const refused = await skepd.tryDocker(['run', '--rm', '--network', 'open', IMAGE, 'true']);
-    assert.match(refused.stderr, /Could not attach to network open: .*Podman/);
+    await create('inside', ['--network', 'open', '--stop-signal', 'SIGKILL'], 'httpd', '-f', '-p', '80', '-h', '/var/www');
+    await runs('inside', 1);
+    const tasks = await namespaces();
+    assert.equal(await skepd.docker('run', '--rm', '--network', 'open', IMAGE, 'wget', '-q', '-O', '-', 'http://inside/'), 'it works');
+    await skepd.docker('run', '--detach', '--name', 'plain', '--network', 'open', IMAGE, 'httpd', '-f', '-p', '81', '-h', '/var/www');
+    const address = /inet (10\.[\d.]+)/.exec(await skepd.docker('exec', 'plain', 'ip', 'addr', 'show', 'eth0'))?.[1];
+    await until('the service reaches the container', async () => (await inside('inside', `wget -q -O - http://${address}:81/ || true`)) === 'it works');
+    const refused = await skepd.tryDocker(['run', '--rm', '--network', 'open', '--publish', '18099:80', IMAGE, 'true']);
+    assert.match(refused.stderr, /can publish no ports/);
+    await skepd.docker('rm', '--force', 'plain');
+    await until('their namespaces are gone', async () => (await namespaces()).join() === tasks.join());
+    await skepd.docker('service', 'rm', 'inside');
   });
 
   test('leaving the swarm leaves nothing of ours on the node', async () => {

@@ -49,7 +49,8 @@ export function startAttachmentKeeper({ engine, networks, clock, log }: KeeperOp
   }
 
   async function follow(): Promise<void> {
-    const query = new URLSearchParams({ filters: JSON.stringify({ type: ['container'], event: ['destroy'] }) });
+    // Podman says `remove` where Docker says `destroy`.
+    const query = new URLSearchParams({ filters: JSON.stringify({ type: ['container'], event: ['destroy', 'remove'] }) });
     const events = await engine.stream({ method: 'GET', path: '/events', query, signal });
     await compare();
     for await (const line of linesOf(events)) {

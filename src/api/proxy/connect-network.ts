@@ -1,6 +1,7 @@
 // `POST /networks/{id}/connect` and `/disconnect` for swarm networks: an address from the swarm, and its release.
+import { AppError } from '#lib/errors.ts';
 import { type RouteRequest, type RouteResult, toEngine } from '../route.ts';
-import { OWNER_LABEL, type SwarmNetworkRef } from './container-networks.ts';
+import { isNamespace, OWNER_LABEL, type SwarmNetworkRef } from './container-networks.ts';
 import type { ProxyContext } from './container-routes.ts';
 import { attach, passOn, withAddresses } from './create-container.ts';
 import { isObject, objectAt, textAt } from './json-object.ts';
@@ -19,6 +20,8 @@ export async function connectContainer(request: RouteRequest, proxy: ProxyContex
   const work = async (): Promise<RouteResult> => {
     const attachment = await attach(proxy, network, container.id, endpoint, request.signal);
     try {
+      if (isNamespace(attachment))
+        throw new AppError('unimplemented', 'a container of a Podman node can be put on a network of the swarm only when it is created');
       const answer = await proxy.engine.exchange({
         method: 'POST',
         path: `/networks/${encodeURIComponent(attachment.engineNetwork)}/connect`,

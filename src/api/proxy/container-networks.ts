@@ -15,13 +15,21 @@ export interface SwarmNetworkRef {
 export interface ContainerAttachment {
   /** The attachment task. */
   readonly id: string;
-  /** The engine's network that carries the swarm network on this node; it exists. */
+  /**
+   * The engine's network that carries the swarm network on this node; it exists. On an engine without network drivers (Podman) `ns:` and the path of
+   * the namespace that was made for the container: its network mode.
+   */
   readonly engineNetwork: string;
   /** Without prefix length; what the endpoint must be given. */
   readonly ipv4Address?: string;
   readonly ipv6Address?: string;
   /** Addresses of name servers for containers on this network. */
   readonly dns?: readonly string[];
+}
+
+/** Whether the container is to join a namespace that has everything already. */
+export function isNamespace({ engineNetwork }: ContainerAttachment): boolean {
+  return engineNetwork.startsWith('ns:');
 }
 
 export interface ContainerNetworks {

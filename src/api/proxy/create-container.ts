@@ -5,7 +5,7 @@ import { AppError, errorMessage } from '#lib/errors.ts';
 import { engineError } from '#engine-link/link.ts';
 import type { EngineResponse } from '#engine-link/connection.ts';
 import { json, type RouteRequest, type RouteResult, toEngine } from '../route.ts';
-import { type ContainerAttachment, type ContainerNetworks, OWNER_LABEL, type SwarmNetworkRef } from './container-networks.ts';
+import { type ContainerAttachment, type ContainerNetworks, isNamespace, OWNER_LABEL, type SwarmNetworkRef } from './container-networks.ts';
 import type { ProxyContext } from './container-routes.ts';
 import { isObject, type JsonObject, objectAt, textAt } from './json-object.ts';
 import { type LateEndpoint, translateCreate } from './translate.ts';
@@ -104,8 +104,10 @@ export function withAddresses(endpoint: JsonObject, { ipv4Address, ipv6Address }
   return { ...endpoint, IPAMConfig: { ...objectAt(endpoint, 'IPAMConfig'), ...addresses } };
 }
 
-function onEngineNetworks({ body, swarm, owner }: Creation, attached: ReadonlyMap<string, ContainerAttachment>): JsonObject {
+function onEngineNetworks({ body, connect, swarm, owner }: Creation, attached: ReadonlyMap<string, ContainerAttachment>): JsonObject {
   if (swarm.size === 0) return body;
+  const joined = [...attached.values()].find(isNamespace);
+  if (joined) return inNamespace({ body, connect, owner }, joined);
   const host = objectAt(body, 'HostConfig');
   const mode = attached.get(textAt(host, 'NetworkMode'));
   const endpoints = Object.entries(objectAt(body, 'NetworkingConfig', 'EndpointsConfig')).map(([name, config]): [string, unknown] => {
@@ -120,6 +122,22 @@ function onEngineNetworks({ body, swarm, owner }: Creation, attached: ReadonlyMa
     Labels: { ...objectAt(body, 'Labels'), [OWNER_LABEL]: owner },
     HostConfig: { ...host, ...(mode ? { NetworkMode: mode.engineNetwork } : {}), ...(dns && !ownDns ? { Dns: dns } : {}) },
     NetworkingConfig: { ...objectAt(body, 'NetworkingConfig'), EndpointsConfig: Object.fromEntries(endpoints) },
+  };
+}
+
+/** The namespace has everything already; what the engine would add to it, it cannot. */
+function inNamespace({ body, connect, owner }: Pick<Creation, 'body' | 'connect' | 'owner'>, { engineNetwork, dns }: ContainerAttachment): JsonObject {
+  const host = objectAt(body, 'HostConfig');
+  const { NetworkingConfig: networking, ...rest } = body;
+  if (Object.keys(objectAt(networking, 'EndpointsConfig')).length + connect.length > 1)
+    throw new AppError('invalidArgument', 'a container of a Podman node that is on a network of the swarm can be on no other');
+  if (Object.keys(objectAt(host, 'PortBindings')).length > 0)
+    throw new AppError('invalidArgument', 'a container of a Podman node that is on a network of the swarm can publish no ports; make it a service');
+  const ownDns = Array.isArray(host['Dns']) && host['Dns'].length > 0;
+  return {
+    ...rest,
+    Labels: { ...objectAt(body, 'Labels'), [OWNER_LABEL]: owner },
+    HostConfig: { ...host, NetworkMode: engineNetwork, ...(dns && !ownDns ? { Dns: dns } : {}) },
   };
 }
 
