@@ -1,6 +1,6 @@
 // Installs what is missing from Debian's archive. Says what and why first; without root or apt it says what to install instead.
 import { spawnSync } from 'node:child_process';
-import { accessSync, constants } from 'node:fs';
+import { accessSync, constants, existsSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 
 /** Where an executable is, looking also where daemons live although a user's PATH may leave those out. */
@@ -25,9 +25,15 @@ export function ensureDebianPackages(programs: Readonly<Record<string, string>>,
   };
   const apt = (...args: string[]) =>
     spawnSync('apt-get', ['-qq', '-o', 'Dpkg::Use-Pty=0', ...args], { stdio: ['ignore', 'ignore', 'inherit'], env }).status === 0;
+  // The package's own etcd would run as a service that nobody asked for.
+  const services = wanted.includes('etcd-server') && existsSync('/run/systemd/system') ? ['etcd.service'] : [];
+  const systemctl = (verb: string) => services.length > 0 && spawnSync('systemctl', [verb, ...services], { stdio: 'ignore' });
   const install = () => apt('install', '--no-install-recommends', ...wanted);
+  systemctl('mask');
   // The package lists of a fresh machine may be old or missing: they are fetched only when they turn out to be.
   const done = install() || (apt('update') && install());
+  systemctl('unmask');
+  systemctl('disable');
   if (!done || missing().length > 0) {
     console.error(`skep: apt-get could not install ${missing().join(', ')}. Install them and run this again.`);
     process.exit(1);

@@ -1,7 +1,7 @@
 // etcd as a child process of skepd: started with the member's settings, watched, started again when it ends by itself, and stopped with skepd.
 // It must not go on without skepd, or a machine without a manager would lead the others' store: the kernel ends it with its parent (setpriv), and one that
 // is left over all the same is ended by its pid file before the next is started.
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import {
   accessSync,
@@ -57,7 +57,7 @@ export interface EtcdProcess {
   stop(): Promise<void>;
 }
 
-export const ETCD_MISSING =
+const ETCD_MISSING =
   'managers keep their common state in etcd, and this machine has no etcd program: install it (Debian and Ubuntu: apt-get install etcd-server), or join as a worker';
 
 const STOP_TIMEOUT_MS = 5_000;
@@ -80,9 +80,19 @@ const QUOTA_BYTES = 4 * 1024 * 1024 * 1024;
 /** Revisions that are kept for managers that were away for a moment; whoever was away longer reads everything again. */
 const KEPT_REVISIONS = 10_000;
 
-/** Undefined when there is none on this machine. */
-export function findEtcd(path: string = process.env['PATH'] ?? ''): string | undefined {
-  return findProgram('etcd', path);
+/** Learners are new in it. */
+const OLDEST_VERSION = [3, 4] as const;
+
+/** Why this machine cannot run a member, in words for a user; undefined when it can. */
+export function etcdProblem(): string | undefined {
+  const binary = findProgram('etcd', process.env['PATH'] ?? '');
+  if (binary === undefined) return ETCD_MISSING;
+  const { stdout } = spawnSync(binary, ['--version'], { encoding: 'utf8', timeout: STOP_TIMEOUT_MS });
+  const [, version = 'unknown', major = 0, minor = 0] = /etcd Version: ((\d+)\.(\d+)\S*)/.exec(stdout) ?? [];
+  const isOld = Number(major) < OLDEST_VERSION[0] || (Number(major) === OLDEST_VERSION[0] && Number(minor) < OLDEST_VERSION[1]);
+  return isOld
+    ? `managers keep their common state in etcd ${OLDEST_VERSION.join('.')} or newer, and ${binary} is version ${version}: install a newer one, or join as a worker`
+    : undefined;
 }
 
 function findProgram(name: string, path: string): string | undefined {
@@ -101,8 +111,9 @@ function isExecutable(file: string): boolean {
 
 /** Throws AppError `failedPrecondition`, naming the package, when this machine cannot run a member. */
 export function requireEtcd(): string {
-  const binary = findEtcd();
-  if (binary === undefined) throw new AppError('failedPrecondition', ETCD_MISSING);
+  const problem = etcdProblem();
+  const binary = findProgram('etcd', process.env['PATH'] ?? '');
+  if (problem !== undefined || binary === undefined) throw new AppError('failedPrecondition', problem ?? ETCD_MISSING);
   return binary;
 }
 

@@ -7,7 +7,7 @@ import { nodeCertExpiryNsOf } from '#domain/defaults.ts';
 import type { Cluster, Node } from '#domain/objects.ts';
 import type { NodeAvailability, NodeRole } from '#domain/spec.ts';
 import type { View } from '#domain/view.ts';
-import { ETCD_MISSING, findEtcd } from '#etcd/process.ts';
+import { etcdProblem } from '#etcd/process.ts';
 import { present } from '#lib/assert.ts';
 import type { Clock, Random } from '#lib/clock.ts';
 import { AppError, rpcError } from '#lib/errors.ts';
@@ -61,9 +61,9 @@ export function createAdmission({ store, sealer, clock, random, log }: Admission
     });
   }
 
-  async function admit({ token = '', availability = 'active', canManage = false }: IssueRequest, address: string): Promise<Node> {
+  async function admit({ token = '', availability = 'active', cannotManage = '' }: IssueRequest, address: string): Promise<Node> {
     const role = roleOfToken(token, cluster(), sealer);
-    if (role === 'manager') checkManagers(canManage);
+    if (role === 'manager') checkManagers(cannotManage);
     const id = newId(random);
     await store.update('manager', (view) => ({
       changes: [{ action: 'create', object: newNode(view, { id, role, availability, address }) }],
@@ -107,9 +107,10 @@ function checkKey(node: Node, { isExpired, keyDigest, nodeId }: Peer): Node {
 }
 
 /** Both machines need the program that the managers' store is kept with from the second manager on. */
-function checkManagers(canManage: boolean): void {
-  if (!canManage) throw rpcError('failedPrecondition', ETCD_MISSING);
-  if (findEtcd() === undefined) throw rpcError('failedPrecondition', `the manager that was asked cannot have others beside it: ${ETCD_MISSING}`);
+function checkManagers(cannotManage: string): void {
+  if (cannotManage !== '') throw rpcError('failedPrecondition', cannotManage);
+  const problem = etcdProblem();
+  if (problem !== undefined) throw rpcError('failedPrecondition', `the manager that was asked cannot have others beside it: ${problem}`);
 }
 
 /** Both secrets are compared in constant time, whichever fits. Throws in SwarmKit's words when none does. */

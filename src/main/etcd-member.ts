@@ -28,8 +28,8 @@ export interface PeerCertificates {
   readonly key: string;
 }
 
-/** Docker's swarm port is 2377, etcd's own for its members 2380: with another port for the swarm theirs moves along. */
-const PEER_PORT_OFFSET = 3;
+/** Beside the swarm's own port: 2378 unless the user chose another than 2377. etcd's usual 2380 may be taken by the service of the system's package. */
+const PEER_PORT_OFFSET = 1;
 /** Only managers can present one, and only to managers: it lasts as long as the member. */
 const PEER_EXPIRY_MS = 10 * 365 * 24 * 3_600_000;
 

@@ -2,7 +2,7 @@
 import { parseJoinToken } from '#ca/join-token.ts';
 import type { JoinRequest } from '#control/control.ts';
 import type { Clock } from '#lib/clock.ts';
-import { findEtcd } from '#etcd/process.ts';
+import { etcdProblem } from '#etcd/process.ts';
 import { AppError } from '#lib/errors.ts';
 import { type JoinedIdentity, requestIdentity } from '#transport/bootstrap.ts';
 import { joinHostPort, splitHostPort } from './addresses.ts';
@@ -53,7 +53,7 @@ async function requestFromAny({ remoteAddrs, joinToken, availability }: JoinRequ
     const { host, port = '2377' } = splitHostPort(remote);
     const manager = joinHostPort(host, port);
     try {
-      return { ...(await requestIdentity({ address: manager, token: joinToken, availability, canManage: findEtcd() !== undefined, signal })), manager };
+      return { ...(await requestIdentity({ address: manager, token: joinToken, availability, cannotManage: etcdProblem(), signal })), manager };
     } catch (error) {
       failure = error;
     }

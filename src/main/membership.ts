@@ -199,7 +199,7 @@ class Membership implements DaemonMembership {
       const { state } = this.place;
       if (state.kind === 'inactive') throw new AppError('unavailable', NOT_IN_SWARM);
       if (state.kind !== 'locked') throw new AppError('conflict', 'swarm is not locked');
-      await this.place.start(state.swarm, unlockDataKey(state.dataKey, parseUnlockKey(key)));
+      await this.place.resumeManager(state.swarm, unlockDataKey(state.dataKey, parseUnlockKey(key)));
     });
   }
 

@@ -12,8 +12,8 @@ export interface JoinOptions {
   readonly address: string;
   readonly token: string;
   readonly availability: NodeAvailability;
-  /** This machine has what a manager needs. */
-  readonly canManage: boolean;
+  /** Why this machine cannot be a manager; undefined when it can. What the token is for only the managers know. */
+  readonly cannotManage: string | undefined;
   readonly signal: AbortSignal;
 }
 
@@ -29,14 +29,14 @@ const CONNECT_TIMEOUT_MS = 5_000;
  * Rejects with AppError in Docker's words: a bad token, a root that is not the token's, a manager that cannot be reached; `deadlineExceeded` for one
  * that does not answer at all.
  */
-export async function requestIdentity({ address, token, availability, canManage, signal }: JoinOptions): Promise<JoinedIdentity> {
+export async function requestIdentity({ address, token, availability, cannotManage, signal }: JoinOptions): Promise<JoinedIdentity> {
   const parsed = parseJoinToken(token);
   const root = await fetchRoot(address, signal);
   assertRootDigest(root, parsed);
   const { request, key } = await createCertificateRequest();
   const client = createManagerClient(address, { roots: root });
   try {
-    return { ...(await client.issueCertificate({ request, token, availability, canManage })), root, key };
+    return { ...(await client.issueCertificate({ request, token, availability, ...(cannotManage === undefined ? {} : { cannotManage }) })), root, key };
   } finally {
     client.close();
   }

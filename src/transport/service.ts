@@ -13,8 +13,8 @@ export interface IssueRequest {
   /** Of a node that joins; a node that has a certificate proves itself with that. */
   readonly token?: string;
   readonly availability?: NodeAvailability;
-  /** This machine has what a manager needs. */
-  readonly canManage?: boolean;
+  /** Why the machine cannot be a manager, in words for its user; the managers say that back when the token is a manager's. */
+  readonly cannotManage?: string;
 }
 
 export interface IssuedCertificate {

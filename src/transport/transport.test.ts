@@ -170,7 +170,7 @@ test('joining: the token says which root to trust, and its secret reaches nobody
       return { nodeId: 'w2', role: 'worker', clusterId: 'c1', dataPathPort: 4789, certificate };
     },
   });
-  const options = { address, availability: 'active', canManage: true, signal: new AbortController().signal } as const;
+  const options = { address, availability: 'active', cannotManage: undefined, signal: new AbortController().signal } as const;
   const token = formatJoinToken(root.certificate, secret);
   const joined = await requestIdentity({ ...options, token });
   assert.deepEqual([joined.nodeId, joined.root, tokens], ['w2', root.certificate, [token]]);
