@@ -1,0 +1,181 @@
+// What faults cost, and that nothing is lost by them: real daemons, one fault after the other with figures, then rounds of random ones under load.
+// SKEP_SEED repeats the random ones, SKEP_FAULT_ROUNDS says how many (DEFAULT_ROUNDS; the long run has 20 or more).
+import assert from 'node:assert/strict';
+import { after, before, describe, it } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { ClusterNode, TestCluster } from '../lib/cluster.ts';
+import { until } from '../lib/namespace.ts';
+import { createSeededRandom, seedFromEnvironment } from '../crash/seeded-random.ts';
+import { assertWhole, containersOn, tasksThatRun, untilSettled } from './faults/checks.ts';
+import { createHistory, type History, type Load } from './faults/history.ts';
+import { firstWrite, leaderOf, MANAGERS, powerOff, powerOn, REPLICAS, startMachines } from './faults/machines.ts';
+import { randomFault } from './faults/random.ts';
+
+const DEFAULT_ROUNDS = 6;
+const WRITERS = 3;
+const rounds = Number(process.env['SKEP_FAULT_ROUNDS'] ?? DEFAULT_ROUNDS);
+const seed = seedFromEnvironment();
+
+describe(`three managers and two workers under fault, seed ${seed}`, () => {
+  let cluster: TestCluster;
+  let load: Load;
+  const chance = createSeededRandom(seed);
+  const history: History = createHistory(chance);
+  const managers = () => cluster.nodes.slice(0, MANAGERS);
+  const without = (...gone: readonly ClusterNode[]) => cluster.nodes.filter((node) => !gone.includes(node));
+  const otherManagers = (node: ClusterNode) => managers().filter((manager) => manager !== node);
+  const leader = () => leaderOf(managers(), managers());
+
+  before(async () => {
+    cluster = await startMachines();
+    await untilSettled(cluster);
+    load = history.startLoad(managers(), WRITERS);
+  });
+  after(async () => {
+    await load?.stop();
+    await cluster?.stop();
+  });
+
+  /** The worker that runs most: what has moved away stays away, so that it is another one after each fault. */
+  async function busyWorker(): Promise<ClusterNode> {
+    const workers = cluster.nodes.slice(MANAGERS);
+    const counts = await Promise.all(workers.map(async (node) => (await containersOn(node)).length));
+    const most = Math.max(...counts);
+    assert(most > 0, 'a worker runs something');
+    return workers[counts.indexOf(most)] ?? assert.fail();
+  }
+
+  /** Until all replicas run without these nodes, in milliseconds. */
+  async function untilReplaced(...gone: readonly ClusterNode[]): Promise<number> {
+    const startedAt = performance.now();
+    await untilSettledWithout(gone);
+    return Math.round(performance.now() - startedAt);
+  }
+
+  /** All replicas run elsewhere, by the word of a manager that is there and of the engines. */
+  async function untilSettledWithout(gone: readonly ClusterNode[]): Promise<void> {
+    const up = without(...gone);
+    const manager = managers().find((node) => !gone.includes(node)) ?? assert.fail();
+    await until(
+      'all replicas run elsewhere',
+      async () => {
+        const tasks = (await tasksThatRun(manager)).map(({ ID }) => ID).sort();
+        const containers = tasks.length === REPLICAS ? (await Promise.all(up.map(containersOn))).flat().sort() : [];
+        return tasks.length === REPLICAS && containers.join() === tasks.join();
+      },
+      60_000,
+    );
+  }
+
+  it('a worker whose power goes is replaced, and comes back', async () => {
+    const worker = await busyWorker();
+    await powerOff(worker);
+    const replacedMs = await untilReplaced(worker);
+    await assertWhole(cluster, history, without(worker));
+    await powerOn(worker);
+    const wholeMs = await assertWhole(cluster, history);
+    figure('worker loses power', `replicas elsewhere after ${replacedMs} ms; whole ${wholeMs} ms after it started again`);
+  });
+
+  it('a worker that is cut off is replaced, and stops its stale tasks once healed', async () => {
+    const worker = await busyWorker();
+    await worker.cut();
+    const replacedMs = await untilReplaced(worker);
+    await assertWhole(cluster, history, without(worker));
+    await worker.heal();
+    const healedAt = performance.now();
+    await until('its stale tasks have stopped', async () => (await containersOn(worker)).length === 0, 60_000);
+    const staleMs = Math.round(performance.now() - healedAt);
+    const wholeMs = await assertWhole(cluster, history);
+    figure('worker cut off', `replicas elsewhere after ${replacedMs} ms; duplicates gone ${staleMs} ms after healing, whole ${wholeMs} ms later`);
+  });
+
+  it('a leader that is killed is succeeded', async () => {
+    const old = await leader();
+    const containers = await containersOn(old);
+    await old.stopDaemon('SIGKILL');
+    const writeMs = Math.round(await firstWrite(otherManagers(old)));
+    assert.deepEqual(await containersOn(old), containers, 'its containers go on');
+    await old.startDaemon();
+    const wholeMs = await assertWhole(cluster, history);
+    figure('leader killed', `first write after ${writeMs} ms; whole ${wholeMs} ms after it started again`);
+  });
+
+  it('a leader that is cut off is succeeded, and what it ran runs elsewhere', async () => {
+    const old = await leader();
+    await old.cut();
+    const writeMs = Math.round(await firstWrite(otherManagers(old)));
+    const replacedMs = await untilReplaced(old);
+    await assertWhole(cluster, history, without(old));
+    await old.heal();
+    const wholeMs = await assertWhole(cluster, history);
+    figure('leader cut off', `first write after ${writeMs} ms, replicas elsewhere ${replacedMs} ms later; whole ${wholeMs} ms after healing`);
+  });
+
+  it('a majority that is lost stops writes and no container, and is regained', async () => {
+    const [kept, ...lost] = managers();
+    assert(kept);
+    const containers = await Promise.all(cluster.nodes.map(containersOn));
+    await Promise.all(lost.map((node) => node.stopDaemon('SIGKILL')));
+    const refused = await kept.http('POST', '/configs/create', { Name: 'without-majority', Data: 'eA==' });
+    assert.match(refused.text, /The swarm does not have a leader/);
+    assert.equal((await tasksThatRun(kept)).length, REPLICAS, 'reads work');
+    assert.deepEqual(await Promise.all(cluster.nodes.map(containersOn)), containers);
+    await Promise.all(lost.map((node) => node.startDaemon()));
+    const writeMs = Math.round(await firstWrite(managers()));
+    const wholeMs = await assertWhole(cluster, history);
+    figure('majority lost', `first write ${writeMs} ms after the others started again, whole ${wholeMs} ms later`);
+  });
+
+  it('a partition of the leader and a worker from the rest heals', async () => {
+    const [old, worker] = await Promise.all([leader(), busyWorker()]);
+    await Promise.all([old.cut(), worker.cut()]);
+    const writeMs = Math.round(await firstWrite(otherManagers(old)));
+    const replacedMs = await untilReplaced(old, worker);
+    await assertWhole(cluster, history, without(old, worker));
+    await Promise.all([old.heal(), worker.heal()]);
+    const wholeMs = await assertWhole(cluster, history);
+    figure('partition', `first write after ${writeMs} ms, replicas elsewhere ${replacedMs} ms later; whole ${wholeMs} ms after healing`);
+  });
+
+  it('all daemons and stores that are killed at once start again without touching a container', async () => {
+    const containers = await Promise.all(cluster.nodes.map(containersOn));
+    await Promise.all(cluster.nodes.map((node) => node.stopDaemon('SIGKILL')));
+    for (const node of cluster.nodes) {
+      await until(`no etcd is left on ${node.name}`, async () => (await node.engine.exec(['pgrep', '-x', 'etcd'])).stdout === '');
+    }
+    const startedAt = performance.now();
+    const started = Promise.all(cluster.nodes.map((node) => node.startDaemon()));
+    await started;
+    const writeMs = Math.round(performance.now() - startedAt + (await firstWrite(managers())));
+    const wholeMs = await assertWhole(cluster, history);
+    assert.deepEqual(await Promise.all(cluster.nodes.map(containersOn)), containers);
+    figure('all killed at once', `first write ${writeMs} ms after the start, whole ${wholeMs} ms later; no container touched`);
+  });
+
+  it(`survives ${rounds} rounds of random faults under load`, async () => {
+    for (let round = 1; round <= rounds; round++) {
+      const fault = randomFault(cluster, chance);
+      console.log(`  round ${round}: ${fault.name} for ${fault.holdMs} ms`);
+      await fault.begin();
+      await delay(fault.holdMs);
+      await fault.end();
+      const wholeMs = await assertWhole(cluster, history).catch((error: unknown) => {
+        throw new Error(`seed ${seed}, round ${round}, ${fault.name}: ${error instanceof Error ? error.message : String(error)}`);
+      });
+      console.log(`  round ${round}: whole after ${wholeMs} ms`);
+    }
+  });
+
+  it('has lost no acknowledged write', async () => {
+    await load.stop();
+    await assertWhole(cluster, history);
+    const counts = history.counts();
+    assert(counts.acknowledged > 100, 'there was a load');
+    figure('writes', JSON.stringify(counts));
+  });
+});
+
+function figure(what: string, numbers: string): void {
+  console.log(`  ${what}: ${numbers}`);
+}

@@ -1,0 +1,56 @@
+// One fault at random: what is done to which machines, for how long, and how it ends. All of it from the given chance.
+import type { ClusterNode, TestCluster } from '../../lib/cluster.ts';
+import { MANAGERS, powerOff, powerOn } from './machines.ts';
+
+export interface Fault {
+  readonly name: string;
+  readonly holdMs: number;
+  begin(): Promise<void>;
+  end(): Promise<void>;
+}
+
+const MAX_HOLD_MS = 4_000;
+
+type Kind = (nodes: readonly ClusterNode[]) => Pick<Fault, 'begin' | 'end'>;
+
+const each = (nodes: readonly ClusterNode[], act: (node: ClusterNode) => Promise<unknown>) => async () => {
+  await Promise.all(nodes.map(act));
+};
+
+const kinds: Readonly<Record<string, Kind>> = {
+  'cut off': (nodes) => ({ begin: each(nodes, (node) => node.cut()), end: each(nodes, (node) => node.heal()) }),
+  'skepd killed': (nodes) => ({ begin: each(nodes, (node) => node.stopDaemon('SIGKILL')), end: each(nodes, (node) => node.startDaemon()) }),
+  'skepd stopped': (nodes) => ({ begin: each(nodes, (node) => node.stopDaemon('SIGTERM')), end: each(nodes, (node) => node.startDaemon()) }),
+  'skepd frozen': (nodes) => ({ begin: each(nodes, (node) => signal(node, 'STOP')), end: each(nodes, (node) => signal(node, 'CONT')) }),
+  'etcd killed': (nodes) => ({ begin: each(nodes, (node) => node.engine.exec(['pkill', '-9', '-x', 'etcd'])), end: async () => {} }),
+  'netd killed': (nodes) => ({ begin: each(nodes, (node) => node.engine.exec(['pkill', '-9', '-f', 'skep-netd.ts'])), end: async () => {} }),
+  'packets to it lost': (nodes) => ({ begin: each(nodes, (node) => oneWay(node, '-A')), end: each(nodes, (node) => oneWay(node, '-D')) }),
+  'power lost': (nodes) => ({ begin: each(nodes, powerOff), end: each(nodes, powerOn) }),
+};
+
+/** Inside the machine's own process namespace: nobody else's processes can be meant. */
+async function signal(node: ClusterNode, name: string): Promise<void> {
+  await node.engine.exec(['pkill', `-${name}`, '-f', 'main/skepd.ts']);
+}
+
+async function oneWay(node: ClusterNode, action: string): Promise<void> {
+  await node.engine.exec(['iptables', '-t', 'raw', action, 'PREROUTING', '-i', 'lan0', '-j', 'DROP']);
+}
+
+export function randomFault(cluster: TestCluster, chance: (bound: number) => number): Fault {
+  const names = Object.keys(kinds);
+  const name = names[chance(names.length)] ?? '';
+  const kind = kinds[name];
+  if (kind === undefined) throw new Error('there is a kind of fault');
+  const nodes = victims(cluster.nodes, chance);
+  return { name: `${name}: ${nodes.map((node) => node.name).join(' ')}`, holdMs: 200 + chance(MAX_HOLD_MS), ...kind(nodes) };
+}
+
+/** One machine mostly, sometimes two: then the majority may be lost. */
+function victims(all: readonly ClusterNode[], chance: (bound: number) => number): readonly ClusterNode[] {
+  const count = chance(4) === 0 ? 2 : 1;
+  const first = chance(all.length);
+  // Managers are hit more often than workers.
+  const second = (first + 1 + chance(MANAGERS)) % all.length;
+  return [first, second].slice(0, count).flatMap((index) => all[index] ?? []);
+}
