@@ -1,27 +1,15 @@
 // etcd as a child process of skepd: started with the member's settings, watched, started again when it ends by itself, and stopped with skepd.
 // It must not go on without skepd, or a machine without a manager would lead the others' store: the kernel ends it with its parent (setpriv), and one that
 // is left over all the same is ended by its pid file before the next is started.
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import {
-  accessSync,
-  closeSync,
-  constants,
-  existsSync,
-  mkdirSync,
-  openSync,
-  readFileSync,
-  readlinkSync,
-  renameSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from 'node:fs';
-import { delimiter, join } from 'node:path';
+import { closeSync, existsSync, mkdirSync, openSync, readFileSync, readlinkSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { createBackoff } from '#lib/backoff.ts';
 import type { Clock } from '#lib/clock.ts';
 import { AppError, errorMessage } from '#lib/errors.ts';
 import type { Logger } from '#lib/log.ts';
+import { findProgram, requireEtcd } from './binary.ts';
 import { createEtcdClient, type EtcdClient } from './client.ts';
 
 export interface EtcdSettings {
@@ -57,9 +45,6 @@ export interface EtcdProcess {
   stop(): Promise<void>;
 }
 
-const ETCD_MISSING =
-  'managers keep their common state in etcd, and this machine has no etcd program: install it (Debian and Ubuntu: apt-get install etcd-server), or join as a worker';
-
 const STOP_TIMEOUT_MS = 5_000;
 const START_TIMEOUT_MS = 60_000;
 const POLL_MS = 25;
@@ -79,43 +64,6 @@ export const MAX_REQUEST_BYTES = 64 * 1024 * 1024;
 const QUOTA_BYTES = 4 * 1024 * 1024 * 1024;
 /** Revisions that are kept for managers that were away for a moment; whoever was away longer reads everything again. */
 const KEPT_REVISIONS = 10_000;
-
-/** Learners are new in it. */
-const OLDEST_VERSION = [3, 4] as const;
-
-/** Why this machine cannot run a member, in words for a user; undefined when it can. */
-export function etcdProblem(): string | undefined {
-  const binary = findProgram('etcd', process.env['PATH'] ?? '');
-  if (binary === undefined) return ETCD_MISSING;
-  const { stdout } = spawnSync(binary, ['--version'], { encoding: 'utf8', timeout: STOP_TIMEOUT_MS });
-  const [, version = 'unknown', major = 0, minor = 0] = /etcd Version: ((\d+)\.(\d+)\S*)/.exec(stdout) ?? [];
-  const isOld = Number(major) < OLDEST_VERSION[0] || (Number(major) === OLDEST_VERSION[0] && Number(minor) < OLDEST_VERSION[1]);
-  return isOld
-    ? `managers keep their common state in etcd ${OLDEST_VERSION.join('.')} or newer, and ${binary} is version ${version}: install a newer one, or join as a worker`
-    : undefined;
-}
-
-function findProgram(name: string, path: string): string | undefined {
-  const folders = [...path.split(delimiter), '/usr/local/bin', '/usr/bin', '/usr/sbin'];
-  return folders.map((folder) => join(folder, name)).find(isExecutable);
-}
-
-function isExecutable(file: string): boolean {
-  try {
-    accessSync(file, constants.X_OK);
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-/** Throws AppError `failedPrecondition`, naming the package, when this machine cannot run a member. */
-export function requireEtcd(): string {
-  const problem = etcdProblem();
-  const binary = findProgram('etcd', process.env['PATH'] ?? '');
-  if (problem !== undefined || binary === undefined) throw new AppError('failedPrecondition', problem ?? ETCD_MISSING);
-  return binary;
-}
 
 /** Starts the member and keeps it running until `stop`. */
 export function startEtcd(options: EtcdProcessOptions): EtcdProcess {
@@ -217,7 +165,7 @@ class SupervisedEtcd implements EtcdProcess {
 
 /** The kernel sends it SIGTERM when this process ends, however that ends: it hands over its leadership and stops. */
 function boundToParent(): readonly string[] {
-  const setpriv = findProgram('setpriv', process.env['PATH'] ?? '');
+  const setpriv = findProgram('setpriv');
   return setpriv === undefined ? [] : [setpriv, '--pdeathsig', 'TERM'];
 }
 

@@ -7,7 +7,7 @@ import { nodeCertExpiryNsOf } from '#domain/defaults.ts';
 import type { Cluster, Node } from '#domain/objects.ts';
 import type { NodeAvailability, NodeRole } from '#domain/spec.ts';
 import type { View } from '#domain/view.ts';
-import { etcdProblem } from '#etcd/process.ts';
+import { etcdProblem } from '#etcd/binary.ts';
 import { present } from '#lib/assert.ts';
 import type { Clock, Random } from '#lib/clock.ts';
 import { AppError, rpcError } from '#lib/errors.ts';

@@ -1,6 +1,7 @@
 // How a member of the swarm gets the role that the managers want it to have: a certificate that says so, and what belongs to the role on disk.
 import { createCertificateRequest } from '#ca/node-certificate.ts';
-import { type EtcdProcess, requireEtcd } from '#etcd/process.ts';
+import { requireEtcd } from '#etcd/binary.ts';
+import type { EtcdProcess } from '#etcd/process.ts';
 import { AppError } from '#lib/errors.ts';
 import type { IssuedCertificate } from '#transport/service.ts';
 import type { TlsMaterial } from '#transport/server.ts';

@@ -2,7 +2,7 @@
 import { parseJoinToken } from '#ca/join-token.ts';
 import type { JoinRequest } from '#control/control.ts';
 import type { Clock } from '#lib/clock.ts';
-import { etcdProblem } from '#etcd/process.ts';
+import { etcdProblem } from '#etcd/binary.ts';
 import { AppError } from '#lib/errors.ts';
 import { type JoinedIdentity, requestIdentity } from '#transport/bootstrap.ts';
 import { joinHostPort, splitHostPort } from './addresses.ts';

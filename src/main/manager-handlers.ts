@@ -1,6 +1,8 @@
 // What a manager answers other nodes on its port.
 import type { ManagerHandlers } from '#transport/server.ts';
+import { joinTunnel } from '#transport/tunnel.ts';
 import { followTrust } from './follow-trust.ts';
+import { assertManager } from './manager-peer.ts';
 import type { ManagerParts } from './manager-parts.ts';
 import type { NodeEngines } from './node-engines.ts';
 import { withRoleNews } from './role-news.ts';
@@ -25,5 +27,12 @@ export function managerHandlers({ store, cluster, admission, managerAdmission, s
     joinManagers: (peer, request) => managerAdmission.join(peer, request),
     confirmManager: (peer) => managerAdmission.confirm(peer),
     tunnel: ({ nodeId }, id, call) => engines.accept(nodeId, id, call),
+    async relay(peer, nodeId, call) {
+      assertManager(store.view, peer);
+      // Throws unless this one leads: nothing is passed on twice.
+      seat.dispatcher();
+      const socket = await (await engines.linkTo(nodeId)).dial();
+      joinTunnel(call, socket, () => call.destroy());
+    },
   };
 }

@@ -1,7 +1,7 @@
 // How a node becomes one of the managers, on its own side: it asks a manager, starts its member of etcd as a learner, and waits until it is a voter.
 import { createCertificateRequest } from '#ca/node-certificate.ts';
 import type { EtcdProcess } from '#etcd/process.ts';
-import { requireEtcd } from '#etcd/process.ts';
+import { requireEtcd } from '#etcd/binary.ts';
 import type { Clock } from '#lib/clock.ts';
 import { AppError, errorMessage } from '#lib/errors.ts';
 import type { Logger } from '#lib/log.ts';

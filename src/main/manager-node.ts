@@ -91,6 +91,7 @@ async function runManager(options: NodeFactoryOptions, start: ManagerStart, mana
     stateDirectory: directory.path,
     self: { nodeId: swarm.nodeId, engine: worker.engine },
     requestTunnel: (nodeId, id) => seat.dispatcher().requestTunnel(nodeId, id),
+    relay: (nodeId) => (seat.isTaken() ? undefined : others.current()?.openRelay(nodeId)),
     clock,
     random,
     log,

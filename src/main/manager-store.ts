@@ -6,7 +6,7 @@ import { createRootCa, type RootCa } from '#ca/root.ts';
 import type { Cluster, StoreObject } from '#domain/objects.ts';
 import { objectKinds } from '#domain/objects.ts';
 import type { EtcdProcess } from '#etcd/process.ts';
-import { requireEtcd } from '#etcd/process.ts';
+import { requireEtcd } from '#etcd/binary.ts';
 import { present } from '#lib/assert.ts';
 import type { Clock } from '#lib/clock.ts';
 import { AppError } from '#lib/errors.ts';

@@ -1,6 +1,7 @@
 // The engines of other nodes, as addresses on this one: for each node a socket in the state directory, and behind every connection to it a tunnel
 // that the node opens (transport/tunnel.ts). So whatever speaks to an engine (proxy, logs) speaks to any node's without knowing.
 import { rmSync } from 'node:fs';
+import type { ClientDuplexStream } from '@grpc/grpc-js';
 import { createServer, type Server, type Socket } from 'node:net';
 import { join } from 'node:path';
 import type { Clock, Random } from '#lib/clock.ts';
@@ -17,6 +18,8 @@ export interface NodeEnginesOptions {
   readonly self: { readonly nodeId: string; readonly engine: EngineLink };
   /** Asks a node for a tunnel; false when it is not there. */
   readonly requestTunnel: (nodeId: string, id: string) => boolean;
+  /** A tunnel to a node's engine through the manager that leads; undefined while that is this one. */
+  readonly relay: (nodeId: string) => ClientDuplexStream<Buffer, Buffer> | undefined;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Logger;
@@ -38,7 +41,7 @@ interface Awaited {
 }
 
 export function createNodeEngines(options: NodeEnginesOptions): NodeEngines {
-  const { stateDirectory, self, requestTunnel, clock, random, log } = options;
+  const { stateDirectory, self, requestTunnel, relay, clock, random, log } = options;
   const folder = join(stateDirectory, 'nodes');
   const nodes = new Map<string, { readonly server: Promise<Server>; readonly link: EngineLink }>();
   const awaited = new Map<string, Awaited>();
@@ -68,6 +71,12 @@ export function createNodeEngines(options: NodeEnginesOptions): NodeEngines {
   function serve(nodeId: string, socket: Socket): void {
     socket.pause();
     socket.on('error', () => socket.destroy());
+    const relayed = relay(nodeId);
+    if (relayed !== undefined) {
+      joinTunnel(relayed, socket, () => relayed.cancel());
+      socket.resume();
+      return;
+    }
     openTunnel(nodeId).then(
       (call) => {
         joinTunnel(call, socket, () => call.destroy());

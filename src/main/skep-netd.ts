@@ -11,6 +11,7 @@ const { values } = parseArgs({
     'state-dir': { type: 'string' },
     'plugin-dir': { type: 'string', default: '/run/docker/plugins' },
     'data-path-port': { type: 'string', default: '4789' },
+    'encryption-port': { type: 'string' },
     'log-level': { type: 'string', default: 'info' },
     'own-gateway': { type: 'boolean', default: false },
     destroy: { type: 'boolean', default: false },
@@ -36,6 +37,7 @@ const log = createLogFile({ path: join(stateDirectory, LOG_FILE), clock: systemC
 const settings = {
   pluginDirectory: values['plugin-dir'],
   dataPathPort: Number(values['data-path-port']),
+  ...(values['encryption-port'] === undefined ? {} : { encryptionPort: Number(values['encryption-port']) }),
   ...(values['own-gateway'] ? { ownGateway: true as const } : {}),
 };
 try {

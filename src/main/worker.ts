@@ -59,7 +59,12 @@ export function createWorkerFactory({ engine, options, directory, clock, log }: 
       link: engine,
       stateDir: directory.path,
       instance: swarm.nodeId,
-      network: { driverName: dataPlane.driverName, dnsAddress: dataPlane.dnsAddress, ...(kind === 'podman' ? { sandboxes: dataPlane } : {}) },
+      network: {
+        driverName: dataPlane.driverName,
+        dnsAddress: dataPlane.dnsAddress,
+        encryption: dataPlane.encryption,
+        ...(kind === 'podman' ? { sandboxes: dataPlane } : {}),
+      },
       nodeHostname: options.hostname,
       dataPathAddress: () => swarm.dataPathAddr,
       ...(tls === undefined ? {} : { tls }),

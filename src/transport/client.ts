@@ -17,6 +17,7 @@ import {
   MANAGER_NAME,
   managerService,
   MAX_MESSAGE_BYTES,
+  RELAY_NODE,
   TUNNEL_ID,
 } from './service.ts';
 
@@ -35,6 +36,8 @@ export interface ManagerClient extends ManagerConnection {
   confirmManager(): Promise<void>;
   /** Says that this node leaves the swarm. */
   leave(): Promise<void>;
+  /** A tunnel to the engine of a node, through this manager, which leads. */
+  openRelay(nodeId: string): ClientDuplexStream<Buffer, Buffer>;
   /** Opens the node's end of a tunnel that the manager asked for. */
   openTunnel(id: string): ClientDuplexStream<Buffer, Buffer>;
   close(): void;
@@ -134,12 +137,15 @@ export function createManagerClient(address: string, tls: Partial<TlsMaterial>):
     async confirmManager() {
       await unary('confirmManager', {});
     },
-    openTunnel(id) {
-      const { path, requestSerialize, responseDeserialize } = managerService.tunnel;
-      const metadata = new Metadata();
-      metadata.set(TUNNEL_ID, id);
-      return client.makeBidiStreamRequest(path, requestSerialize, responseDeserialize, metadata) as ClientDuplexStream<Buffer, Buffer>;
-    },
+    openRelay: (nodeId) => openStream(client, 'relay', RELAY_NODE, nodeId),
+    openTunnel: (id) => openStream(client, 'tunnel', TUNNEL_ID, id),
     close: () => client.close(),
   };
+}
+
+function openStream(client: Client, name: 'relay' | 'tunnel', key: string, value: string): ClientDuplexStream<Buffer, Buffer> {
+  const { path, requestSerialize, responseDeserialize } = managerService[name];
+  const metadata = new Metadata();
+  metadata.set(key, value);
+  return client.makeBidiStreamRequest(path, requestSerialize, responseDeserialize, metadata) as ClientDuplexStream<Buffer, Buffer>;
 }

@@ -22,6 +22,7 @@ import {
   KEEPALIVE_TIMEOUT_MS,
   managerService,
   MAX_MESSAGE_BYTES,
+  RELAY_NODE,
   TUNNEL_ID,
 } from './service.ts';
 
@@ -54,6 +55,8 @@ export interface ManagerHandlers {
   leave(peer: Peer): Promise<void>;
   /** The node's end of a tunnel that this manager asked for. */
   tunnel(peer: Peer, id: string, stream: ServerDuplexStream<Buffer, Buffer>): void;
+  /** Another manager's tunnel to the engine of a node that has its session here. */
+  relay(peer: Peer, nodeId: string, stream: ServerDuplexStream<Buffer, Buffer>): Promise<void>;
 }
 
 export interface TlsMaterial {
@@ -207,6 +210,13 @@ function implementation(handlers: ManagerHandlers, peerOf: PeerOf) {
         (error: unknown) => callback(toStatus(error)),
       );
     };
+  const bytes =
+    (key: string, open: (peer: Peer, value: string, call: ServerDuplexStream<Buffer, Buffer>) => void | Promise<void>) =>
+    (call: ServerDuplexStream<Buffer, Buffer>) => {
+      new Promise<void>((resolve) => resolve(open(requirePeer(call), String(call.metadata.get(key)[0] ?? ''), call))).catch((error: unknown) =>
+        fail(call, error),
+      );
+    };
   const session: handleServerStreamingCall<unknown, unknown> = (call) => {
     void stream(call, (signal) => {
       const { description } = call.request as Calls['session']['request'];
@@ -243,14 +253,8 @@ function implementation(handlers: ManagerHandlers, peerOf: PeerOf) {
       await handlers.connect(requirePeer(call)).heartbeat(sessionId);
       return {};
     }),
-    tunnel: (call: ServerDuplexStream<Buffer, Buffer>) => {
-      try {
-        const [id] = call.metadata.get(TUNNEL_ID);
-        handlers.tunnel(requirePeer(call), String(id ?? ''), call);
-      } catch (error) {
-        fail(call, error);
-      }
-    },
+    tunnel: bytes(TUNNEL_ID, (peer, id, call) => handlers.tunnel(peer, id, call)),
+    relay: bytes(RELAY_NODE, (peer, nodeId, call) => handlers.relay(peer, nodeId, call)),
   };
 }
 

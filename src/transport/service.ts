@@ -95,10 +95,19 @@ export const managerService = {
     responseSerialize: bytes,
     responseDeserialize: bytes,
   },
+  relay: {
+    ...method('Managers/Relay', { request: true, response: true }),
+    requestSerialize: bytes,
+    requestDeserialize: bytes,
+    responseSerialize: bytes,
+    responseDeserialize: bytes,
+  },
 } as const satisfies ServiceDefinition;
 
 /** Metadata key that says which tunnel a Tunnel call is the other end of. */
 export const TUNNEL_ID = 'skep-tunnel-id';
+/** Metadata key of a Relay call: the node whose engine another manager wants to speak with, through the leader. */
+export const RELAY_NODE = 'skep-relay-node';
 /** The name that every manager's certificate carries (ca/node-certificate.ts): clients check it instead of an address. */
 export const MANAGER_NAME = 'swarm-manager';
 /** The largest message: a complete set of assignments with many large secrets. */

@@ -41,6 +41,15 @@ describe('three managers and a worker', () => {
     for (const node of managers()) await running(managers()[0] ?? node, `by-${node.name}`, 1);
   });
 
+  it("reaches every node's containers through every manager", async () => {
+    const list = await managers()[0]?.docker('service', 'ps', 'before', '--no-trunc', '--filter', 'desired-state=running', '--format', '{{.ID}} {{.Node}}');
+    for (const line of list?.split('\n') ?? []) {
+      const [id = '', node] = line.split(' ');
+      for (const manager of managers()) assert.match(await manager.docker('exec', id, 'echo', `${node} by ${manager.name}`), /^node\d by node\d$/);
+    }
+    for (const manager of managers()) assert.equal((await manager.tryDocker(['service', 'logs', 'before'])).code, 0);
+  });
+
   it('goes on when the leader is killed: another leads, the first write works, containers stay', async () => {
     const leader = await leaderOf(managers());
     const [survivor] = others(leader);
