@@ -211,6 +211,8 @@ function textOf(base64: string): string | undefined {
   const bytes = Buffer.from(base64, 'base64');
   const text = bytes.toString('utf8');
   if (text === '' || !Buffer.from(text, 'utf8').equals(bytes)) return undefined;
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for
-  return /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u2028\u2029\ufeff]/.test(text) ? undefined : text;
+  return [...text].some((character) => UNPRINTABLE.test(character) && character !== '\n' && character !== '\t') ? undefined : text;
 }
+
+/** Control characters, and line ends that are not everybody's. */
+const UNPRINTABLE = /[\p{Cc}\u2028\u2029\ufeff]/u;

@@ -165,16 +165,22 @@ function removals(stack: ResolvedStack, existing: ExistingObjects): readonly Ser
 function planNetworks(networks: readonly ResolvedNetwork[], existing: ExistingObjects, problems: string[]): readonly NetworkStep[] {
   return networks.flatMap((network): NetworkStep[] => {
     const { spec, external } = network;
-    const found = existing.networks.find((one) => one.spec.name === spec.name);
+    const named = existing.networks.filter((one) => one.spec.name === spec.name);
+    const found = named.find((one) => isOfSwarm(one.spec));
     if (external && NODE_NETWORKS.has(spec.name)) return [];
     if (external) {
-      const problem = externalProblem(spec.name, found?.spec);
+      const problem = externalProblem(spec.name, (found ?? named[0])?.spec);
       if (problem !== undefined) problems.push(problem);
       return [];
     }
     if (found === undefined) return [{ action: 'create', name: spec.name, network, spec }];
     return [{ action: 'unchanged', name: spec.name, id: found.id, differs: differences(found.spec, spec) }];
   });
+}
+
+/** An engine's own network may have the same name: that of a `docker compose` project, for one. */
+function isOfSwarm({ scope }: NetworkSpec): boolean {
+  return scope === 'swarm' || scope === '';
 }
 
 function externalProblem(name: string, found: NetworkSpec | undefined): string | undefined {

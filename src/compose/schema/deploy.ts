@@ -1,6 +1,7 @@
 // The form of a service's `deploy`.
+import { scalar } from '../yaml/node.ts';
 import { bytes, duration, options, pairs, wordOrWords, words } from './forms.ts';
-import { either, integer, listOf, number, object, type ObjectShape, oneOf, string, text } from './shape.ts';
+import { integer, listOf, number, object, type ObjectShape, oneOf, type ScalarShape, string, text } from './shape.ts';
 
 function updateSettings(): ObjectShape {
   return object(
@@ -9,13 +10,23 @@ function updateSettings(): ObjectShape {
   );
 }
 
-const count = either('must be a integer', { ...integer, expand: (node) => node }, string);
+/** A number, or `all`. */
+const count: ScalarShape = {
+  ...text,
+  finish(node, path, { report }) {
+    const said = node.kind === 'scalar' ? String(node.value) : '';
+    if (/^-?[0-9]+$/.test(said)) return scalar(Number(said), node.mark);
+    if (said === 'all') return node;
+    report(node.mark, `${path} must be a number or "all"`);
+    return undefined;
+  },
+};
 
 /** Devices that a container asks for: `gpus`, and `reservations.devices`. */
 export const deviceReservation = object({
   capabilities: words,
   driver: string,
-  count: { ...count, finish: (node) => (node.kind === 'scalar' && /^-?[0-9]+$/.test(String(node.value)) ? { ...node, value: Number(node.value) } : node) },
+  count,
   device_ids: words,
   options: pairs,
 });

@@ -84,9 +84,14 @@ function open<T>(node: Node, { open: nodes }: Builder, inside: () => T): T {
   }
 }
 
+/** In the failsafe schema every scalar is text. */
+function wordOf({ value }: Scalar): string {
+  return typeof value === 'string' ? value : '';
+}
+
 /** Quoted words are text; so is what `!!str` says, while other standard tags make a word of what is quoted. */
 function buildScalar(node: Scalar, mark: Mark): ComposeNode {
-  const text = String(node.value ?? '');
+  const text = wordOf(node);
   const standard = /^tag:yaml\.org,2002:(.*)$/.exec(node.tag ?? '')?.[1];
   const isPlain = standard === undefined ? node.type === 'PLAIN' || node.type === undefined : standard !== 'str';
   return isPlain ? resolvePlain(text, mark) : { kind: 'scalar', value: text, mark };
@@ -98,7 +103,7 @@ function buildMap(node: YAMLMap, builder: Builder, depth: number): MapNode {
   for (const pair of node.items as Pair<Node, Node | null>[]) {
     const keyMark = markOf(pair.key, builder);
     if (!isScalar(pair.key)) throw composeError(keyMark, 'yaml: a key must be a word, not a list or mapping');
-    const key = String(pair.key.value ?? '');
+    const key = wordOf(pair.key);
     const value = pair.value === null ? { kind: 'scalar' as const, value: null, mark: keyMark } : build(pair.value, builder, depth + 1);
     if (key === '<<' && pair.key.type === 'PLAIN') {
       merged.push(...mapsToMerge(value));
