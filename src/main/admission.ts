@@ -91,8 +91,16 @@ export function createAdmission({ store, sealer, clock, random, log }: Admission
       chain: rootCa.rotation?.crossSigned ?? root,
     });
     await rememberKey(node.id, digestOfKey(new X509Certificate(certificate).publicKey));
-    return { nodeId: node.id, role: node.spec.role, clusterId, dataPathPort, certificate };
+    return { nodeId: node.id, role: node.spec.role, clusterId, dataPathPort, certificate, managers: managersOf(store.view) };
   }
+}
+
+/** The leader first. */
+function managersOf(view: View): NonNullable<IssuedCertificate['managers']> {
+  return [...view.list('node')]
+    .flatMap(({ id, manager }) => (manager === undefined ? [] : [{ nodeId: id, address: manager.address, leader: manager.leader }]))
+    .sort((a, b) => Number(b.leader) - Number(a.leader))
+    .map(({ nodeId, address }) => ({ nodeId, address }));
 }
 
 function notMember(nodeId: string): AppError {

@@ -174,9 +174,10 @@ class Membership implements DaemonMembership {
     const { directory } = this.options;
     const swarm: SwarmFile = { nodeId: identity.nodeId, role: identity.role, ...addresses, dataPathPort: identity.dataPathPort };
     writeIdentity(directory.certificateFolder, { roots: identity.root, certificate: identity.certificate, key: identity.key });
-    const managers = [{ nodeId: '', address: identity.manager }];
-    writeManagers(directory.path, managers);
-    if (identity.role === 'manager') return this.joinManagers(swarm, managers);
+    const asked = { nodeId: '', address: identity.manager };
+    // The one that was asked may not lead; but that it can be reached is sure.
+    writeManagers(directory.path, [...(identity.managers ?? []).filter(({ address }) => address !== asked.address), asked]);
+    if (identity.role === 'manager') return this.joinManagers(swarm, [asked]);
     directory.writeSwarm(swarm);
     await this.place.startWorker(swarm);
   }

@@ -24,6 +24,8 @@ export interface IssuedCertificate {
   readonly dataPathPort: number;
   /** PEM, with the root's after it. */
   readonly certificate: string;
+  /** Where the swarm's managers are, the leader first: the one that was asked may not be it. Absent from a manager that is older than this. */
+  readonly managers?: readonly { readonly nodeId: string; readonly address: string }[];
 }
 
 export interface JoinManagersRequest {
