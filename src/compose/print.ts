@@ -59,6 +59,8 @@ function showService(service: Service, directory: string): Record<string, unknow
   const relative = (path: string) => (path.startsWith(`${directory}/`) ? path.slice(directory.length + 1) : path);
   return Object.fromEntries(
     Object.entries(service).map(([key, value]) => {
+      // Where variables were left in place, a text may stand for what it will be.
+      if (typeof value !== 'object') return [key, value];
       if (key === 'depends_on') return [key, showDependencies(value as NonNullable<Service['depends_on']>)];
       if (key === 'ports') return [key, (value as NonNullable<Service['ports']>).map(showPort)];
       if (key !== 'env_file') return [key, value];

@@ -6,7 +6,7 @@ import type { CheckContext, EitherShape, ListShape, MapShape, ObjectShape, Scala
 /** The value in canonical form, or undefined when a mistake in it was reported. A value tagged `!reset` is not looked at. */
 export function check(node: ComposeNode, shape: Shape, path: string, context: CheckContext): ComposeNode | undefined {
   if (node.tag === 'reset') return node;
-  if (isTemplate(node, context)) return node;
+  if (isTemplate(node, context) && takesText(shape)) return node;
   const long = shape.expand ? shape.expand(node, path, context) : node;
   if (long === undefined) return undefined;
   const checked = checkForm(long, shape, path, context);
@@ -17,6 +17,11 @@ export function check(node: ComposeNode, shape: Shape, path: string, context: Ch
 /** Whether the value still holds a `$` that nobody replaced, so that nothing can be said of its form. */
 export function isTemplate(node: ComposeNode, { interpolated }: CheckContext): boolean {
   return !interpolated && node.kind === 'scalar' && typeof node.value === 'string' && node.value.includes('$');
+}
+
+/** Whether a text can stand here, be it for something longer. */
+function takesText(shape: Shape): boolean {
+  return shape.expand !== undefined || (shape.kind !== 'object' && shape.kind !== 'map' && shape.kind !== 'list');
 }
 
 export function joinPath(path: string, key: string | number): string {
@@ -65,8 +70,12 @@ function checkObject(node: ComposeNode, shape: ObjectShape, path: string, contex
     const checked = check(value, known, joinPath(path, key), context);
     if (checked !== undefined) entries.set(key, { mark, value: checked });
   }
-  for (const key of shape.required ?? []) if (!node.entries.has(key)) context.report(node.mark, `${path} ${key} is required`);
+  for (const key of shape.required ?? []) if (isMissing(node.entries.get(key)?.value)) context.report(node.mark, `${path} ${key} is required`);
   return { ...node, entries };
+}
+
+function isMissing(value: ComposeNode | undefined): boolean {
+  return value === undefined || (value.kind === 'scalar' && (value.value === null || value.value === ''));
 }
 
 function takesNull(shape: Shape): boolean {

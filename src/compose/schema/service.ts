@@ -3,7 +3,7 @@ import { list, map, scalar } from '../yaml/node.ts';
 import { deploy, deviceReservation, logging } from './deploy.ts';
 import { bytes, bytesOrUnlimited, command, duration, environment, pairs, wordOrWords, words, wordsOrNumbers } from './forms.ts';
 import { configs, dependsOn, envFile, extraHosts, labelFile, networks, ports, secrets, ulimits, volumes } from './service-lists.ts';
-import { any, boolean, either, type Expand, flag, integer, listOf, mapOf, object, type ObjectShape, oneOf, string, text } from './shape.ts';
+import { anything, boolean, either, type Expand, flag, integer, listOf, mapOf, object, type ObjectShape, oneOf, string, text } from './shape.ts';
 
 const contextAlone: Expand = (node) => (node.kind === 'scalar' && node.value !== null ? map([['context', node]], node.mark) : node);
 
@@ -153,7 +153,7 @@ const second: ObjectShape['keys'] = {
   mem_reservation: bytes,
   mem_swappiness: integer,
   memswap_limit: bytesOrUnlimited,
-  models: any,
+  models: anything,
   network_mode: string,
   networks,
   oom_kill_disable: flag,
@@ -166,7 +166,7 @@ const second: ObjectShape['keys'] = {
   pre_stop: listOf(hook),
   privileged: flag,
   profiles: words,
-  provider: any,
+  provider: anything,
   pull_policy: string,
   pull_refresh_after: string,
   read_only: flag,

@@ -80,7 +80,7 @@ export const number: ScalarShape = { kind: 'number' };
 export const boolean: ScalarShape = { kind: 'boolean' };
 /** A boolean of which false says the same as nothing. */
 export const flag: ScalarShape = { kind: 'boolean', dropFalse: true };
-export const any: AnyShape = { kind: 'any' };
+export const anything: AnyShape = { kind: 'any' };
 /** Text, for which a number does too. */
 export const text: ScalarShape = { kind: 'string', accepts: ['number'] };
 

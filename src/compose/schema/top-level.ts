@@ -2,7 +2,7 @@
 import { map, scalar, textAt, withEntry, isNull, type ComposeNode } from '../yaml/node.ts';
 import { filePath, options, pairs, wordOrWords } from './forms.ts';
 import { service } from './service.ts';
-import { any, boolean, type CheckContext, either, type Expand, flag, listOf, mapOf, object, type ObjectShape, string } from './shape.ts';
+import { anything, boolean, type CheckContext, either, type Expand, flag, listOf, mapOf, object, type ObjectShape, string } from './shape.ts';
 
 export const NAME_PATTERN = /^[a-zA-Z0-9._-]+$/;
 const sections = { keyPattern: NAME_PATTERN, extensions: true };
@@ -91,7 +91,7 @@ export const composeFile: ObjectShape = object({
   volumes: mapOf(volume, sections),
   secrets: mapOf(fileObject('secret'), sections),
   configs: mapOf(fileObject('config'), sections),
-  models: mapOf(either('must be a mapping', object({ name: string, model: string, context_size: any, runtime_flags: any }))),
+  models: mapOf(either('must be a mapping', object({ name: string, model: string, context_size: anything, runtime_flags: anything }))),
 });
 
 /** The sections that are merged by name, and whose values are templates. */
