@@ -44,6 +44,8 @@ export interface EtcdClient {
   /** Only on the member that leads. */
   moveLeader(targetId: string): Promise<void>;
   defragment(): Promise<void>;
+  /** Lifts the alarm of a quota that was exceeded. */
+  disarm(memberId: string): Promise<void>;
   close(): void;
 }
 
@@ -53,6 +55,9 @@ const CALL_TIMEOUT_MS = 7_000;
 const LOCAL_TIMEOUT_MS = 2_000;
 /** The member's files are rewritten while it blocks. */
 const DEFRAGMENT_TIMEOUT_MS = 120_000;
+
+/** etcd's number for it. */
+const NOSPACE = 1;
 
 const definition = loadSync(join(import.meta.dirname, 'etcd.proto'), { longs: String, enums: String, defaults: true, arrays: true });
 
@@ -171,6 +176,9 @@ export function createEtcdClient(socketPath: string): EtcdClient {
     },
     async defragment() {
       await unary(method('Maintenance', 'Defragment'), {}, DEFRAGMENT_TIMEOUT_MS);
+    },
+    async disarm(memberId) {
+      await unary(method('Maintenance', 'Alarm'), { action: 'DEACTIVATE', memberId, alarm: NOSPACE });
     },
     close: () => client.close(),
   };

@@ -61,7 +61,7 @@ const ELECTION_MS = 500;
 /** A commit of the control loops is at most 2,000 changes with a few claims each; a decision on one very large service may exceed that. */
 export const MAX_TXN_OPERATIONS = 65_536;
 export const MAX_REQUEST_BYTES = 64 * 1024 * 1024;
-const QUOTA_BYTES = 4 * 1024 * 1024 * 1024;
+export const QUOTA_BYTES = 4 * 1024 * 1024 * 1024;
 /** Revisions that are kept for managers that were away for a moment; whoever was away longer reads everything again. */
 const KEPT_REVISIONS = 10_000;
 

@@ -1,4 +1,5 @@
 // When this manager leads: always while it is the only one, by campaign once the store is in etcd.
+import { careForEtcd } from '#etcd/care.ts';
 import type { Clock } from '#lib/clock.ts';
 import type { Logger } from '#lib/log.ts';
 import { createLeadership, type Leadership, type LiveManager } from '#manager/leadership.ts';
@@ -49,7 +50,7 @@ export function createLeading({ managerStore, seat, self, clock, log }: LeadingO
         log,
       });
       leadership = campaign;
-      await campaign.run(signal);
+      await Promise.all([campaign.run(signal), careForEtcd(client, { clock, log }, signal)]);
     },
   };
 }

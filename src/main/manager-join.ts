@@ -1,4 +1,5 @@
 // How a node becomes one of the managers, on its own side: it asks a manager, starts its member of etcd as a learner, and waits until it is a voter.
+import { createServer } from 'node:net';
 import { createCertificateRequest } from '#ca/node-certificate.ts';
 import type { EtcdProcess } from '#etcd/process.ts';
 import { requireEtcd } from '#etcd/binary.ts';
@@ -7,6 +8,7 @@ import { AppError, errorMessage } from '#lib/errors.ts';
 import type { Logger } from '#lib/log.ts';
 import { createManagerClient } from '#transport/client.ts';
 import type { TlsMaterial } from '#transport/server.ts';
+import { joinHostPort, splitHostPort } from './addresses.ts';
 import { createEtcdMember, peerUrls } from './etcd-member.ts';
 import { writeDataKey } from './data-key.ts';
 import type { KnownManager } from './remote-managers.ts';
@@ -32,6 +34,7 @@ const CONNECT_TIMEOUT_MS = 2_000;
 export async function joinManagers(options: JoinManagersOptions): Promise<{ readonly dataKey: Uint8Array; readonly etcd: EtcdProcess }> {
   requireEtcd();
   const { directory, swarm, tls, clock, log } = options;
+  await assertPortsAreFree(swarm);
   const member = createEtcdMember({ stateDirectory: directory.path, clock, log });
   const { request, key } = await createCertificateRequest();
   const client = await firstManager(options);
@@ -54,6 +57,28 @@ export async function joinManagers(options: JoinManagersOptions): Promise<{ read
     throw error;
   } finally {
     client.close();
+  }
+}
+
+/** A manager that votes and then cannot serve would cost the others their quorum: it is found out before. */
+async function assertPortsAreFree(swarm: SwarmFile): Promise<void> {
+  const { hostname, port } = new URL(peerUrls(swarm).listenPeerUrl);
+  const { host, port: swarmPort = '2377' } = splitHostPort(swarm.listenAddr);
+  for (const [address, number] of [
+    [host, Number(swarmPort)],
+    [hostname.replace(/^\[|\]$/g, ''), Number(port)],
+  ] as const) {
+    await new Promise<void>((resolve, reject) => {
+      const server = createServer();
+      server.once('error', (cause) => {
+        reject(
+          new AppError('failedPrecondition', `a manager listens on ${joinHostPort(address, String(number))}, which it cannot here: ${errorMessage(cause)}`, {
+            cause,
+          }),
+        );
+      });
+      server.listen({ host: address, port: number }, () => server.close(() => resolve()));
+    });
   }
 }
 

@@ -37,7 +37,12 @@ export async function startManagerNode(options: NodeFactoryOptions, start: Manag
   const { directory, clock, log } = options;
   const { swarm, dataKey, joined, forceNewCluster = false, signal } = start;
   const member = createEtcdMember({ stateDirectory: directory.path, clock, log });
-  const more = { forceNewCluster, ...(joined === undefined ? {} : { joined }), ...(signal === undefined ? {} : { signal }) };
+  const more = {
+    isNew: start.founding !== undefined,
+    forceNewCluster,
+    ...(joined === undefined ? {} : { joined }),
+    ...(signal === undefined ? {} : { signal }),
+  };
   const managerStore = await openManagerStore({ directory, member, swarm, sealer: createSealer(dataKey), clock, log, ...more });
   try {
     if (start.founding !== undefined) await found(options, start, start.founding, managerStore.store);

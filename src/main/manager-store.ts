@@ -1,6 +1,6 @@
 // Where a manager's store lies: in a SQLite file while it is the only manager, in etcd from the second one on. The way from one to the other happens here,
 // under a store that goes on.
-import { rmSync } from 'node:fs';
+import { existsSync, rmSync } from 'node:fs';
 import { createCertificateRequest } from '#ca/node-certificate.ts';
 import { createRootCa, type RootCa } from '#ca/root.ts';
 import type { Cluster, StoreObject } from '#domain/objects.ts';
@@ -39,6 +39,8 @@ export interface ManagerStoreOptions {
   readonly member: EtcdMember;
   readonly swarm: SwarmFile;
   readonly sealer: Sealer;
+  /** There is nothing stored yet. */
+  readonly isNew: boolean;
   /** The member of a manager that has just joined. */
   readonly joined?: EtcdProcess;
   /** Goes on with this manager's data alone, whoever else there was. */
@@ -50,11 +52,15 @@ export interface ManagerStoreOptions {
 }
 
 const POLL_MS = 50;
+const STORE_GONE =
+  "this manager's store is gone from its disk: leave the swarm (docker swarm leave --force), remove the node on another manager, and join again";
 /** A member that is alone needs nobody else. */
 const FIRST_START_TIMEOUT_MS = 30_000;
 
 export async function openManagerStore(options: ManagerStoreOptions): Promise<ManagerStore> {
   const { member, directory, clock, log } = options;
+  if (!options.isNew && options.joined === undefined && member.settings() === undefined && !existsSync(directory.storeFile))
+    throw new AppError('internal', STORE_GONE);
   let etcd = options.joined;
   if (etcd === undefined && member.settings() !== undefined) etcd = member.start({ forceNewCluster: options.forceNewCluster ?? false });
   const arrival = Promise.withResolvers<void>();

@@ -1,0 +1,28 @@
+// What is done for a member of etcd by and by, on a real one.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { careOnce, isWorthDefragmenting } from '#etcd/care.ts';
+import type { MemberStatus } from '#etcd/messages.ts';
+import { quietLog, startTestEtcd } from '../lib/etcd.ts';
+
+const MB = 1024 * 1024;
+const status: MemberStatus = { memberId: '1', leaderId: '2', term: 2, isLearner: false, dbSize: 0, dbSizeInUse: 0, errors: [] };
+
+test('a file is rewritten when most of it is unused, and on the leader only when that is much', () => {
+  assert.equal(isWorthDefragmenting({ ...status, dbSize: 300 * MB, dbSizeInUse: 100 * MB }), true);
+  assert.equal(isWorthDefragmenting({ ...status, dbSize: 300 * MB, dbSizeInUse: 200 * MB }), false);
+  assert.equal(isWorthDefragmenting({ ...status, dbSize: 100 * MB, dbSizeInUse: 1 * MB }), false);
+  assert.equal(isWorthDefragmenting({ ...status, leaderId: '1', dbSize: 300 * MB, dbSizeInUse: 100 * MB }), false);
+});
+
+test('a member that is well is left alone, one whose file is rewritten answers as before', async (t) => {
+  const etcd = await startTestEtcd();
+  t.after(() => etcd.stop());
+  const { client } = etcd.process;
+  await client.txn({ compare: [], success: [{ key: 'a', value: 'x' }] });
+  await careOnce(client, quietLog);
+  await client.defragment();
+  const { memberId } = await client.status();
+  await client.disarm(memberId);
+  assert.equal((await client.range({ key: 'a' })).items[0]?.value, 'x');
+});
