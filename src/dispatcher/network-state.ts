@@ -1,6 +1,7 @@
 // Derives what every node must program from one version of the store: who has which address, which tasks may get traffic, which ports
 // are published. Pure; the dispatcher decides when to derive and to whom to send.
 import type { Network, Service, StoreObject, Task } from '#domain/objects.ts';
+import { wantsEncryption } from '#domain/encrypted.ts';
 import { taskName } from '#domain/task-name.ts';
 import { isTerminal, taskStateRank } from '#domain/task-state.ts';
 import type { StoreEvent, View } from '#domain/view.ts';
@@ -46,7 +47,7 @@ function facts(object: StoreObject): unknown {
     case 'task':
       return `${isEndpoint(object)} ${object.status.state === 'running'} ${object.status.serving} ${object.desiredState} ${object.nodeId} ${JSON.stringify(object.networks)}`;
     case 'node':
-      return `${object.status.state === 'down'} ${object.description?.dataPathAddress} ${object.index}`;
+      return `${object.status.state === 'down'} ${object.description?.dataPathAddress} ${JSON.stringify(object.description?.encryption)} ${object.index}`;
     case 'service':
       return `${object.spec.name} ${JSON.stringify(object.endpoint)} ${JSON.stringify(object.spec.task.networks)}`;
     case 'network':
@@ -105,9 +106,12 @@ export function mtuOf({ spec, state }: Network): number | undefined {
 }
 
 function networkNodes(view: View): NetworkNode[] {
-  return [...view.list('node')].flatMap((node) =>
-    node.description === undefined ? [] : [{ nodeId: node.id, index: node.index, dataPathAddress: node.description.dataPathAddress }],
-  );
+  return [...view.list('node')].flatMap(({ id, index, description }) => {
+    if (description === undefined) return [];
+    const { dataPathAddress, encryption } = description;
+    const end = encryption && { publicKey: encryption.publicKey, endpoint: `${dataPathAddress}:${encryption.port}` };
+    return [{ nodeId: id, index, dataPathAddress, ...(end === undefined ? {} : { encryption: end }) }];
+  });
 }
 
 function overlays(view: View, endpoints: ReadonlyMap<string, readonly NetworkEndpoint[]>): Map<string, OverlayNetwork> {
@@ -124,7 +128,7 @@ function overlays(view: View, endpoints: ReadonlyMap<string, readonly NetworkEnd
       internal: spec.internal,
       attachable: spec.attachable,
       ...(mtu === undefined ? {} : { mtu }),
-      encrypted: spec.driver?.options?.['encrypted'] !== undefined && spec.driver.options['encrypted'] !== 'false',
+      encrypted: wantsEncryption(spec.driver),
       endpoints: endpoints.get(id) ?? [],
     });
   }

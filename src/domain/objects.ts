@@ -69,10 +69,20 @@ export interface Node extends ObjectMeta {
   readonly keyDigests?: readonly string[];
 }
 
+/** A node's end of the WireGuard mesh. */
+export interface NodeEncryption {
+  /** In base64, as WireGuard writes it. */
+  readonly publicKey: string;
+  /** UDP, at the data path address. */
+  readonly port: number;
+}
+
 export interface NodeDescription {
   readonly hostname: string;
   /** The address that this node's VXLAN packets come from and go to. */
   readonly dataPathAddress: string;
+  /** How other nodes speak with it on encrypted networks; absent while it cannot encrypt. */
+  readonly encryption?: NodeEncryption;
   readonly platform: Platform;
   readonly resources: Resources;
   readonly engine: { readonly version: string; readonly labels: Labels; readonly plugins: readonly { readonly type: string; readonly name: string }[] };

@@ -8,13 +8,15 @@ export interface DescribeFacts {
   readonly hostname?: string;
   readonly dataPathAddress: string;
   readonly tls?: NodeDescription['tls'];
+  readonly encryption?: NodeDescription['encryption'];
 }
 
-export function describeNode(info: EngineInfo, { hostname, dataPathAddress, tls }: DescribeFacts): NodeDescription {
+export function describeNode(info: EngineInfo, { hostname, dataPathAddress, tls, encryption }: DescribeFacts): NodeDescription {
   const generic = genericResources(info);
   return {
     hostname: hostname ?? info.Name,
     dataPathAddress,
+    ...(encryption === undefined ? {} : { encryption }),
     platform: { architecture: machineNames[info.Architecture] ?? info.Architecture, os: info.OSType },
     resources: { nanoCpus: info.NCPU * 1e9, memoryBytes: info.MemTotal, ...(generic.length === 0 ? {} : { generic }) },
     engine: { version: info.ServerVersion, labels: labelsOf(info.Labels ?? []), plugins: pluginsOf(info) },

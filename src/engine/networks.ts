@@ -1,6 +1,7 @@
 // The engine's networks behind the swarm's: made when the first task of this node needs one, removed when the last one is gone.
 // A swarm overlay is a network of our driver with the same subnet and gateway on every node; addresses are given by the managers.
 import type { AssignedNetwork } from '#agent/executor.ts';
+import { wantsEncryption } from '#domain/encrypted.ts';
 import type { Clock } from '#lib/clock.ts';
 import { AppError, errorMessage } from '#lib/errors.ts';
 import type { Logger } from '#lib/log.ts';
@@ -168,6 +169,7 @@ function networkBody(network: AssignedNetwork, name: string, driverName: string,
     'skep.network': network.id,
     'skep.vni': String(network.vxlanId),
     ...(network.mtu === undefined ? {} : { 'skep.mtu': String(network.mtu) }),
+    ...(wantsEncryption(network.driver) ? { 'skep.encrypted': 'true' } : {}),
   };
   return {
     Name: name,

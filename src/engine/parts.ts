@@ -21,6 +21,10 @@ export interface DockerExecutorOptions {
   readonly network: {
     readonly driverName: string;
     readonly dnsAddress: string;
+    /** This node's end of the WireGuard mesh, or why there is none: then tasks on encrypted networks are refused with that reason. */
+    readonly encryption?:
+      | { readonly kind: 'ready'; readonly publicKey: string; readonly port: number }
+      | { readonly kind: 'unavailable'; readonly reason: string };
     /** Given when the engine is Podman: it knows no network drivers, and runs no health checks without systemd. */
     readonly sandboxes?: Sandboxes;
   };
@@ -65,10 +69,12 @@ export function createParts(options: DockerExecutorOptions, onHealth: (taskId: s
   async function describe(signal: AbortSignal): Promise<NodeDescription> {
     const info = await client.call<EngineInfo>({ method: 'GET', path: '/info', signal });
     const tlsInfo = tls?.();
+    const { encryption } = network;
     return describeNode(info, {
       dataPathAddress: dataPathAddress(),
       ...(hostname === undefined ? {} : { hostname }),
       ...(tlsInfo === undefined ? {} : { tls: tlsInfo }),
+      ...(encryption?.kind === 'ready' ? { encryption: { publicKey: encryption.publicKey, port: encryption.port } } : {}),
     });
   }
   return {

@@ -1,5 +1,6 @@
 // Everything until a task's container could be started.
 import type { Task } from '#domain/objects.ts';
+import { wantsEncryption } from '#domain/encrypted.ts';
 import { expandContainerSpec, taskName } from '#domain/template-context.ts';
 import type { AssignedTask, TaskDependencies } from '#agent/executor.ts';
 import { AppError } from '#lib/errors.ts';
@@ -22,6 +23,7 @@ export async function prepare(
 ): Promise<void> {
   const { client, log } = { client: parts.client, log: parts.options.log };
   const { task } = assigned;
+  refuseUnencrypted(parts, assigned);
   if (task.spec.runtime.kind === 'attachment') {
     parts.attachments.add(task.id);
     // The plain container is created in the namespace that is made for it.
@@ -65,6 +67,14 @@ export async function prepare(
     ...(sandbox === undefined ? {} : { sandbox: sandbox.place }),
   });
   await createContainer(parts, task, config, signal);
+}
+
+/** A node that cannot encrypt runs no task of an encrypted network: it would be alone there, and nobody would know why. */
+function refuseUnencrypted({ options }: Parts, { networks }: AssignedTask): void {
+  const { encryption } = options.network;
+  const network = networks.find((candidate) => isOverlay(candidate) && wantsEncryption(candidate.driver));
+  if (network === undefined || encryption?.kind !== 'unavailable') return;
+  throw new AppError('failedPrecondition', `network ${network.name} is encrypted, and this node cannot encrypt: ${encryption.reason}`);
 }
 
 /** The namespace made for the task; undefined when the engine attaches it itself. */

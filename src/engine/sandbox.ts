@@ -1,4 +1,5 @@
 // Tasks whose namespace is made before their container, because the engine knows no network drivers (Podman).
+import { wantsEncryption } from '#domain/encrypted.ts';
 import type { Task } from '#domain/objects.ts';
 import type { ContainerSpec, PortConfig } from '#domain/spec.ts';
 import type { AssignedNetwork, AssignedTask } from '#agent/executor.ts';
@@ -27,11 +28,18 @@ export function sandboxSpec({ task, networks }: AssignedTask): SandboxSpec | und
   };
 }
 
-function sandboxNetwork({ id, name, vxlanId, mtu, subnets }: AssignedNetwork, addresses: readonly string[]): SandboxSpec['networks'][number] {
+function sandboxNetwork({ id, name, vxlanId, mtu, subnets, driver }: AssignedNetwork, addresses: readonly string[]): SandboxSpec['networks'][number] {
   const address = addresses.find((candidate) => !candidate.includes(':'));
   if (vxlanId === undefined || address === undefined) throw new AppError('invalidArgument', `network ${name} has no IPv4 address for the task`);
   const gateways = subnets.filter(({ gateway }) => !gateway.includes(':')).map(({ subnet, gateway }) => withPrefix(gateway, subnet));
-  return { networkId: id, vxlanId, gateways, address: withPrefix(address, subnets[0]?.subnet ?? ''), ...(mtu === undefined ? {} : { mtu }) };
+  return {
+    networkId: id,
+    vxlanId,
+    gateways,
+    address: withPrefix(address, subnets[0]?.subnet ?? ''),
+    ...(mtu === undefined ? {} : { mtu }),
+    ...(wantsEncryption(driver) ? { encrypted: true } : {}),
+  };
 }
 
 function withPrefix(address: string, subnet: string): string {

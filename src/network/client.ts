@@ -34,6 +34,7 @@ export async function createDataPlane(options: DataPlaneOptions): Promise<Manage
   return {
     driverName: status.driverName,
     dnsAddress: status.dnsAddress,
+    encryption: status.encryption,
     applyCluster: (state, signal) => cluster.send(state, signal),
     applyLocal: (state, signal) => local.send(state, signal),
     attach: async (sandbox, signal) => (await asked(netd, 'POST', '/attach', sandbox, clock, signal)) as SandboxPlace,

@@ -2,6 +2,7 @@
 // rules is in render/, how rules reach the kernel in kernel/. Everything is sorted, so that equal states give equal values.
 import type { ClusterNetworkState, IngressPort, LocalNetworkState, NetworkNode, OverlayNetwork } from '#protocol/network-state.ts';
 import type { SandboxSpec } from '#protocol/sandbox.ts';
+import { encryptionAddressOf } from './names.ts';
 
 /** A network that the engine has made with our driver. The engine tells of it once; it is kept in the state directory. */
 export interface DriverNetwork {
@@ -9,6 +10,8 @@ export interface DriverNetwork {
   readonly networkId: string;
   readonly vxlanId: number;
   readonly mtu?: number;
+  /** Known before the swarm's state arrives, so that no interface is ever too large, and nothing leaves in the clear. */
+  readonly encrypted?: true;
   /** In CIDR form. */
   readonly gateways: readonly string[];
 }
@@ -27,6 +30,8 @@ export interface NetworkInputs {
   readonly hostAddresses: ReadonlyMap<string, { readonly mtu: number }>;
   readonly gatewaySubnets: readonly string[];
   readonly dataPathPort: number;
+  /** This node's own WireGuard port; absent while it cannot encrypt. */
+  readonly encryptionPort?: number;
   /** Published on this node only, by running sandboxes. */
   readonly hostPorts?: readonly PublishedPort[];
 }
@@ -43,7 +48,17 @@ export interface Overlay {
     readonly localAddress: string;
     readonly port: number;
     readonly remotes: readonly { readonly address: string; readonly nodeAddress: string }[];
+    /** The network is encrypted: the addresses above are those of the WireGuard mesh, and packets leave through its device or not at all. */
+    readonly encrypted?: true;
   };
+}
+
+/** The WireGuard mesh between the nodes, for all encrypted networks together. */
+export interface Encryption {
+  readonly index: number;
+  readonly port: number;
+  readonly mtu: number;
+  readonly peers: readonly { readonly index: number; readonly publicKey: string; readonly endpoint: string }[];
 }
 
 export interface PublishedPort {
@@ -65,6 +80,8 @@ export interface Mesh {
 
 /** What belongs into the host's own namespace. */
 export interface Host {
+  /** Encrypted networks of this node: their VXLAN packets come from and go to the WireGuard mesh only, here on UDP port `port`. */
+  readonly guarded?: { readonly vxlanIds: readonly number[]; readonly port: number };
   readonly ports: readonly PublishedPort[];
   readonly gatewaySubnets: readonly string[];
   /** Addresses on the gateway bridge of containers that are on internal networks only. */
@@ -78,6 +95,8 @@ export interface Host {
 
 /** What VXLAN adds to a packet over IPv4. */
 const VXLAN_OVERHEAD_BYTES = 50;
+/** What WireGuard adds at most, over IPv4 or IPv6. */
+const WIREGUARD_OVERHEAD_BYTES = 80;
 /** Docker's overlay has this MTU unless told otherwise. */
 const DEFAULT_MTU = 1450;
 
@@ -94,10 +113,11 @@ export function deriveOverlays(inputs: NetworkInputs): readonly Overlay[] {
 }
 
 function overlayOf(driver: DriverNetwork, network: OverlayNetwork | undefined, inputs: NetworkInputs): Overlay {
-  const tunnel = network === undefined ? undefined : tunnelOf(network, inputs);
+  const encrypted = isEncrypted(driver, network);
+  const tunnel = network === undefined ? undefined : tunnelOf(network, inputs, encrypted);
   return {
     vxlanId: driver.vxlanId,
-    mtu: driver.mtu ?? network?.mtu ?? defaultMtu(inputs),
+    mtu: driver.mtu ?? network?.mtu ?? defaultMtu(inputs, encrypted),
     gateways: driver.gateways,
     virtualIps: virtualIpsOf(driver.networkId, inputs.cluster),
     ...(tunnel === undefined ? {} : { tunnel }),
@@ -112,22 +132,60 @@ function virtualIpsOf(networkId: string, { services }: ClusterNetworkState): Ove
     .sort((a, b) => compare(a.address, b.address));
 }
 
-function tunnelOf(network: OverlayNetwork, inputs: NetworkInputs): Overlay['tunnel'] {
+function isEncrypted(driver: DriverNetwork, network: OverlayNetwork | undefined): boolean {
+  return driver.encrypted === true || network?.encrypted === true;
+}
+
+function tunnelOf(network: OverlayNetwork, inputs: NetworkInputs, encrypted: boolean): Overlay['tunnel'] {
   const self = ownNode(inputs);
-  // Traffic of an encrypted network never leaves in the clear: until there is encryption it does not leave at all.
-  if (self === undefined || inputs.cluster.nodes.length < 2 || network.encrypted) return undefined;
-  const nodes = new Map(inputs.cluster.nodes.map((node) => [node.nodeId, node.dataPathAddress]));
+  // Traffic of an encrypted network never leaves in the clear: while there is no encryption it does not leave at all.
+  if (self === undefined || inputs.cluster.nodes.length < 2 || (encrypted && inputs.encryptionPort === undefined)) return undefined;
+  const addressOf = (node: NetworkNode) => (encrypted ? encryptionAddressOf(node.index) : node.dataPathAddress);
+  const reachable = encrypted ? inputs.cluster.nodes.filter(canEncrypt) : inputs.cluster.nodes;
+  const nodes = new Map(reachable.map((node) => [node.nodeId, addressOf(node)]));
   const remotes = network.endpoints.flatMap(({ nodeId, address }) => {
     const nodeAddress = nodes.get(nodeId);
     return nodeAddress === undefined || nodeId === self.nodeId ? [] : [{ address, nodeAddress }];
   });
-  return { localAddress: self.dataPathAddress, port: inputs.dataPathPort, remotes: remotes.sort((a, b) => compare(a.address, b.address)) };
+  return {
+    localAddress: addressOf(self),
+    port: inputs.dataPathPort,
+    remotes: remotes.sort((a, b) => compare(a.address, b.address)),
+    ...(encrypted ? { encrypted } : {}),
+  };
+}
+
+/** Only what has the form of a key and an address gets into WireGuard's configuration: a node says of itself what these are. */
+function canEncrypt({ encryption }: NetworkNode): boolean {
+  return encryption !== undefined && /^[A-Za-z0-9+/]{43}=$/.test(encryption.publicKey) && /^[0-9.]{7,15}:[0-9]{1,5}$/.test(encryption.endpoint);
+}
+
+/** Undefined while no encrypted network of this node reaches beyond it: then there is neither device nor process. */
+export function deriveEncryption(inputs: NetworkInputs): Encryption | undefined {
+  const self = ownNode(inputs);
+  const port = inputs.encryptionPort;
+  if (self === undefined || port === undefined || !deriveOverlays(inputs).some(({ tunnel }) => tunnel?.encrypted)) return undefined;
+  const peers = inputs.cluster.nodes.flatMap((node) => {
+    const { index, encryption } = node;
+    return encryption === undefined || node.nodeId === self.nodeId || !canEncrypt(node) ? [] : [{ index, ...encryption }];
+  });
+  return { index: self.index, port, mtu: underlayMtu(inputs) - WIREGUARD_OVERHEAD_BYTES, peers: peers.sort((a, b) => a.index - b.index) };
+}
+
+/** Also while there is no tunnel yet: what others send in the clear never gets in. */
+function guardedOf({ driverNetworks, cluster, dataPathPort }: NetworkInputs): Host['guarded'] {
+  const networks = new Map(cluster.networks.map((network) => [network.networkId, network]));
+  const encrypted = driverNetworks.filter((driver) => isEncrypted(driver, networks.get(driver.networkId)));
+  const vxlanIds = [...new Set(encrypted.map(({ vxlanId }) => vxlanId))].sort((a, b) => a - b);
+  return vxlanIds.length === 0 ? undefined : { vxlanIds, port: dataPathPort };
 }
 
 /** `isGuarded`: containers are starting that must not get out and whose addresses are not known. */
 export function deriveHost(inputs: NetworkInputs, isGuarded = false): Host {
   const mesh = meshOf(inputs);
+  const guarded = guardedOf(inputs);
   return {
+    ...(guarded === undefined ? {} : { guarded }),
     ports: portsOf(inputs, mesh),
     gatewaySubnets: [...inputs.gatewaySubnets].sort(),
     withoutEgress: withoutEgress(inputs),
@@ -182,10 +240,13 @@ function withoutEgress({ cluster, local }: NetworkInputs): readonly string[] {
 }
 
 /** The largest packet that fits into the underlay after encapsulation, but never more than everybody expects. */
-function defaultMtu(inputs: NetworkInputs): number {
+function defaultMtu(inputs: NetworkInputs, encrypted = false): number {
+  return Math.min(DEFAULT_MTU, underlayMtu(inputs) - VXLAN_OVERHEAD_BYTES - (encrypted ? WIREGUARD_OVERHEAD_BYTES : 0));
+}
+
+function underlayMtu(inputs: NetworkInputs): number {
   const self = ownNode(inputs);
-  const underlay = self === undefined ? undefined : inputs.hostAddresses.get(self.dataPathAddress)?.mtu;
-  return underlay === undefined ? DEFAULT_MTU : Math.min(DEFAULT_MTU, underlay - VXLAN_OVERHEAD_BYTES);
+  return (self && inputs.hostAddresses.get(self.dataPathAddress)?.mtu) ?? DEFAULT_MTU + VXLAN_OVERHEAD_BYTES;
 }
 
 function unique(values: readonly string[]): readonly string[] {

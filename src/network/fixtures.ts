@@ -53,5 +53,18 @@ export const inputs: NetworkInputs = {
   dataPathPort: 4789,
 };
 
+const keyOf = (letter: string) => `${letter.repeat(42)}A=`;
+
+/** The same with the network encrypted, and both nodes able to. */
+export const encrypted: NetworkInputs = {
+  ...inputs,
+  cluster: {
+    ...cluster,
+    nodes: cluster.nodes.map((node) => ({ ...node, encryption: { publicKey: keyOf(String(node.index)), endpoint: `${node.dataPathAddress}:51830` } })),
+    networks: [{ ...overlayNetwork, encrypted: true }],
+  },
+  encryptionPort: 51830,
+};
+
 /** The same with this node alone. */
 export const alone: NetworkInputs = { ...inputs, cluster: { ...cluster, nodes: cluster.nodes.slice(0, 1) } };

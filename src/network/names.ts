@@ -9,6 +9,9 @@ export const DEFAULT_SLOT = 53;
 const FIRST_SLOT = 1;
 const LAST_SLOT = 254;
 
+/** Not 51820: people's own WireGuard has that. */
+const FIRST_ENCRYPTION_PORT = 51830;
+
 /** Set in every mark of ours; the slot is in bits 16 to 23 (0 for the default) and the index of a node in bits 0 to 15. */
 const MARK_FLAG = 0x40000000;
 
@@ -24,6 +27,9 @@ export interface Names {
   readonly table: string;
   /** Device of the mesh between the nodes. */
   readonly meshDevice: string;
+  /** Device of the WireGuard mesh, and the UDP port of this node's end unless the settings say otherwise. */
+  readonly encryptionDevice: string;
+  readonly encryptionPort: number;
   /** Mark of a connection that came in here; with a node's index in its low bits, of one that this node passed on to us. */
   readonly mark: number;
   /** Priorities of the policy routing rules: the exception first, then one per node. */
@@ -69,6 +75,8 @@ export function namesOf(slot: number, stateKey: string, ownsGateway = false): Na
     dnsLabel: dnsLabelOf(stateKey),
     table: prefix,
     meshDevice: `swm${number}`,
+    encryptionDevice: `skw${number}`,
+    encryptionPort: FIRST_ENCRYPTION_PORT + number,
     mark: (MARK_FLAG | (number << 16)) >>> 0,
     rulePriority: { exception: 1000 + 2 * number, nodes: 1001 + 2 * number },
     namespace: (vxlanId) => `${prefix}-${vxlanId}`,
@@ -125,6 +133,11 @@ export function macOf(address: string): string {
 /** A node's address in the mesh: its index in 198.18.0.0/16 (RFC 2544 keeps that range out of real networks). */
 export function meshAddressOf(index: number): string {
   return formatIpv4(0xc6120000 + index);
+}
+
+/** A node's address in the WireGuard mesh: its index in 198.19.0.0/16, the other half of that range. */
+export function encryptionAddressOf(index: number): string {
+  return formatIpv4(0xc6130000 + index);
 }
 
 export function meshMacOf(index: number): string {

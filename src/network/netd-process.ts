@@ -127,6 +127,7 @@ async function start({ stateDirectory, netdCommand, settings }: NetdProcessOptio
   const output = openSync(join(stateDirectory, LOG_FILE), 'a', 0o600);
   try {
     const flags = ['--state-dir', stateDirectory, '--plugin-dir', settings.pluginDirectory, '--data-path-port', String(settings.dataPathPort)];
+    if (settings.encryptionPort !== undefined) flags.push('--encryption-port', String(settings.encryptionPort));
     if (settings.ownGateway) flags.push('--own-gateway');
     const child = spawn(command, [...rest, ...flags], { detached: true, cwd: '/', stdio: ['ignore', output, output] });
     await Promise.race([once(child, 'spawn'), once(child, 'error').then(([error]) => Promise.reject(error as Error))]);

@@ -19,6 +19,8 @@ export interface NetworkNode {
   readonly index: number;
   /** The address that VXLAN packets go to. */
   readonly dataPathAddress: string;
+  /** The node's end of the WireGuard mesh; absent while it cannot encrypt. `endpoint` is address:port. */
+  readonly encryption?: { readonly publicKey: string; readonly endpoint: string };
 }
 
 export interface OverlayNetwork {

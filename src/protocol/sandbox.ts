@@ -6,6 +6,7 @@ export interface SandboxNetwork {
   readonly networkId: string;
   readonly vxlanId: number;
   readonly mtu?: number;
+  readonly encrypted?: true;
   /** In CIDR form; the same on every node. */
   readonly gateways: readonly string[];
   /** The task's own address, in CIDR form. */

@@ -135,6 +135,7 @@ function createWorkerOf(executor: FakeExecutor, logsOf: (task: Task) => readonly
     dataPlane: {
       driverName: 'fake',
       dnsAddress: '127.0.0.11',
+      encryption: { kind: 'unavailable', reason: 'there is no data plane' },
       applyCluster: () => Promise.resolve(),
       applyLocal: () => Promise.resolve(),
       destroy: () => Promise.resolve(),

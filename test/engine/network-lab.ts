@@ -24,7 +24,7 @@ export interface Lab {
   readonly engine: TestEngine;
   readonly dataPlane: ManagedDataPlane;
   readonly stateDirectory: string;
-  createNetwork(name: string, vxlanId: number, options?: { readonly internal?: boolean }): Promise<OverlayNetwork>;
+  createNetwork(name: string, vxlanId: number, options?: { readonly internal?: boolean; readonly encrypted?: boolean }): Promise<OverlayNetwork>;
   /** A container that answers TCP 80 with "name peer-address" and UDP 90 likewise. */
   container(name: string, networks: Readonly<Record<string, string>>): Promise<LabContainer>;
   /** Tells the data plane what is so now: all networks and containers made here, and these services and ports. */
@@ -100,11 +100,11 @@ async function prepareLab(engine: TestEngine): Promise<Lab> {
     dataPlane,
     stateDirectory,
     connect,
-    async createNetwork(name, vxlanId, { internal = false } = {}) {
+    async createNetwork(name, vxlanId, { internal = false, encrypted = false } = {}) {
       const [subnet, gateway] = [`10.99.${vxlanId - 4096}.0/24`, `10.99.${vxlanId - 4096}.1`];
-      const options = ['-o', `skep.network=id-${name}`, '-o', `skep.vni=${vxlanId}`];
+      const options = ['-o', `skep.network=id-${name}`, '-o', `skep.vni=${vxlanId}`, ...(encrypted ? ['-o', 'skep.encrypted=true'] : [])];
       await engine.docker('network', 'create', '-d', dataPlane.driverName, '--subnet', subnet, '--gateway', gateway, ...options, name);
-      const network = { networkId: `id-${name}`, name, vxlanId, subnets: [{ subnet, gateway }], internal, attachable: true, encrypted: false, endpoints: [] };
+      const network = { networkId: `id-${name}`, name, vxlanId, subnets: [{ subnet, gateway }], internal, attachable: true, encrypted, endpoints: [] };
       networks.set(name, network);
       return network;
     },

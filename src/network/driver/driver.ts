@@ -29,7 +29,13 @@ export interface DriverDependencies {
 }
 
 /** Options of `docker network create` that say which network of the swarm this is. */
-const OPTION = { networkId: 'skep.network', vxlanId: 'skep.vni', mtu: 'skep.mtu', dockerMtu: 'com.docker.network.driver.mtu' } as const;
+const OPTION = {
+  networkId: 'skep.network',
+  vxlanId: 'skep.vni',
+  mtu: 'skep.mtu',
+  encrypted: 'skep.encrypted',
+  dockerMtu: 'com.docker.network.driver.mtu',
+} as const;
 
 export function createDriver(dependencies: DriverDependencies): Driver {
   const { state, reconciler, overlays, quarantine } = dependencies;
@@ -115,7 +121,14 @@ function parseNetwork({ NetworkID = '', Options = {}, IPv4Data = [] }: DriverReq
     const cidr = Gateway.includes('/') ? Gateway : `${Gateway}/${prefix}`;
     return parseIpv4Cidr(cidr) === undefined ? [] : [cidr];
   });
-  return { engineNetworkId: NetworkID, networkId, vxlanId, gateways, ...(Number.isInteger(mtu) && mtu > 0 ? { mtu } : {}) };
+  return {
+    engineNetworkId: NetworkID,
+    networkId,
+    vxlanId,
+    gateways,
+    ...(Number.isInteger(mtu) && mtu > 0 ? { mtu } : {}),
+    ...(options[OPTION.encrypted] === 'true' ? { encrypted: true } : {}),
+  };
 }
 
 /** A container on an internal network must not get out, not even before the agent has said where it is on the gateway bridge. */

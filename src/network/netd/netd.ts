@@ -6,12 +6,14 @@ import type { Clock } from '#lib/clock.ts';
 import { errorMessage } from '#lib/errors.ts';
 import type { Logger } from '#lib/log.ts';
 import { createDnsServer } from '../dns/server.ts';
+import type { EncryptionAbility } from '../data-plane.ts';
 import type { DnsServer, DnsServerOptions } from '../dns/zone.ts';
 import { createDriver } from '../driver/driver.ts';
 import { servePlugin } from '../driver/plugin-server.ts';
 import { createConnections } from '../kernel/connections.ts';
 import { closeGatewayBridge, createHostApplier, NOTHING_ON_HOST } from '../kernel/host.ts';
 import { observeHostLinks } from '../kernel/observe.ts';
+import { createEncryptionApplier, findWireGuard } from '../kernel/encryption.ts';
 import { createOverlays } from '../kernel/overlays.ts';
 import { createPortHolder } from '../kernel/ports.ts';
 import { type Names, namesOf, stateKeyOf } from '../names.ts';
@@ -20,6 +22,7 @@ import { createZones } from '../zones.ts';
 import { type Askers, createAskers } from './askers.ts';
 import { claimSlot, removeAddress } from './claim.ts';
 import { serveControl } from './control-server.ts';
+import { loadKeys } from './keys.ts';
 import { NETD_FOLDER, netdVersion, type NetdSettings, PID_FILE, SOCKET_FILE } from './protocol.ts';
 import { createQuarantine } from './quarantine.ts';
 import { createReconciler, type Reconciler } from './reconciler.ts';
@@ -52,7 +55,7 @@ export async function startNetd(options: NetdOptions): Promise<Netd> {
   const version = netdVersion();
   writeDurably(join(directory, PID_FILE), String(process.pid));
   const names = await takeNames(stateDirectory, directory, settings, log);
-  const parts = await createParts(options, names, openState({ directory, log }));
+  const parts = await createParts(options, names, directory);
   const { state, reconciler } = parts;
   const { promise: ended, resolve: end } = Promise.withResolvers<void>();
   const apply = async () => {
@@ -73,6 +76,7 @@ export async function startNetd(options: NetdOptions): Promise<Netd> {
         settings,
         driverName: names.driver,
         dnsAddress: names.dnsAddress,
+        encryption: parts.encryption,
         clusterVersion: state.cluster.version,
         localVersion: state.local.version,
       }),
@@ -105,6 +109,7 @@ interface Parts {
   readonly state: NetdState;
   readonly reconciler: Reconciler;
   readonly sandboxes: SandboxKeeper;
+  readonly encryption: EncryptionAbility;
   /** Answers names by the newest state from now on. */
   updateNames(): void;
   /** Stops everything but the control socket and takes all of it off the node. */
@@ -113,19 +118,33 @@ interface Parts {
 }
 
 /** What does the work: the resolver, the driver, and what keeps the kernel as it must be. */
-async function createParts({ settings, clock, log }: NetdOptions, names: Names, state: NetdState): Promise<Parts> {
+async function createParts({ settings, clock, log }: NetdOptions, names: Names, directory: string): Promise<Parts> {
+  const state = openState({ directory, log });
   const turn = { position: 0 };
   const askers = createAskers(clock, createZones(state.cluster, state.local, turn));
   const dns = await serveNames(names, askers, log);
   const ports = createPortHolder({ log, isOwn: (port) => port === dns.port, onStray: () => void reconciler.verify('host').catch(() => {}) });
   const overlays = createOverlays({ names });
   const host = createHostApplier({ names, ports, log });
+  const wireGuard = await findWireGuard(names);
+  const keys = wireGuard.kind === 'unavailable' ? undefined : loadKeys(join(directory, 'wireguard.key'), log);
+  const encryption = createEncryptionApplier({
+    names,
+    wireGuard,
+    privateKey: keys?.privateKey ?? '',
+    clock,
+    log,
+    onEnd: () => void reconciler.verify('host').catch(() => {}),
+  });
+  const encryptionPort = keys && (settings.encryptionPort ?? names.encryptionPort);
   const quarantine = createQuarantine(clock);
   const reconciler = createReconciler({
     names,
     state,
     overlays,
     host,
+    encryption,
+    ...(encryptionPort === undefined ? {} : { encryptionPort }),
     clock,
     log,
     dataPathPort: settings.dataPathPort,
@@ -142,6 +161,7 @@ async function createParts({ settings, clock, log }: NetdOptions, names: Names, 
     state,
     reconciler,
     sandboxes,
+    encryption: wireGuard.kind === 'unavailable' ? wireGuard : { kind: 'ready', publicKey: keys?.publicKey ?? '', port: encryptionPort ?? 0 },
     updateNames,
     async removeEverything() {
       await reconciler.close();
@@ -151,6 +171,7 @@ async function createParts({ settings, clock, log }: NetdOptions, names: Names, 
       await host.apply(NOTHING_ON_HOST, links, true);
       await closeGatewayBridge(links, names.gatewayBridge);
       await overlays.removeOthers(new Set());
+      await encryption.apply(undefined, links, true);
       // Last, because it says that the rest may be ours.
       await removeAddress(names.dnsAddress);
       await state.flush();

@@ -9,6 +9,7 @@
 //   POST /destroy  removes everything from the node, then ends the process
 // An error is { message } with status 400 or 500.
 import { createHash } from 'node:crypto';
+import type { EncryptionAbility } from '../data-plane.ts';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
@@ -16,6 +17,8 @@ export interface NetdSettings {
   /** Where the engine looks for drivers. */
   readonly pluginDirectory: string;
   readonly dataPathPort: number;
+  /** UDP port of this node's end of the WireGuard mesh; one that follows from the names when absent. */
+  readonly encryptionPort?: number;
   /** The engine knows no network drivers and has no gateway bridge: namespaces are made for its containers. */
   readonly ownGateway?: true;
 }
@@ -26,6 +29,7 @@ export interface NetdStatus {
   readonly settings: NetdSettings;
   readonly driverName: string;
   readonly dnsAddress: string;
+  readonly encryption: EncryptionAbility;
   readonly clusterVersion: number;
   readonly localVersion: number;
 }

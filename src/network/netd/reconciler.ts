@@ -4,8 +4,9 @@ import { createBackoff } from '#lib/backoff.ts';
 import type { Clock } from '#lib/clock.ts';
 import { AppError, errorMessage } from '#lib/errors.ts';
 import type { Logger } from '#lib/log.ts';
-import { deriveHost, deriveOverlays, type NetworkInputs, type Overlay } from '../desired.ts';
+import { deriveEncryption, deriveHost, deriveOverlays, type NetworkInputs, type Overlay } from '../desired.ts';
 import type { Connections } from '../kernel/connections.ts';
+import type { EncryptionApplier } from '../kernel/encryption.ts';
 import type { HostApplier } from '../kernel/host.ts';
 import { observeHostLinks, type HostLinks } from '../kernel/observe.ts';
 import type { Overlays } from '../kernel/overlays.ts';
@@ -35,6 +36,9 @@ export interface ReconcilerDependencies {
   readonly dnsPort: () => number | undefined;
   readonly overlays: Overlays;
   readonly host: HostApplier;
+  readonly encryption: EncryptionApplier;
+  /** Absent while this node cannot encrypt. */
+  readonly encryptionPort?: number;
   readonly connections: Connections;
   readonly strays: StrayCollector;
   readonly quarantine: Quarantine;
@@ -131,11 +135,17 @@ async function applyAll(dependencies: ReconcilerDependencies, exclusive: Serial,
   if (!links.labelled.some(({ label, address }) => label === names.dnsLabel && address === names.dnsAddress)) {
     await attempt(async () => void (await addAddress(names.dnsAddress, names.dnsLabel)));
   }
-  for (const overlay of deriveOverlays(inputs)) await attempt(() => overlays.apply(overlay, scope === 'everything'));
-  await attempt(() => overlays.removeOthers(new Set(state.driverNetworks.map(({ vxlanId }) => vxlanId))));
   const dnsPort = dependencies.dnsPort();
   const wanted = { ...deriveHost(inputs, dependencies.quarantine.isActive(inputs.cluster, inputs.local)), ...(dnsPort === undefined ? {} : { dnsPort }) };
+  // The rules that keep encrypted networks from the open come before their tunnels.
   await attempt(() => host.apply(wanted, links, scope !== 'changes'));
+  let isMade = false;
+  await attempt(async () => void (isMade = await dependencies.encryption.apply(deriveEncryption(inputs), links, scope !== 'changes')));
+  for (const overlay of deriveOverlays(inputs)) {
+    // Tunnels have gone with the device that they were bound to.
+    await attempt(() => overlays.apply(overlay, scope === 'everything' || (isMade && overlay.tunnel?.encrypted === true)));
+  }
+  await attempt(() => overlays.removeOthers(new Set(state.driverNetworks.map(({ vxlanId }) => vxlanId))));
   if (scope !== 'changes') await attempt(() => dependencies.strays.collect(links));
   const stale = findStale(before, after);
   for (const { namespace, addresses } of stale.answeredBy) await connections.forgetAnsweredBy(addresses, namespace);
@@ -144,7 +154,7 @@ async function applyAll(dependencies: ReconcilerDependencies, exclusive: Serial,
   return after;
 }
 
-function inputsOf({ state, dataPathPort }: ReconcilerDependencies, links: HostLinks): NetworkInputs {
+function inputsOf({ state, dataPathPort, encryptionPort }: ReconcilerDependencies, links: HostLinks): NetworkInputs {
   return {
     cluster: state.cluster,
     local: state.local,
@@ -152,6 +162,7 @@ function inputsOf({ state, dataPathPort }: ReconcilerDependencies, links: HostLi
     hostAddresses: links.addresses,
     gatewaySubnets: links.gatewaySubnets,
     dataPathPort,
+    ...(encryptionPort === undefined ? {} : { encryptionPort }),
     hostPorts: state.hostPorts,
   };
 }

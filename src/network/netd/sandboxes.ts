@@ -57,12 +57,13 @@ export function createSandboxKeeper(dependencies: SandboxDependencies): SandboxK
     const ofSandboxes = new Map(sandboxes.flatMap(({ networks }) => networks.map((network) => [network.networkId, network] as const)));
     state.setDriverNetworks([
       ...ofEngine,
-      ...[...ofSandboxes.values()].map(({ networkId, vxlanId, gateways, mtu }) => ({
+      ...[...ofSandboxes.values()].map(({ networkId, vxlanId, gateways, mtu, encrypted }) => ({
         engineNetworkId: `sandbox:${networkId}`,
         networkId,
         vxlanId,
         gateways,
         ...(mtu === undefined ? {} : { mtu }),
+        ...(encrypted === undefined ? {} : { encrypted }),
       })),
     ]);
     state.setSandboxes(sandboxes);

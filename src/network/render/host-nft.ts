@@ -19,16 +19,16 @@ export function renderHostRules(host: Host, names: Names): string {
     `${table} {`,
     ...indent(1, [...host.ports.flatMap((port) => publishedChain(port, names)), ...(host.mesh ? host.ports.flatMap((port) => arrivedChain(port)) : [])]),
     ...indent(1, [...portMap('published', host.ports, 'port'), ...(host.mesh ? portMap('arrived', host.ports, 'arrived') : [])]),
-    ...indent(1, [...guardChain(names), ...(host.mesh ? zoneAndMarkChains(host.mesh, names) : [])]),
+    ...indent(1, [...guardChain(names), ...encryptedChains(host, names), ...(host.mesh ? zoneAndMarkChains(host.mesh, names) : [])]),
     ...indent(1, [...translateChains(host, names), ...filterChains(host, names), ...sourceChain(host, names)]),
     '}',
     '',
   ].join('\n');
 }
 
-function isIdle({ ports, withoutEgress, known, mesh, dnsPort, gatewaySubnets }: Host, { ownsGateway }: Names): boolean {
+function isIdle({ ports, withoutEgress, known, mesh, dnsPort, gatewaySubnets, guarded }: Host, { ownsGateway }: Names): boolean {
   if (ownsGateway && gatewaySubnets.length > 0) return false;
-  return ports.length === 0 && withoutEgress.length === 0 && known === undefined && mesh === undefined && dnsPort === undefined;
+  return ports.length === 0 && withoutEgress.length === 0 && known === undefined && mesh === undefined && dnsPort === undefined && guarded === undefined;
 }
 
 /** The first stage: in turn to the tasks here and the nodes that have more, each node as often as it has tasks. */
@@ -66,6 +66,16 @@ function guardChain({ gatewayBridge }: Names): readonly string[] {
     `iifname "${gatewayBridge}" ip daddr 127.0.0.0/8 drop`,
     `iifname "${gatewayBridge}" ip saddr 127.0.0.0/8 drop`,
   ]);
+}
+
+/** VXLAN packets of encrypted networks (the id is in the bits 96 to 119 after the IP header) neither come nor go but through the WireGuard mesh. */
+function encryptedChains({ guarded }: Host, { encryptionDevice }: Names): readonly string[] {
+  if (guarded === undefined) return [];
+  const match = `udp dport ${guarded.port} @th,96,24 { ${guarded.vxlanIds.join(', ')} } drop`;
+  return [
+    ...chain('sealed_in', ['type filter hook prerouting priority -300; policy accept;', `iifname != "${encryptionDevice}" ${match}`]),
+    ...chain('sealed_out', ['type filter hook output priority -150; policy accept;', `oifname != "${encryptionDevice}" ${match}`]),
+  ];
 }
 
 /** The same client port may reach us through two nodes: a conntrack zone per node keeps them apart, and a mark leads answers back to the right one. */

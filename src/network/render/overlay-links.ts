@@ -41,7 +41,7 @@ export function planOverlayLinks(overlay: Overlay, actual: ActualOverlay, names:
   return steps(
     { tool: 'ip', namespace, lines: [...bridgeLines(overlay, actual), ...stale] },
     // Made from the host's namespace, so that its packets leave there, but never visible in it.
-    { tool: 'ip', lines: keepTunnel ? [] : createTunnel(overlay, namespace) },
+    { tool: 'ip', lines: keepTunnel ? [] : createTunnel(overlay, namespace, names) },
     { tool: 'ip', namespace, lines: [...tunnelLines(overlay, keepTunnel ? tunnel : undefined), ...portLines(overlay, actual), ...routeLines(overlay, actual)] },
     { tool: 'ip', namespace, lines: neighbourLines(overlay, entries) },
     { tool: 'bridge', namespace, lines: forwardingLines(overlay, entries) },
@@ -64,9 +64,11 @@ function bridgeLines(overlay: Overlay, { links }: ActualOverlay): readonly strin
   ];
 }
 
-function createTunnel({ tunnel, vxlanId }: Overlay, namespace: string): readonly string[] {
+/** Bound to the WireGuard device when the network is encrypted: when that goes, the tunnel goes with it, instead of sending by another way. */
+function createTunnel({ tunnel, vxlanId }: Overlay, namespace: string, { encryptionDevice }: Names): readonly string[] {
   if (tunnel === undefined) return [];
-  return [`link add ${TUNNEL} netns ${namespace} type vxlan id ${vxlanId} dstport ${tunnel.port} local ${tunnel.localAddress} proxy nolearning`];
+  const through = tunnel.encrypted ? ` dev ${encryptionDevice}` : '';
+  return [`link add ${TUNNEL} netns ${namespace} type vxlan id ${vxlanId} dstport ${tunnel.port} local ${tunnel.localAddress}${through} proxy nolearning`];
 }
 
 function tunnelLines(overlay: Overlay, actual: ActualLink | undefined): readonly string[] {

@@ -1,0 +1,111 @@
+// Brings the WireGuard device to what it must be: the kernel's when it has WireGuard, else one that wireguard-go serves. Such a process lives exactly as
+// long as its device, so the device is all there is to find and to remove: whoever finds one after a restart goes on with it.
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import type { Clock } from '#lib/clock.ts';
+import { AppError, errorMessage } from '#lib/errors.ts';
+import type { Logger } from '#lib/log.ts';
+import type { Encryption } from '../desired.ts';
+import type { Names } from '../names.ts';
+import { planEncryptionLink, renderWireGuard } from '../render/encryption.ts';
+import { applySteps } from './apply.ts';
+import type { HostLinks } from './observe.ts';
+import { run, runOrThrow } from './run.ts';
+
+export type WireGuard = { readonly kind: 'kernel' | 'process' } | { readonly kind: 'unavailable'; readonly reason: string };
+
+export interface EncryptionApplier {
+  /** Resolves with whether the device was made anew: then whatever was bound to it is gone. Undefined takes it away. */
+  apply(encryption: Encryption | undefined, links: HostLinks, verify: boolean): Promise<boolean>;
+}
+
+const INSTALL = 'install wireguard-tools and, where the kernel has no WireGuard, wireguard-go; then restart skepd';
+/** Until wireguard-go has made its device and listens for its configuration. */
+const READY_TRIES = 100;
+const READY_PAUSE_MS = 50;
+
+/** What this machine has, by trying. */
+export async function findWireGuard({ encryptionDevice }: Names): Promise<WireGuard> {
+  const has = async (tool: string) => (await run(['sh', '-c', 'command -v "$0"', tool])).code === 0;
+  if (!(await has('wg'))) return { kind: 'unavailable', reason: `there is no wg; ${INSTALL}` };
+  const probe = `${encryptionDevice}-probe`;
+  const { code } = await run(['ip', 'link', 'add', probe, 'type', 'wireguard']);
+  await run(['ip', 'link', 'del', probe]);
+  if (code === 0) return { kind: 'kernel' };
+  if (await has('wireguard-go')) return { kind: 'process' };
+  return { kind: 'unavailable', reason: `its kernel has no WireGuard, and there is no wireguard-go; ${INSTALL}` };
+}
+
+export interface EncryptionApplierOptions {
+  readonly names: Names;
+  readonly wireGuard: WireGuard;
+  readonly privateKey: string;
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** The process behind the device has ended, and nobody here has asked for that. */
+  readonly onEnd: () => void;
+}
+
+export function createEncryptionApplier(options: EncryptionApplierOptions): EncryptionApplier {
+  const { names, wireGuard, privateKey, log } = options;
+  const device = names.encryptionDevice;
+  let applied: string | undefined;
+  const remove = async () => {
+    applied = undefined;
+    const { code, stderr } = await run(['ip', 'link', 'del', device]);
+    if (code !== 0 && !stderr.includes('Cannot find device')) throw new AppError('internal', `ip link del ${device}: ${stderr.trim()}`);
+  };
+
+  async function make(): Promise<void> {
+    if (wireGuard.kind === 'kernel') await runOrThrow(['ip', 'link', 'add', device, 'type', 'wireguard']);
+    else await startProcess(device, options);
+  }
+
+  return {
+    async apply(encryption, { links }, verify) {
+      const actual = links.find(({ name }) => name === device);
+      if (encryption === undefined) {
+        if (actual !== undefined) await remove();
+        return false;
+      }
+      const text = renderWireGuard(encryption, privateKey);
+      const key = JSON.stringify(encryption);
+      if (actual !== undefined && applied === key && !verify) return false;
+      applied = undefined;
+      if (actual === undefined) await make();
+      try {
+        await configure(device, text);
+        await applySteps(planEncryptionLink(encryption, actual, names));
+      } catch (error) {
+        // A process that does not listen any more keeps a device that is of no use: the next try makes both anew.
+        await remove().catch((cause: unknown) => log.warn({ error: errorMessage(cause) }, 'the WireGuard device cannot be removed'));
+        throw error;
+      }
+      applied = key;
+      return actual === undefined;
+    },
+  };
+}
+
+/** Keeps sessions with peers that stay. The shell makes a pipe of what Node gives it, which is a socket: wg cannot open that by name. */
+async function configure(device: string, text: string): Promise<void> {
+  await runOrThrow(['sh', '-c', 'cat | wg syncconf "$0" /dev/stdin', device], text);
+}
+
+/** Resolves when the device is there and can be configured. The process goes on when we end. */
+async function startProcess(device: string, { clock, log, onEnd }: EncryptionApplierOptions): Promise<void> {
+  const env = { ...process.env, WG_I_PREFER_BUGGY_USERSPACE_TO_POLISHED_KMOD: '1', LOG_LEVEL: 'error' };
+  const child = spawn('wireguard-go', ['-f', device], { detached: true, cwd: '/', stdio: 'ignore', env });
+  await Promise.race([once(child, 'spawn'), once(child, 'error').then(([error]) => Promise.reject(error as Error))]);
+  child.unref();
+  child.once('exit', (code) => {
+    log.info({ device, code }, 'wireguard-go has ended');
+    onEnd();
+  });
+  for (let tries = 0; tries < READY_TRIES && child.exitCode === null; tries++) {
+    if ((await run(['wg', 'show', device, 'listen-port'])).code === 0) return;
+    await clock.sleep(READY_PAUSE_MS, new AbortController().signal);
+  }
+  child.kill('SIGKILL');
+  throw new AppError('unavailable', `wireguard-go does not serve ${device}; is /dev/net/tun there?`);
+}
