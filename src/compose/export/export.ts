@@ -13,18 +13,17 @@ import type { ExistingObjects } from '../plan-types.ts';
 import { namedSpec, namesById, withoutAllocated } from '../plan/named.ts';
 import type { FileObject, Network, Project, Service, Volume } from '../project.ts';
 import { NAME_PATTERN } from '../schema/top-level.ts';
+import { withLogicalNames } from './logical.ts';
 import { type ExportKeys, exportService } from './service.ts';
 import { makePatch, REMAINDER_KEY } from './remainder.ts';
 
 /** A project as `loadProject` would give it, for `printProject` and `convertProject`. */
 export function exportStack(stack: string, objects: ExistingObjects): LoadedProject {
   const names = namesById(objects);
-  const specs = objects.services.filter(({ spec }) => spec.labels[NAMESPACE_LABEL] === stack).map(({ spec }) => namedSpec(spec, names));
-  return exportSpecs(
-    stack,
-    specs.sort((a, b) => (a.name < b.name ? -1 : 1)),
-    objects,
-  );
+  const own = objects.services.filter(({ spec }) => spec.labels[NAMESPACE_LABEL] === stack).map(({ spec }) => namedSpec(spec, names));
+  const { specs, configs } = withLogicalNames(stack, { specs: own, configs: objects.configs }, (data) => textOf(data) !== undefined);
+  const sorted = [...specs].sort((a, b) => (a.name < b.name ? -1 : 1));
+  return exportSpecs(stack, sorted, { ...objects, configs });
 }
 
 /** Specs with names in the place of ids. */
@@ -36,7 +35,11 @@ export function exportSpecs(stack: string, specs: readonly ServiceSpec[], object
     secrets: exportFiles(stack, keys.secrets, []),
     configs: exportFiles(stack, keys.configs, objects.configs),
   };
-  const services = specs.map((spec) => [keyOf(stack, spec.name), spec] as const);
+  const serviceKeys = uniqueKeys(
+    stack,
+    specs.map(({ name }) => name),
+  );
+  const services = specs.map((spec) => [serviceKeys.get(spec.name) ?? spec.name, spec] as const);
   const draft = loadedProject({ services: Object.fromEntries(services.map(([key, spec]) => [key, exportService(key, spec, keys)])), ...sections });
   const complete = services.map(([key, spec]) => [key, withRemainder(stack, { key, spec, draft })] as const);
   return loadedProject({ services: Object.fromEntries(complete), ...sections });

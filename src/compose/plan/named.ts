@@ -57,6 +57,26 @@ function namedContainer(container: ContainerSpec, names: NamesById): ContainerSp
   };
 }
 
+/** The spec with other names of secrets and configs, such as those of versions for logical ones. */
+export function renameFiles(
+  spec: ServiceSpec,
+  names: { readonly secrets: ReadonlyMap<string, string>; readonly configs: ReadonlyMap<string, string> },
+): ServiceSpec {
+  const { runtime } = spec.task;
+  if (runtime.kind !== 'container') return spec;
+  const { secrets, configs, privileges } = runtime.container;
+  const credential = privileges?.credentialSpec;
+  const container: ContainerSpec = {
+    ...runtime.container,
+    ...(secrets ? { secrets: secrets.map((one) => ({ ...one, secretName: names.secrets.get(one.secretName) ?? one.secretName })) } : {}),
+    ...(configs ? { configs: configs.map((one) => ({ ...one, configName: names.configs.get(one.configName) ?? one.configName })) } : {}),
+    ...(credential?.config
+      ? { privileges: { ...privileges, credentialSpec: { ...credential, config: names.configs.get(credential.config) ?? credential.config } } }
+      : {}),
+  };
+  return { ...spec, task: { ...spec.task, runtime: { kind: 'container', container } } };
+}
+
 /** Specs that came as JSON have nulls for what is absent. */
 function withoutNulls(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(withoutNulls);

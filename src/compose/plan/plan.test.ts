@@ -4,6 +4,8 @@ import { convertProject } from '../convert/convert.ts';
 import { readContents } from '../convert/contents.ts';
 import type { ExistingObjects, PlanOptions, StackPlan } from '../plan-types.ts';
 import { type Files, loadText, readerOf } from '../testing/files.ts';
+import { exportStack } from '../export/export.ts';
+import { printProject } from '../print.ts';
 import { planStack } from './plan.ts';
 import { DIGEST_LABEL, LOGICAL_NAME_LABEL } from './versions.ts';
 
@@ -211,6 +213,15 @@ describe('configs and secrets that change', () => {
     const bare = made.secrets.map(({ id, spec }) => ({ id, spec: { name: spec.name, labels: { 'com.docker.stack.namespace': 'app' } } }));
     const result = plan(files('one'), { ...made, secrets: bare, services });
     assert.deepEqual([result.configs[0]?.action, result.secrets[0]?.action], ['unchanged', 'create']);
+  });
+
+  it('are exported under their logical names, and nothing changes when that is deployed', () => {
+    const one = carryOut(plan(files('one')));
+    const two = carryOut(plan(files('two'), one), one);
+    const exported = exportStack('app', two);
+    assert.deepEqual(exported.project.configs, { c: { content: 'two' } });
+    const result = plan(printProject(exported), two);
+    assert.deepEqual([result.problems, result.services.map(({ action }) => action)], [[], ['unchanged', 'unchanged']]);
   });
 
   it('with long names still fit', () => {

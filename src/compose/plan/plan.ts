@@ -1,12 +1,12 @@
 // Desired stack against what is there → what a deploy would do. Decides only: `stack diff` shows the plan, `stack deploy` carries it out.
-import type { ContainerSpec, EndpointSpec, NetworkSpec, Placement, ServiceSpec, TaskSpec } from '#domain/spec.ts';
+import type { EndpointSpec, NetworkSpec, Placement, ServiceSpec, TaskSpec } from '#domain/spec.ts';
 import { equalSpecs } from '#lib/equal.ts';
 import { IMAGE_LABEL, NAMESPACE_LABEL } from '../convert/common.ts';
 import type { ExistingObjects, NetworkStep, PlanOptions, ServiceStep, StackPlan } from '../plan-types.ts';
 import type { ResolvedNetwork, ResolvedService, ResolvedStack } from '../stack.ts';
 import { changesBetween } from './changes.ts';
 import { collectSteps, namesInUse, planConfigs, planSecrets } from './files.ts';
-import { namedSpec, namesById, withoutAllocated } from './named.ts';
+import { namedSpec, namesById, renameFiles, withoutAllocated } from './named.ts';
 
 /** Networks of a node itself, which are always there. */
 const NODE_NETWORKS = new Set(['host', 'bridge', 'none']);
@@ -29,7 +29,7 @@ export function planStack(stack: ResolvedStack, existing: ExistingObjects, optio
   problems.push(...missingExternals(selected, existing, { secrets: secretPlan.versions, configs: configPlan.versions }));
   const versions = { secrets: secretPlan.versions, configs: configPlan.versions };
   const services = [
-    ...selected.map((service) => planService(stack.name, withVersions(service.spec, versions), { key: service.key, existing, force: options.force ?? false })),
+    ...selected.map((service) => planService(stack.name, renameFiles(service.spec, versions), { key: service.key, existing, force: options.force ?? false })),
     ...(options.prune ? removals(stack, existing) : []),
   ];
   problems.push(...foreignServices(stack.name, selected, existing));
@@ -89,23 +89,6 @@ function foreignServices(stack: string, services: readonly ResolvedService[], ex
   return services
     .filter(({ spec }) => foreign.has(spec.name))
     .map(({ key, spec }) => `service ${key}: a service ${spec.name} is there already and is not part of the stack ${stack}`);
-}
-
-/** The spec with the versions of its secrets and configs in the place of their logical names. */
-function withVersions(spec: ServiceSpec, versions: Versions): ServiceSpec {
-  const { runtime } = spec.task;
-  if (runtime.kind !== 'container') return spec;
-  const { secrets, configs, privileges } = runtime.container;
-  const credential = privileges?.credentialSpec;
-  const container: ContainerSpec = {
-    ...runtime.container,
-    ...(secrets ? { secrets: secrets.map((one) => ({ ...one, secretName: versions.secrets.get(one.secretName) ?? one.secretName })) } : {}),
-    ...(configs ? { configs: configs.map((one) => ({ ...one, configName: versions.configs.get(one.configName) ?? one.configName })) } : {}),
-    ...(credential?.config
-      ? { privileges: { ...privileges, credentialSpec: { ...credential, config: versions.configs.get(credential.config) ?? credential.config } } }
-      : {}),
-  };
-  return { ...spec, task: { ...spec.task, runtime: { kind: 'container', container } } };
 }
 
 interface ServiceInput {
