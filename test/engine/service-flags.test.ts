@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { lacksCli } from '../lib/cli-version.ts';
 import { until } from '../lib/engine.ts';
 import { startSkepd, type TestSkepd } from '../lib/skepd.ts';
 
@@ -63,9 +64,18 @@ test('flags that set up the process', async () => {
   assert.deepEqual([HostConfig['GroupAdd'], HostConfig['Init'], HostConfig['ReadonlyRootfs']], [['1001'], true, true]);
 });
 
-test('flags that limit the process', async () => {
+test('flags that limit the process', async (t) => {
+  const noScore = lacksCli(28, '--oom-score-adj');
+  if (noScore) t.diagnostic(noScore);
   const { HostConfig } = await create('limits', [
-    ...pairs(['--limit-cpu 0.5', '--limit-memory 64m', '--limit-pids 40', '--reserve-cpu 0.1', '--reserve-memory 32m', '--oom-score-adj 100']),
+    ...pairs([
+      '--limit-cpu 0.5',
+      '--limit-memory 64m',
+      '--limit-pids 40',
+      '--reserve-cpu 0.1',
+      '--reserve-memory 32m',
+      ...(noScore ? [] : ['--oom-score-adj 100']),
+    ]),
     ...pairs(['--ulimit nofile=100:200', '--sysctl net.core.somaxconn=300', '--cap-add NET_ADMIN', '--cap-drop CHOWN', '--no-healthcheck']),
   ]);
   const expected = {
@@ -73,7 +83,7 @@ test('flags that limit the process', async () => {
     Memory: 64 << 20,
     PidsLimit: 40,
     MemoryReservation: 32 << 20,
-    OomScoreAdj: 100,
+    ...(noScore ? {} : { OomScoreAdj: 100 }),
     Ulimits: [{ Name: 'nofile', Hard: 200, Soft: 100 }],
     Sysctls: { 'net.core.somaxconn': '300' },
     CapAdd: ['CAP_NET_ADMIN'],
@@ -171,17 +181,28 @@ test('flags that connect', async () => {
   assert.match(await skepd.docker('service', 'ps', '--format', '{{.Ports}}', 'connected'), /\*:18082->8000\/tcp/);
 });
 
-test('what cannot be had on this node is said in the task, in words that tell why', async () => {
-  const refused: [string, readonly string[], RegExp][] = [
+test('what cannot be had on this node is said in the task, in words that tell why', async (t) => {
+  const refused: [name: string, flags: readonly string[], error: RegExp, since: number][] = [
     [
       'nobind',
       ['--mount', 'type=bind,source=/no/such/folder,target=/x'],
       /invalid mount config for type "bind": bind source path does not exist: \/no\/such\/folder/,
+      0,
     ],
-    ['nosub', ['--mount', 'type=volume,source=v,target=/x,volume-subpath=s'], /volume-subpath needs Engine API 1\.45; the engine of this node speaks 1\.41/],
-    ['nostart', ['--health-start-interval', '1s', '--health-cmd', 'true'], /health-start-interval needs Engine API 1\.44/],
+    [
+      'nosub',
+      ['--mount', 'type=volume,source=v,target=/x,volume-subpath=s'],
+      /volume-subpath needs Engine API 1\.45; the engine of this node speaks 1\.41/,
+      26,
+    ],
+    ['nostart', ['--health-start-interval', '1s', '--health-cmd', 'true'], /health-start-interval needs Engine API 1\.44/, 25],
   ];
-  for (const [name, flags, error] of refused) {
+  for (const [name, flags, error, since] of refused) {
+    const tooOld = lacksCli(since, flags.join(' '));
+    if (tooOld) {
+      t.diagnostic(tooOld);
+      continue;
+    }
     await skepd.docker('service', 'create', '--quiet', '--detach', '--no-resolve-image', '--restart-condition', 'none', '--name', name, ...flags, IMAGE);
     await until(`the task of ${name} is rejected`, async () =>
       error.test(await skepd.docker('service', 'ps', '--no-trunc', '--format', '{{.CurrentState}} {{.Error}}', name)),

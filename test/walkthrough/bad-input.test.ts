@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
+import { notFound } from '../lib/cli-version.ts';
 import { until } from '../lib/engine.ts';
 import { startSkepd, type TestSkepd } from '../lib/skepd.ts';
 
@@ -83,7 +84,7 @@ describe('bad input', { skip: process.getuid?.() !== 0 && 'needs root' }, () => 
   });
 
   test('networks, secrets and configs that there are not', async () => {
-    assert.equal(await refused(...create('n', '--network', 'nosuch', 'tiny:1')), `${DAEMON}network nosuch not found`);
+    assert.equal(await refused(...create('n', '--network', 'nosuch', 'tiny:1')), notFound('network', 'nosuch'));
     assert.equal(await refused(...create('n', '--secret', 'nosuch', 'tiny:1')), 'secret not found: nosuch');
     assert.equal(await refused(...create('n', '--config', 'nosuch', 'tiny:1')), 'config not found: nosuch');
     const spec = (container: object) => ({ Name: 'n', TaskTemplate: { ContainerSpec: { Image: 'tiny:1', ...container } } });
@@ -104,7 +105,8 @@ describe('bad input', { skip: process.getuid?.() !== 0 && 'needs root' }, () => 
     await skepd.engine.docker('network', 'rm', 'mine');
     for (const kind of ['service', 'node', 'network', 'secret', 'config']) {
       const text = await refused(kind, 'rm', 'nosuch');
-      assert.match(text === 'exit status 1' ? (await skepd.tryDocker([kind, 'rm', 'nosuch'])).stderr : text, new RegExp(`${kind} nosuch not found`));
+      const said = text === 'exit status 1' ? (await skepd.tryDocker([kind, 'rm', 'nosuch'])).stderr : text;
+      assert.ok(said.includes(notFound(kind, 'nosuch')), said);
     }
     assert.equal(await refused('service', 'ps', 'nosuch'), 'no such service: nosuch');
   });
@@ -129,7 +131,7 @@ describe('bad input', { skip: process.getuid?.() !== 0 && 'needs root' }, () => 
     await skepd.docker(...create('stale', 'tiny:1'));
     const { json } = await skepd.http('GET', '/services/stale');
     const { Version, Spec } = json as { readonly Version: { readonly Index: number }; readonly Spec: object };
-    const update = (version: unknown, spec: object = Spec) => answer('POST', `/services/stale/update?version=${version}`, spec);
+    const update = (version: number | string, spec: object = Spec) => answer('POST', `/services/stale/update?version=${version}`, spec);
     const sequence = [500, 'rpc error: code = Unknown desc = update out of sequence'];
     assert.deepEqual(await update(Version.Index + 1_000), sequence);
     assert.deepEqual(await update(0), sequence);

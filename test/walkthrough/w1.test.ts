@@ -1,6 +1,7 @@
 // W1 of the walkthrough: the first service on one node, by the real docker CLI against a real skepd and dockerd.
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
+import { convergedText } from '../lib/cli-version.ts';
 import { run, until } from '../lib/engine.ts';
 import { startSkepd, type TestSkepd } from '../lib/skepd.ts';
 
@@ -95,7 +96,7 @@ describe('W1: first service on one node', { skip: process.getuid?.() !== 0 && 'n
     assert.match(output, /overall progress: 2 out of 2 tasks/);
     assert.match(output, /1\/2: running +\[=+>\]/);
     assert.match(output, /2\/2: running +\[=+>\]/);
-    assert.match(output, /verify: Service [0-9a-z]{25} converged/);
+    assert.match(output, new RegExp(convergedText('[0-9a-z]{25}')));
   });
 
   test('service ls and ps show it as Docker does', async () => {

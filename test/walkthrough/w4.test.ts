@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
+import { stackDeploy } from '../lib/cli-version.ts';
 import { type ClusterNode, formSwarm, startCluster, type TestCluster } from '../lib/cluster.ts';
 import { until } from '../lib/engine.ts';
 
@@ -157,7 +158,7 @@ describe('W4: networks over several nodes', { skip: process.getuid?.() !== 0 && 
       `services:\n  ${name}:\n    image: who:1\n    stop_grace_period: 500ms\n    deploy: {mode: global}\n${networks}`;
     const plain = (name: string) => `version: '3.8'\n${service(name, '')}`;
     const joined = (name: string) => `version: '3.8'\n${service(name, '    networks: [default, meeting]\n')}networks:\n  meeting: {external: true}\n`;
-    const deploy = async (stack: string, path: string) => docker('stack', 'deploy', '--detach=true', '--resolve-image', 'never', '-c', path, stack);
+    const deploy = async (stack: string, path: string) => docker(...stackDeploy, '--resolve-image', 'never', '-c', path, stack);
     await deploy('left', await file('left.yml', plain('one')));
     await deploy('right', await file('right.yml', plain('two')));
     await until('both run', async () => (await replicas('left_one')) === '3/3' && (await replicas('right_two')) === '3/3');

@@ -1,6 +1,7 @@
 // W6 of the walkthrough: updates and rollback, by the real docker CLI against real containers.
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
+import { convergedText } from '../lib/cli-version.ts';
 import { run, until } from '../lib/engine.ts';
 import { startSkepd, type TestSkepd } from '../lib/skepd.ts';
 import { startClientLoop } from './client-loop.ts';
@@ -106,7 +107,7 @@ describe('W6: updates and rollback', { skip: process.getuid?.() !== 0 && 'needs 
     const answers = await client.stop();
     assert.equal(result.code, 0, result.stderr);
     assert.match(result.stdout, /^roll\n/);
-    assert.match(result.stdout, /verify: Service roll converged\n$/);
+    assert.match(result.stdout, new RegExp(`${convergedText('roll')}\\n$`));
     assert.ok(least >= 3, `one at a time, but only ${least} of 4 ran at some moment`);
     assert.deepEqual(
       answers.filter((answer) => answer !== 'web:1' && answer !== 'web:2'),
@@ -193,7 +194,7 @@ describe('W6: updates and rollback', { skip: process.getuid?.() !== 0 && 'needs 
     const result = await skepd.tryDocker(['service', 'update', '--no-resolve-image', '--image', 'web:sick', 'heal']);
     const answers = await client.stop();
     assert.equal(result.code, 0, result.stderr);
-    assert.match(result.stdout, /verify: Service heal converged/);
+    assert.match(result.stdout, new RegExp(convergedText('heal')));
     assert.deepEqual(
       answers.filter((answer) => answer !== 'web:1'),
       [],

@@ -5,6 +5,7 @@ import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
+import { stackDeploy } from '../lib/cli-version.ts';
 import { until } from '../lib/engine.ts';
 import { startSkepd, type TestSkepd } from '../lib/skepd.ts';
 
@@ -51,7 +52,7 @@ describe('W7: one-off tasks and eventual consistency', { skip: process.getuid?.(
   const countOf = (rows: readonly TaskRow[], state: string) => rows.filter(({ current }) => current === state).length;
 
   async function deploy(version: string): Promise<string> {
-    const result = await skepd.tryDocker(['stack', 'deploy', '--detach=true', '--resolve-image', 'never', '-c', join(folder, 'stack.yml'), 'todo'], {
+    const result = await skepd.tryDocker([...stackDeploy, '--resolve-image', 'never', '-c', join(folder, 'stack.yml'), 'todo'], {
       env: { APP_VERSION: version },
     });
     assert.equal(result.code, 0, result.stderr);
