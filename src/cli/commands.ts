@@ -89,12 +89,31 @@ export const groups: readonly CommandGroup[] = [configGroup, networkGroup, nodeG
 
 export const topLevelCommands: readonly CommandEntry[] = [
   {
+    name: 'completion',
+    summary: 'Print the completion script of a shell (bash, zsh or fish)',
+    own: true,
+    load: async () => (await import('./completion/command.ts')).command,
+  },
+  { name: '__complete', summary: 'Words that complete a command line', hidden: true, load: async () => (await import('./completion/words.ts')).command },
+  {
     name: 'dial-stdio',
     summary: 'Forward the standard streams to the daemon',
     hidden: true,
     load: async () => (await import('./system/dial-stdio.ts')).command,
   },
   { name: 'events', summary: 'Get real time events from the server', load: async () => (await import('./system/events.ts')).command },
+  { name: 'exec', summary: 'Execute a command in a running container', load: async () => (await import('./container/exec.ts')).command },
   { name: 'info', summary: 'Display system-wide information', load: async () => (await import('./system/info.ts')).command },
+  { name: 'inspect', summary: 'Return low-level information on Docker objects', load: async () => (await import('./system/inspect.ts')).command },
+  { name: 'login', summary: 'Authenticate to a registry', load: async () => (await import('./registry/login.ts')).command },
+  { name: 'logout', summary: 'Log out from a registry', load: async () => (await import('./registry/logout.ts')).command },
+  { name: 'logs', summary: 'Fetch the logs of a container, service or task', load: async () => (await import('./container/logs.ts')).command },
+  { name: 'ps', summary: 'List containers', load: async () => (await import('./container/ps.ts')).command },
+  {
+    name: 'up',
+    summary: 'Start a swarm on this machine if there is none, and deploy a Compose file to it',
+    own: true,
+    load: async () => (await import('./stack/up.ts')).command,
+  },
   { name: 'version', summary: 'Show the version information', load: async () => (await import('./system/version.ts')).command },
 ];

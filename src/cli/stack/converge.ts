@@ -38,7 +38,7 @@ export async function converge(invocation: Invocation, { services, deadlineMs, q
   const failed: AppliedService[] = [];
   try {
     while (open.size > 0 && !interrupted && context.clock.now() <= deadlineMs) {
-      for (const service of [...open.values()]) {
+      for (const service of Array.from(open.values())) {
         const outcome = await lookAt(client, service, startedAt);
         progress.set(service.name, outcome.text);
         if (outcome.kind !== 'waiting') open.delete(service.id);

@@ -1,9 +1,10 @@
 // The swarm's objects as compose/ compares them: JSON of the API → values of the domain. Revisions of stacks are ours and no part of any stack.
 import type { Client } from '#client/client.ts';
 import type { ExistingObjects, NetworkStep } from '#compose/index.ts';
-import type { NetworkResource } from '#docker-api/network.ts';
+import type { NetworkResource, SwarmIpamOptions } from '#docker-api/network.ts';
 import type { Config, Secret } from '#docker-api/secret-config.ts';
 import type { Driver } from '#docker-api/service-spec.ts';
+import type { Task } from '#docker-api/task.ts';
 import type { Service } from '#docker-api/service.ts';
 import type { SpecConverters } from '../context.ts';
 import { REVISION_LABEL } from './revisions.ts';
@@ -13,19 +14,21 @@ export const NAMESPACE_LABEL = 'com.docker.stack.namespace';
 type NetworkSpec = Extract<NetworkStep, { action: 'create' }>['spec'];
 
 export async function readObjects(client: Client, { serviceFromJson }: SpecConverters): Promise<ExistingObjects> {
-  const [services, networks, secrets, configs] = await Promise.all([
+  const [services, networks, secrets, configs, tasks] = await Promise.all([
     client.call<Service[]>('GET', '/services', { query: { insertDefaults: false } }),
     client.call<NetworkResource[]>('GET', '/networks'),
     client.call<Secret[]>('GET', '/secrets'),
     client.call<Config[]>('GET', '/configs'),
+    client.call<Task[]>('GET', '/tasks'),
   ]);
+  const pools = wantedPools(tasks);
   return {
     services: services.map(({ ID, Spec, PreviousSpec }) => ({
       id: ID,
       spec: serviceFromJson(Spec),
       ...(PreviousSpec === undefined ? {} : { previousSpec: serviceFromJson(PreviousSpec) }),
     })),
-    networks: networks.map((network) => ({ id: network.Id, spec: networkSpec(network) })),
+    networks: networks.map((network) => ({ id: network.Id, spec: networkSpec(network, pools.get(network.Id)) })),
     secrets: secrets.map(({ ID, Spec }) => ({
       id: ID,
       spec: { name: Spec.Name ?? '', labels: Spec.Labels ?? {}, ...driver('driver', Spec.Driver), ...driver('templating', Spec.Templating) },
@@ -47,12 +50,17 @@ function driver<K extends string>(
   return { [key]: { name: value.Name ?? '', ...(value.Options === undefined ? {} : { options: value.Options }) } } as never;
 }
 
+/** The subnets that users asked for. Lists of networks show those that were given, asked for or not; tasks tell the two apart. */
+function wantedPools(tasks: readonly Task[]): ReadonlyMap<string, SwarmIpamOptions> {
+  const attachments = tasks.flatMap(({ NetworksAttachments = [] }) => NetworksAttachments);
+  return new Map(attachments.flatMap(({ Network: { ID, Spec } }) => (Spec.IPAMOptions === undefined ? [] : [[ID, Spec.IPAMOptions] as const])));
+}
+
 /** VXLAN ids are the swarm's choice, not the user's. */
 const OWN_OPTION = 'com.docker.network.driver.overlay.vxlanid_list';
 
-function networkSpec(network: NetworkResource): NetworkSpec {
+function networkSpec(network: NetworkResource, wanted: SwarmIpamOptions | undefined): NetworkSpec {
   const options = Object.fromEntries(Object.entries(network.Options ?? {}).filter(([name]) => name !== OWN_OPTION));
-  const { Driver: ipamDriver, Config, Options } = network.IPAM;
   return {
     name: network.Name,
     labels: network.Labels ?? {},
@@ -61,14 +69,18 @@ function networkSpec(network: NetworkResource): NetworkSpec {
     internal: network.Internal,
     attachable: network.Attachable,
     ingress: network.Ingress,
-    ipam: {
-      driver: { name: ipamDriver, ...(Options === null ? {} : { options: Options }) },
-      configs: (Config ?? []).map(({ Subnet, IPRange, Gateway }) => ({
-        ...(Subnet === undefined ? {} : { subnet: Subnet }),
-        ...(IPRange === undefined ? {} : { range: IPRange }),
-        ...(Gateway === undefined ? {} : { gateway: Gateway }),
-      })),
-    },
+    ...(wanted === undefined
+      ? {}
+      : {
+          ipam: {
+            driver: { name: wanted.Driver?.Name || 'default', ...(wanted.Driver?.Options === undefined ? {} : { options: wanted.Driver.Options }) },
+            configs: (wanted.Configs ?? []).map(({ Subnet, Range, Gateway }) => ({
+              ...(Subnet === undefined ? {} : { subnet: Subnet }),
+              ...(Range === undefined ? {} : { range: Range }),
+              ...(Gateway === undefined ? {} : { gateway: Gateway }),
+            })),
+          },
+        }),
     scope: network.Scope,
   };
 }

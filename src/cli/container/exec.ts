@@ -1,0 +1,95 @@
+// `exec`: a command in a running container of this engine, or in the one of a task (`web.1`).
+import type { Duplex } from 'node:stream';
+import type { Client } from '#client/client.ts';
+import { AppError } from '#lib/errors.ts';
+import type { CommandSpec, Invocation } from '../command.ts';
+import { segment } from '../shared/each.ts';
+import { logFrames } from '../shared/log-stream.ts';
+import { environmentOf } from '../values/environment.ts';
+import { findContainer } from './find.ts';
+
+export const command: CommandSpec = {
+  usage: '[OPTIONS] CONTAINER COMMAND [ARG...]',
+  arguments: { minimum: 2 },
+  flags: [
+    { name: 'detach', short: 'd', description: 'Detached mode: run command in the background' },
+    { name: 'detach-keys', type: 'string', description: 'Override the key sequence for detaching a container' },
+    { name: 'env', short: 'e', type: 'list', description: 'Set environment variables' },
+    { name: 'env-file', type: 'list', description: 'Read in a file of environment variables' },
+    { name: 'interactive', short: 'i', description: 'Keep STDIN open even if not attached' },
+    { name: 'privileged', description: 'Give extended privileges to the command' },
+    { name: 'tty', short: 't', description: 'Allocate a pseudo-TTY' },
+    { name: 'user', short: 'u', type: 'string', description: 'Username or UID (format: "<name|uid>[:<group|gid>]")' },
+    { name: 'workdir', short: 'w', type: 'string', description: 'Working directory inside the container' },
+  ],
+  optionsFirst: true,
+  completes: 'container',
+  async run(invocation) {
+    const { flags, args, context } = invocation;
+    const [reference = '', ...words] = args;
+    const client = await invocation.client();
+    const { Id: containerId } = await findContainer(client, reference);
+    const detach = flags.bool('detach');
+    const tty = flags.bool('tty');
+    if (flags.bool('interactive') && tty && !context.stdin.isTTY) throw new AppError('invalidArgument', 'the input device is not a TTY');
+    const { Id } = await client.call<{ Id: string }>('POST', `/containers/${segment(containerId)}/exec`, {
+      body: {
+        User: flags.text('user'),
+        Privileged: flags.bool('privileged'),
+        Tty: tty,
+        AttachStdin: flags.bool('interactive') && !detach,
+        AttachStdout: !detach,
+        AttachStderr: !detach,
+        Detach: detach,
+        DetachKeys: flags.text('detach-keys'),
+        Env: environmentOf(flags.texts('env-file'), flags.texts('env'), context.environment),
+        WorkingDir: flags.text('workdir'),
+        Cmd: words,
+      },
+    });
+    if (detach) {
+      await client.call('POST', `/exec/${segment(Id)}/start`, { body: { Detach: true, Tty: tty } });
+      return undefined;
+    }
+    const { connection, head } = await client.upgrade(`/exec/${segment(Id)}/start`, { body: { Detach: false, Tty: tty } });
+    await attach(invocation, { client, id: Id, connection, head, tty });
+    const { ExitCode } = await client.call<{ ExitCode: number }>('GET', `/exec/${segment(Id)}/json`);
+    return ExitCode;
+  },
+};
+
+interface Attached {
+  readonly client: Client;
+  readonly id: string;
+  readonly connection: Duplex;
+  readonly head: Buffer;
+  readonly tty: boolean;
+}
+
+async function attach({ flags, context }: Invocation, { client, id, connection, head, tty }: Attached): Promise<void> {
+  const { stdin, stdout, stderr } = context;
+  const isRaw = tty && stdin.isTTY === true && flags.bool('interactive');
+  if (head.length > 0) connection.unshift(head);
+  const resize = () => {
+    const { columns, rows } = stdout as { columns?: number; rows?: number };
+    if (columns !== undefined && rows !== undefined) client.call('POST', `/exec/${segment(id)}/resize`, { query: { w: columns, h: rows } }).catch(() => {});
+  };
+  const listen = (chunk: Buffer) => void connection.write(chunk);
+  const end = () => void connection.end();
+  if (isRaw) stdin.setRawMode?.(true);
+  if (tty) resize();
+  if (flags.bool('interactive')) {
+    stdin.on('data', listen);
+    (stdin as NodeJS.ReadableStream).once('end', end);
+    stdin.resume();
+  }
+  try {
+    if (tty) for await (const chunk of connection as AsyncIterable<Buffer>) stdout.write(chunk);
+    else for await (const { output, data } of logFrames(connection)) (output === 'stderr' ? stderr : stdout).write(data);
+  } finally {
+    if (isRaw) stdin.setRawMode?.(false);
+    stdin.off('data', listen);
+    stdin.pause();
+    connection.destroy();
+  }
+}
