@@ -111,12 +111,13 @@ function microseconds(text: string | undefined): number | undefined {
   return ns === undefined ? undefined : Math.trunc(ns / 1_000);
 }
 
-type Rates = readonly { readonly path: string; readonly rate: number }[];
+/** A rate is a size, and sizes are text. */
+type TextRates = readonly { readonly path: string; readonly rate: string }[];
 
 function blkioOf(config: Plain | undefined): BlkioOptions | undefined {
   if (typeof config !== 'object' || config === null) return undefined;
   const given = config as Readonly<Record<string, never>>;
-  const rates = (name: string): Rates | undefined => (given[name] as Rates | undefined)?.map(({ path, rate }) => ({ path, rate: Number(rate) }));
+  const rates = (name: string) => (given[name] as TextRates | undefined)?.map(({ path, rate }) => ({ path, rate: Number(rate) }));
   return nonEmpty(
     compact<BlkioOptions>({
       weight: given['weight'],

@@ -214,7 +214,7 @@ function textOf(base64: string): string | undefined {
   const bytes = Buffer.from(base64, 'base64');
   const text = bytes.toString('utf8');
   if (text === '' || !Buffer.from(text, 'utf8').equals(bytes)) return undefined;
-  return [...text].some((character) => UNPRINTABLE.test(character) && character !== '\n' && character !== '\t') ? undefined : text;
+  return UNPRINTABLE.test(text.replaceAll(/[\n\t]/g, '')) ? undefined : text;
 }
 
 /** Control characters, and line ends that are not everybody's. */

@@ -2,7 +2,7 @@
 import { absolutePath } from '../schema/forms.ts';
 import { composeFile, SECTIONS } from '../schema/top-level.ts';
 import { equalSpecs } from '#lib/equal.ts';
-import { type ComposeNode, composeError, type ListNode, map, type MapEntry, type MapNode, type Mark, textAt, textOf, toPlain, valueAt } from '../yaml/node.ts';
+import { type ComposeNode, composeError, map, type MapEntry, type MapNode, type Mark, textAt, textOf, toPlain, valueAt } from '../yaml/node.ts';
 import { resolveExtends } from './extends.ts';
 import { mergeNodes } from './merge.ts';
 import { directoryOf, readComposeFile, type Scope, type Session, shownPath, variablesOf } from './session.ts';
@@ -64,7 +64,7 @@ function loadIncluded(session: Session, include: ComposeNode, { scope, includedF
 
 function textsAt(node: ComposeNode, key: string): readonly string[] {
   const found = valueAt(node, key);
-  return found?.kind === 'list' ? (found as ListNode).items.flatMap((item) => (item.kind === 'scalar' ? [textOf(item)] : [])) : [];
+  return found?.kind === 'list' ? found.items.flatMap((item) => (item.kind === 'scalar' ? [textOf(item)] : [])) : [];
 }
 
 function withIncluded(tree: MapNode, included: MapNode): MapNode {

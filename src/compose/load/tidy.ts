@@ -48,7 +48,7 @@ function formOf(node: ComposeNode, shapes: readonly Shape[]): Shape | undefined 
 
 function saysNothing(value: unknown, shape: Shape): boolean {
   if (value === null || value === '') return true;
-  if (value === false) return 'dropFalse' in shape && shape.dropFalse === true;
+  if (value === false) return 'dropFalse' in shape && (shape.dropFalse ?? false);
   if (typeof value !== 'object' || shape.kind === 'any') return false;
   if (shape.kind === 'object' && shape.keepEmpty) return false;
   return Array.isArray(value) ? value.length === 0 : Object.keys(value).length === 0;

@@ -82,7 +82,7 @@ function takesNull(shape: Shape): boolean {
   if (shape.kind === 'any') return true;
   if (shape.kind === 'object') return shape.nullable === true;
   if (shape.kind === 'either') return shape.of.some(takesNull);
-  return shape.expand !== undefined || ('accepts' in shape && shape.accepts?.includes('null') === true);
+  return shape.expand !== undefined || ('accepts' in shape && (shape.accepts?.includes('null') ?? false));
 }
 
 function unknownKey(path: string, key: string, known: readonly string[]): string {
@@ -164,7 +164,7 @@ function checkText(node: ScalarNode, shape: ScalarShape, path: string, context: 
   if (shape.oneOf && !shape.oneOf.includes(value)) {
     return complain(node, path, `must be one of the following: ${shape.oneOf.map((word) => JSON.stringify(word)).join(', ')}`, context);
   }
-  return { ...scalar(value, node.mark), ...(node.text === undefined ? {} : {}) };
+  return scalar(value, node.mark);
 }
 
 const BOOLEANS: Readonly<Record<string, boolean>> = { true: true, yes: true, y: true, on: true, false: false, no: false, n: false, off: false };
