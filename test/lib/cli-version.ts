@@ -24,3 +24,7 @@ export const convergedText = (service: string) => (version < 26 ? 'verify: Servi
 /** What the CLI says of an object that the daemon does not know: an old one puts it in words of its own. */
 export const notFound = (kind: string, name: string) =>
   version < 23 ? `Error: No such ${kind}: ${name}` : `Error response from daemon: ${kind} ${name} not found`;
+
+/** What `docker stack ls` shows of the only stack: an old CLI names the orchestrator too. */
+export const stackTable = (name: string, services: number) =>
+  version < 23 ? new RegExp(`^NAME +SERVICES +ORCHESTRATOR\\n${name} +${services} +Swarm$`) : new RegExp(`^NAME +SERVICES\\n${name} +${services}$`);

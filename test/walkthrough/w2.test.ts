@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { cp, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { lacksCli, stackDeploy } from '../lib/cli-version.ts';
+import { lacksCli, stackDeploy, stackTable } from '../lib/cli-version.ts';
 import { until } from '../lib/engine.ts';
 import { startSkepd, type TestSkepd } from '../lib/skepd.ts';
 import { startClientLoop } from './client-loop.ts';
@@ -55,7 +55,7 @@ describe('W2: a stack from a Compose file', { skip: process.getuid?.() !== 0 && 
 
   test('the lists show the stack', async () => {
     await until('both services run', async () => (await replicas('db')) === '1/1' && (await replicas('web')) === '1/1');
-    assert.match(await docker('stack', 'ls'), /^NAME +SERVICES\ntest_swarm +2$/);
+    assert.match(await docker('stack', 'ls'), stackTable('test_swarm', 2));
     assert.match(await docker('stack', 'ps', 'test_swarm'), /test_swarm_db\.1 +postgres:latest .*Running/);
     assert.match(await docker('stack', 'services', 'test_swarm'), /test_swarm_web +replicated +1\/1 +swarm_web:latest +\*:8000->8000\/tcp/);
     assert.match(await docker('service', 'ls'), /test_swarm_db +replicated +1\/1 +postgres:latest +\*:5432->5432\/tcp/);
