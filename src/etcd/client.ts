@@ -37,6 +37,7 @@ export interface EtcdClient {
   /** Adds a learner; resolves with its id. */
   addLearner(peerUrl: string): Promise<string>;
   promoteMember(id: string): Promise<void>;
+  /** Removing what is not there is no error. */
   removeMember(id: string): Promise<void>;
   updateMember(id: string, peerUrl: string): Promise<void>;
   /** What this member knows by itself: it answers without a quorum too. */
@@ -163,7 +164,10 @@ export function createEtcdClient(socketPath: string): EtcdClient {
       await unary(method('Cluster', 'MemberPromote'), { id });
     },
     async removeMember(id) {
-      await unary(method('Cluster', 'MemberRemove'), { id });
+      // Somebody else may have been faster: lists of members come from the local member's memory.
+      await unary(method('Cluster', 'MemberRemove'), { id }).catch((error: unknown) => {
+        if (!(error instanceof AppError) || error.code !== 'notFound') throw error;
+      });
     },
     async updateMember(id, peerUrl) {
       await unary(method('Cluster', 'MemberUpdate'), { id, peerUrls: [peerUrl] });
