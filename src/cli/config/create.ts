@@ -1,4 +1,5 @@
 // `config create`.
+import { AppError, errorMessage } from '#lib/errors.ts';
 import type { CommandSpec } from '../command.ts';
 import { readData } from '../secret/create.ts';
 import { mapOf } from '../shared/options.ts';
@@ -14,7 +15,9 @@ export const command: CommandSpec = {
   async run(invocation) {
     const { flags, args, context } = invocation;
     const [name = '', file = ''] = args;
-    const data = await readData(invocation, file);
+    const data = await readData(invocation, file).catch((error: unknown) => {
+      throw new AppError('invalidArgument', `Error reading content from ${JSON.stringify(file)}: ${errorMessage(error)}`, { cause: error });
+    });
     const { ID } = await (await invocation.client()).call<{ ID: string }>('POST', '/configs/create', {
       body: {
         Name: name,

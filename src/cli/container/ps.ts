@@ -95,6 +95,7 @@ function containerFormat({ noTrunc, withSize, nowMs }: Shown): ListFormat<Contai
       Command: { header: 'COMMAND', value: (container) => JSON.stringify(cut(container.Command, COMMAND_LENGTH)) },
       CreatedAt: { header: 'CREATED AT', value: ({ Created }) => `${new Date(Created * 1000).toISOString().slice(0, 19).replace('T', ' ')} +0000 UTC` },
       RunningFor: { header: 'CREATED', value: ({ Created }) => ago(new Date(Created * 1000).toISOString(), nowMs) },
+      Platform: { header: 'PLATFORM', value: () => undefined },
       Ports: { header: 'PORTS', value: ({ Ports }) => portsOfContainer(Ports) },
       State: { header: 'STATE', value: ({ State }) => State },
       Status: { header: 'STATUS', value: ({ Status }) => Status },

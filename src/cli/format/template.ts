@@ -2,6 +2,7 @@
 // is known; `json` gives back what came, unchanged.
 import { executeTemplate, formatFunctions, parseTemplate, struct, type Template, type TemplateFunction, type TemplateValue } from '#lib/go-template.ts';
 import type { Shape } from '#docker-api/shape.ts';
+import { goTime } from './duration.ts';
 import { AppError, errorMessage } from '#lib/errors.ts';
 
 /** What each value made by `templateValue` was made from. */
@@ -40,7 +41,8 @@ export function templateValue(json: unknown, shape?: Shape): TemplateValue {
       json.map((item) => templateValue(item, shape?.kind === 'list' ? shape.of : undefined)),
       json,
     );
-  if (typeof json !== 'object') return json as string | number | boolean;
+  if (typeof json === 'string') return shape?.goType === 'time.Time' ? goTime(json) : json;
+  if (typeof json !== 'object') return json as number | boolean;
   if (shape?.kind === 'map') return remember(new Map(Object.entries(json).map(([key, item]) => [key, templateValue(item, shape.of)])), json);
   const known = shape?.kind === 'struct' ? shape.fields : {};
   const fields = new Map<string, TemplateValue>();

@@ -15,7 +15,7 @@ function roleCommand(role: 'manager' | 'worker', done: (reference: string) => st
         let line = done(reference);
         await changeNode(client, reference, (node) => {
           if (node.Spec.Role !== role) return { ...node.Spec, Role: role };
-          line = `Node ${reference} is already a ${role}.`;
+          line = `Node ${node.ID} is already a ${role}.`;
           return undefined;
         });
         return line;

@@ -9,11 +9,6 @@ export const command: CommandSpec = {
   flags: [],
   async run({ args, context, config }) {
     const server = serverOf(args[0]);
-    const isKnown = config.values.auths?.[server] !== undefined || config.values.credsStore !== undefined || config.values.credHelpers?.[server] !== undefined;
-    if (!isKnown) {
-      context.stdout.write(`Not logged in to ${server}\n`);
-      return undefined;
-    }
     context.stdout.write(`Removing login credentials for ${server}\n`);
     await eraseCredentials(config, server);
     return undefined;

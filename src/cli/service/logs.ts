@@ -2,7 +2,6 @@
 import type { Service } from '#docker-api/service.ts';
 import type { Task } from '#docker-api/task.ts';
 import { AppError } from '#lib/errors.ts';
-import { taskName } from '../task/table.ts';
 import { createNames, type Names } from '../task/resolve.ts';
 import type { Client } from '#client/client.ts';
 import { type CommandSpec, type FlagSpec, type Invocation } from '../command.ts';
@@ -116,15 +115,20 @@ function createPrefixes({ flags }: Invocation, client: Client, slots: number): P
   const make = async (taskId: string, nodeId: string): Promise<string> => {
     const task = await client.call<Task>('GET', `/tasks/${segment(taskId)}`);
     const serviceName = await names.service(task.ServiceID ?? '');
-    const plain = flags.bool('no-resolve') ? '' : taskName({ ...task, NodeID: await names.node(task.NodeID ?? '') }, serviceName);
-    const pad = Math.max(0, String(slots).length - String(task.Slot ?? 0).length);
-    const id = flags.bool('no-task-ids') ? '' : flags.bool('no-resolve') ? short(taskId) : `.${short(taskId)}`;
-    const node = flags.bool('no-resolve') ? short(nodeId) : await names.node(nodeId);
-    return `${plain}${id}@${node}${' '.repeat(pad)}`;
+    const slot = String(task.Slot ?? 0);
+    // A task of a global service has no slot; its node tells them apart.
+    const which = task.Slot === undefined && !isJob(task) ? task.NodeID : slot;
+    const id = flags.bool('no-task-ids') ? '' : `.${short(taskId)}`;
+    const pad = Math.max(0, String(slots).length - slot.length);
+    return `${serviceName}.${which}${id}@${await names.node(nodeId)}${' '.repeat(pad)}`;
   };
   return (taskId, nodeId) => {
     const prefix = known.get(taskId) ?? make(taskId, nodeId).catch(() => `${taskId}@${nodeId}`);
     known.set(taskId, prefix);
     return prefix;
   };
+}
+
+function isJob({ JobIteration }: Task): boolean {
+  return JobIteration !== undefined;
 }

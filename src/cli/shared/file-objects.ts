@@ -56,6 +56,7 @@ function formatOfKind(kind: 'secret' | 'config', nowMs: number): ListFormat<File
 export function labelsText(labels: Readonly<Record<string, string>> | undefined | null): string {
   return Object.entries(labels ?? {})
     .map(([key, value]) => `${key}=${value}`)
+    .sort()
     .join(',');
 }
 
@@ -75,11 +76,18 @@ export function inspectCommand({ kind, shape }: FileNoun): CommandSpec {
 }
 
 function pretty(kind: 'secret' | 'config', { ID, Spec, CreatedAt, UpdatedAt }: FileObject): string {
+  if (kind === 'secret')
+    return [
+      `ID:              ${ID}`,
+      `Name:              ${Spec.Name ?? ''}`,
+      ...labelLines('Labels', Spec.Labels),
+      `Driver:            ${Spec.Driver?.Name ?? ''}`,
+      `Created at:        ${goTime(CreatedAt).toLowerCase()}`,
+      `Updated at:        ${goTime(UpdatedAt).toLowerCase()}`,
+    ].join('\n');
   const lines = [`ID:\t\t\t${ID}`, `Name:\t\t\t${Spec.Name ?? ''}`, ...labelLines('Labels', Spec.Labels)];
-  if (Object.keys(Spec.Labels ?? {}).length === 0) lines.push('Labels:');
-  if (kind === 'secret') lines.push(`Driver:\t\t\t${Spec.Driver?.Name ?? ''}`);
   lines.push(`Created at:            \t${goTime(CreatedAt).toLowerCase()}`, `Updated at:            \t${goTime(UpdatedAt).toLowerCase()}`);
-  if (kind === 'config') lines.push('Data:', Buffer.from(Spec.Data ?? '', 'base64').toString());
+  lines.push('Data:', Buffer.from(Spec.Data ?? '', 'base64').toString());
   return lines.join('\n');
 }
 

@@ -5,7 +5,8 @@ import { serviceSpecShape, taskSpecShape } from '#docker-api/service-spec.ts';
 import { bool, int64, list, named, string, stringMap, strings, struct, uint32, uint64 } from '#docker-api/shape.ts';
 
 const version = struct('Version', { Index: uint64 });
-const meta = { ID: string, Version: version, CreatedAt: string, UpdatedAt: string };
+const time = named('time.Time');
+const meta = { ID: string, Version: version, CreatedAt: time, UpdatedAt: time };
 
 const endpointSpec = serviceSpecShape.fields.EndpointSpec;
 const ports = list(struct('PortConfig', { Name: string, Protocol: string, TargetPort: uint32, PublishedPort: uint32, PublishMode: string }));
@@ -19,7 +20,7 @@ export const serviceShape = struct('Service', {
     Ports: ports,
     VirtualIPs: list(struct('EndpointVirtualIP', { NetworkID: string, Addr: string })),
   }),
-  UpdateStatus: struct('UpdateStatus', { State: string, StartedAt: string, CompletedAt: string, Message: string }),
+  UpdateStatus: struct('UpdateStatus', { State: string, StartedAt: time, CompletedAt: time, Message: string }),
   ServiceStatus: struct('ServiceStatus', { RunningTasks: uint64, DesiredTasks: uint64, CompletedTasks: uint64 }),
   JobStatus: struct('JobStatus', { JobIteration: version, LastExecution: string }),
 });
@@ -32,7 +33,7 @@ export const taskShape = struct('Task', {
   Slot: int64,
   NodeID: string,
   Status: struct('Status', {
-    Timestamp: string,
+    Timestamp: time,
     State: string,
     Message: string,
     Err: string,
@@ -65,7 +66,7 @@ export const configShape = struct('Config', { ...meta, Spec: { ...configSpecShap
 export const networkShape = struct('NetworkResource', {
   Name: string,
   Id: string,
-  Created: string,
+  Created: time,
   Scope: string,
   Driver: string,
   EnableIPv6: bool,

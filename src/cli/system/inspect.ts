@@ -41,12 +41,21 @@ export const command: CommandSpec = {
     const { flags, args } = invocation;
     const type = flags.text('type');
     const asked = type === '' ? kinds : kinds.filter(({ name }) => name === type);
-    if (asked.length === 0) throw new AppError('invalidArgument', `${JSON.stringify(type)} is not a valid value for --type`);
+    if (asked.length === 0)
+      throw new AppError(
+        'invalidArgument',
+        `unknown type: ${JSON.stringify(type)}: must be one of ${kinds
+          .map(({ name }) => JSON.stringify(name))
+          .sort()
+          .join(', ')}`,
+      );
     const client = await invocation.client();
     const fetch = async (reference: string): Promise<string> => {
       for (const { name, path } of asked) {
         try {
-          return await client.text('GET', path(segment(reference)), { query: name === 'container' && flags.bool('size') ? { size: 1 } : {} });
+          return await client.text('GET', path(segment(reference)), {
+            query: name === 'service' ? { insertDefaults: true } : name === 'container' && flags.bool('size') ? { size: 1 } : {},
+          });
         } catch (error) {
           // No swarm and no such plugin mean the same here: it is not that.
           const isMissing =

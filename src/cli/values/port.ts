@@ -42,9 +42,8 @@ function longPort(text: string): PortConfig {
 }
 
 function portNumber(text: string, what: string): number {
-  const shown = JSON.stringify(text);
-  if (!/^\d+$/.test(text)) throw new Error(`invalid ${what} (${text}): value must be an integer: strconv.ParseUint: parsing ${shown}: invalid syntax`);
-  if (Number(text) > MAX_PORT) throw new Error(`invalid ${what} (${text}): value must be an integer: strconv.ParseUint: parsing ${shown}: value out of range`);
+  if (!/^\d+$/.test(text)) throw new Error(`invalid ${what} (${text}): value must be an integer: invalid syntax`);
+  if (Number(text) > MAX_PORT) throw new Error(`invalid ${what} (${text}): value must be an integer: value out of range`);
   return Number(text);
 }
 
