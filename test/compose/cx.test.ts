@@ -139,7 +139,7 @@ describe('what Docker’s stack deploy refuses', () => {
 
   it('CX-15: what an engine can do is kept, and warned about until it is done', () => {
     const result = service(
-      '{image: x, privileged: true, devices: ["/dev/a:/dev/b:r", /dev/c, "/dev/d:rw"], ipc: host, pid: host, shm_size: 64m, userns_mode: host, cgroup_parent: p, cgroupns_mode: private, domainname: d, mac_address: "aa:bb", network_mode: "service:b", security_opt: ["seccomp:p.json"], blkio_config: {weight: 300, device_read_bps: [{path: /dev/a, rate: 1mb}]}}',
+      '{image: x, privileged: true, devices: ["/dev/a:/dev/b:r", /dev/c, "/dev/d:rw"], ipc: host, pid: host, shm_size: 64m, userns_mode: host, cgroup_parent: p, cgroupns_mode: private, domainname: d, mac_address: "aa:bb", network_mode: "service:b", security_opt: ["systempaths=unconfined"], blkio_config: {weight: 300, device_read_bps: [{path: /dev/a, rate: 1mb}]}}',
     );
     assert.deepEqual(result.extras, {
       privileged: true,
@@ -148,7 +148,7 @@ describe('what Docker’s stack deploy refuses', () => {
         { pathOnHost: '/dev/c', pathInContainer: '/dev/c', permissions: 'rwm' },
         { pathOnHost: '/dev/d', pathInContainer: '/dev/d', permissions: 'rw' },
       ],
-      securityOptions: ['seccomp:p.json'],
+      securityOptions: ['systempaths=unconfined'],
       shmSizeBytes: 64 * 1024 ** 2,
       ipcMode: 'host',
       pidMode: 'host',

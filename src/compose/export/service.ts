@@ -1,4 +1,5 @@
 // A service's spec → a service of a Compose file: the reverse of convert/. What Compose has no key for is left to the remainder.
+import { Buffer } from 'node:buffer';
 import type { ContainerSpec, HealthConfig, Mount, NetworkAttachmentConfig, PortConfig, Privileges, ServiceSpec, TaskSpec, UpdateConfig } from '#domain/spec.ts';
 import { compact, IMAGE_LABEL, NAMESPACE_LABEL, nonEmpty } from '../convert/common.ts';
 import type { Deploy, FileReference, Healthcheck, Port, Service, ServiceNetwork, ServiceVolume, TextMap, UpdateSettings } from '../project.ts';
@@ -106,6 +107,7 @@ function exportSecurity(privileges: Privileges | undefined): readonly string[] {
   return [
     ...(noNewPrivileges ? ['no-new-privileges:true'] : []),
     ...(seccomp?.mode === 'unconfined' ? ['seccomp:unconfined'] : []),
+    ...(seccomp?.mode === 'custom' ? [`seccomp:${Buffer.from(seccomp.profile ?? '', 'base64').toString()}`] : []),
     ...(apparmor?.mode === 'disabled' ? ['apparmor:unconfined'] : []),
     ...(selinux?.disable ? ['label:disable'] : []),
     ...labels,

@@ -1,13 +1,19 @@
-// A service's environment and labels with their files read in, and variables that are only named taken from the caller's environment.
-import { type ComposeNode, composeError, map, type MapEntry, type MapNode, scalar, textAt, textOf, valueAt, withEntry } from '../yaml/node.ts';
-import { readVariables, type Session, shownPath } from './session.ts';
+// A service's environment, labels and seccomp profile with their files read in, and variables that are only named taken from the caller's environment.
+import { type ComposeNode, composeError, map, type MapEntry, type MapNode, type Mark, scalar, textAt, textOf, valueAt, withEntry } from '../yaml/node.ts';
+import { absolutePath } from '../schema/forms.ts';
+import { readText, readVariables, type Scope, type Session, shownPath } from './session.ts';
 import { escapeTemplate, type Lookup } from './template.ts';
 
-/** The services with `environment` and `labels` complete. The keys `env_file` and `label_file` stay, as in Docker's output. */
-export function resolveEnvironments(session: Session, services: MapNode, lookup: Lookup): MapNode {
+/**
+ * The services with `environment` and `labels` complete, and seccomp profiles read in. The keys `env_file` and `label_file` stay, as in Docker's output.
+ */
+export function resolveFiles(session: Session, services: MapNode, { lookup, directory }: Scope): MapNode {
   const entries = new Map<string, MapEntry>();
   for (const [name, { mark, value }] of services.entries) {
-    entries.set(name, { mark, value: value.kind === 'map' ? withEnvironment(session, withLabels(session, value, lookup), lookup) : value });
+    entries.set(name, {
+      mark,
+      value: value.kind === 'map' ? withEnvironment(session, withLabels(session, withProfiles(session, value, directory), lookup), lookup) : value,
+    });
   }
   return { ...services, entries };
 }
@@ -59,4 +65,29 @@ function withLabels(session: Session, service: MapNode, lookup: Lookup): MapNode
   const own = valueAt(service, 'labels');
   for (const [name, { value }] of own?.kind === 'map' ? own.entries : []) labels.set(name, value);
   return withEntry(service, 'labels', map(labels, own?.mark ?? files.mark));
+}
+
+const SECCOMP_FILE = /^seccomp[:=](?!unconfined$|\{)(.+)$/;
+
+/** Nodes do not have the file: its text goes along, as with `docker run`. */
+function withProfiles(session: Session, service: MapNode, directory: string): MapNode {
+  const options = valueAt(service, 'security_opt');
+  if (options?.kind !== 'list') return service;
+  const items = options.items.map((item) => {
+    const file = item.kind === 'scalar' ? SECCOMP_FILE.exec(textOf(item))?.[1] : undefined;
+    if (file === undefined || (!session.interpolate && file.includes('$'))) return item;
+    const path = absolutePath(file, directory, session.home);
+    const text = readText(session, path, shownPath(session, path));
+    if (text === undefined) throw composeError(item.mark, `opening seccomp profile (${shownPath(session, path)}) failed: no such file or directory`);
+    return scalar(`seccomp:${written(session, compactJson(text, item.mark, file))}`, item.mark);
+  });
+  return withEntry(service, 'security_opt', { ...options, items });
+}
+
+function compactJson(text: string, mark: Mark, file: string): string {
+  try {
+    return JSON.stringify(JSON.parse(text));
+  } catch {
+    throw composeError(mark, `compacting json for seccomp profile (${file}) failed: it is not JSON`);
+  }
 }

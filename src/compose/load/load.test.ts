@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { convertProject } from '../convert/convert.ts';
+import { printProject } from '../print.ts';
 import { failureOf, loadText, serviceOf } from '../testing/files.ts';
 
 const notices = (files: Parameters<typeof loadText>[0], options = {}) => loadText(files, options).warnings.map(({ message }) => message);
@@ -76,6 +78,33 @@ describe('a service’s environment', () => {
   it('and labels come from label files', () => {
     const files = { 'compose.yml': 'services: {a: {image: x, label_file: l, labels: {b: own}}}', l: 'a=1\nb=2' };
     assert.deepEqual(loadText(files).project.services['a']?.labels, { a: '1', b: 'own' });
+  });
+});
+
+describe('a seccomp profile', () => {
+  const files = { 'compose.yml': 'services: {a: {image: x, security_opt: ["seccomp:p.json"]}}', 'p.json': '{\n "defaultAction": "$ALLOW"\n}' };
+  it('goes along as text, because nodes do not have the file', () => {
+    const loaded = loadText(files);
+    assert.deepEqual(loaded.project.services['a']?.security_opt, ['seccomp:{"defaultAction":"$ALLOW"}']);
+    assert.deepEqual(loadText(printProject(loaded)).project.services, loaded.project.services);
+    const runtime = convertProject(loaded, 'app').services[0]?.spec.task.runtime;
+    assert.ok(runtime?.kind === 'container');
+    const { seccomp } = runtime.container.privileges ?? {};
+    assert.deepEqual([seccomp?.mode, Buffer.from(seccomp?.profile ?? '', 'base64').toString()], ['custom', '{"defaultAction":"$ALLOW"}']);
+  });
+  it('of an included file is relative to that file', () => {
+    const included = { 'compose.yml': 'include: [sub/c.yml]', 'sub/c.yml': files['compose.yml'], 'sub/p.json': '{}' };
+    assert.deepEqual(loadText(included).project.services['a']?.security_opt, ['seccomp:{}']);
+  });
+  it('that is not there or is no JSON is refused', () => {
+    assert.match(
+      failureOf(() => loadText({ 'compose.yml': files['compose.yml'] })),
+      /^compose\.yml:1:41: opening seccomp profile \(p\.json\) failed: no such file/,
+    );
+    assert.match(
+      failureOf(() => loadText({ ...files, 'p.json': '{' })),
+      /compacting json for seccomp profile/,
+    );
   });
 });
 

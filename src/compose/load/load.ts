@@ -4,10 +4,10 @@ import { absolutePath } from '../schema/forms.ts';
 import type { ComposeWarning } from '../stack.ts';
 import { composeError, type MapNode, withEntry } from '../yaml/node.ts';
 import { refuseCycles, selectProfiles } from './dependencies.ts';
-import { resolveEnvironments } from './environment.ts';
+import { resolveFiles } from './environment.ts';
 import { loadFiles } from './files.ts';
 import { stripTags } from './merge.ts';
-import { type ComposeReader, directoryOf, type Session, variablesOf } from './session.ts';
+import { type ComposeReader, directoryOf, type Scope, type Session, variablesOf } from './session.ts';
 import type { Lookup } from './template.ts';
 import { type Marks, toProject } from './tidy.ts';
 
@@ -57,7 +57,7 @@ export function loadProject(options: LoadOptions): LoadedProject {
   const envFiles = options.envFiles?.map((file) => absolutePath(file, workingDirectory, session.home));
   const lookup = variablesOf(session, own, directory, envFiles);
   const merged = stripTags(loadFiles(session, { paths, scope: { directory, lookup }, includedFrom: [] })) as MapNode;
-  const complete = completeServices(session, merged, { lookup, profiles: activeProfiles(options.profiles, lookup) });
+  const complete = completeServices(session, merged, { scope: { lookup, directory }, profiles: activeProfiles(options.profiles, lookup) });
   return { ...toProject(complete), warnings: [...warnings.values()], directory, interpolated: session.interpolate, variable: lookup };
 }
 
@@ -66,10 +66,10 @@ function activeProfiles(given: readonly string[] | undefined, lookup: Lookup): R
   return new Set([...(given ?? []), ...fromEnvironment].filter((profile) => profile !== ''));
 }
 
-function completeServices(session: Session, root: MapNode, { lookup, profiles }: { readonly lookup: Lookup; readonly profiles: ReadonlySet<string> }): MapNode {
+function completeServices(session: Session, root: MapNode, { scope, profiles }: { readonly scope: Scope; readonly profiles: ReadonlySet<string> }): MapNode {
   const services = root.entries.get('services')?.value;
   if (services?.kind !== 'map') return root;
   const selected = selectProfiles(services, profiles);
   refuseCycles(selected);
-  return withEntry(root, 'services', resolveEnvironments(session, selected, lookup));
+  return withEntry(root, 'services', resolveFiles(session, selected, scope));
 }

@@ -1,9 +1,24 @@
 // The form of a service. Keys stand in the order in which Docker's CLI prints them, those that it does not know in between.
 import { list, map, scalar } from '../yaml/node.ts';
 import { deploy, deviceReservation, logging } from './deploy.ts';
-import { bytes, bytesOrUnlimited, command, duration, environment, pairs, wordOrWords, words, wordsOrNumbers } from './forms.ts';
+import { absolutePath, bytes, bytesOrUnlimited, command, duration, environment, pairs, wordOrWords, words, wordsOrNumbers } from './forms.ts';
 import { configs, dependsOn, envFile, extraHosts, labelFile, networks, ports, secrets, ulimits, volumes } from './service-lists.ts';
-import { anything, boolean, either, type Expand, flag, integer, listOf, mapOf, object, type ObjectShape, oneOf, string, text } from './shape.ts';
+import {
+  anything,
+  boolean,
+  either,
+  type Expand,
+  flag,
+  integer,
+  listOf,
+  mapOf,
+  object,
+  type ObjectShape,
+  oneOf,
+  type ScalarShape,
+  string,
+  text,
+} from './shape.ts';
 
 const contextAlone: Expand = (node) => (node.kind === 'scalar' && node.value !== null ? map([['context', node]], node.mark) : node);
 
@@ -94,6 +109,15 @@ const extendsShape = object(
 
 const device = either('must be a string', string, object({ source: string, target: string, permissions: string }, { required: ['source'] }));
 
+/** A seccomp profile in a file is relative to the Compose file. */
+const securityOption: ScalarShape = {
+  ...string,
+  finish(node, _path, { directory, home }) {
+    const [, head = '', file] = node.kind === 'scalar' ? (/^(seccomp[:=])(?!unconfined$|\{|\$)(.+)$/s.exec(String(node.value)) ?? []) : [];
+    return file === undefined ? node : scalar(`${head}${absolutePath(file, directory, home)}`, node.mark);
+  },
+};
+
 const first: ObjectShape['keys'] = {
   annotations: pairs,
   attach: boolean,
@@ -174,7 +198,7 @@ const second: ObjectShape['keys'] = {
   runtime: string,
   scale: integer,
   secrets,
-  security_opt: words,
+  security_opt: { ...words, of: securityOption },
   shm_size: bytes,
   stdin_open: flag,
   stop_grace_period: duration,
