@@ -20,6 +20,8 @@ export interface DispatcherOptions {
   readonly random: Random;
   readonly sealed: SealedReader;
   readonly log: Logger;
+  /** When this manager started, if it was long before it dispatches: other machines may have started together with it. */
+  readonly startedAt?: number;
   /** Where agents find managers, themselves included. */
   readonly managers: () => readonly { readonly nodeId: string; readonly address: string }[];
 }
@@ -40,8 +42,10 @@ const GRACE_PERIODS = 3;
 
 /** A session that broke may come back this much later before its node is down: an agent that lives opens another within a second. */
 const RECONNECT_GRACE_MS = 1_500;
+/** Agents notice within about 2.5 s that their manager is gone, often before its successor does, and find that one within another second or two. */
+const TAKE_OVER_GRACE_MS = 5_000;
 /** How often silence is looked for. */
-const TICK_MS = 500;
+const TICK_MS = 200;
 /** News of one burst travel together; it adds this much to the time that a change needs to reach the load balancers. */
 const NETWORK_DEBOUNCE_MS = 10;
 /** A tick that comes this late means that this process did not run: agents are not to blame for the silence. */
@@ -111,7 +115,9 @@ class SessionDispatcher implements Dispatcher {
   async run(signal: AbortSignal): Promise<void> {
     const { store, clock, log } = this.options;
     this.running = true;
-    for (const node of store.view.list('node')) if (isUp(node)) this.expected.set(node.id, clock.now() + this.graceMs());
+    const { startedAt = clock.now() } = this.options;
+    const backUntil = Math.max(startedAt + this.graceMs(), clock.now() + Math.min(TAKE_OVER_GRACE_MS, this.graceMs()));
+    for (const node of store.view.list('node')) if (isUp(node)) this.expected.set(node.id, backUntil);
     const unwatch = store.watch((_revision, events) => {
       for (const event of events) {
         for (const session of this.sessions.values()) session.note(event);

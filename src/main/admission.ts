@@ -42,6 +42,10 @@ const MAX_KEYS = 4;
 /** Node indexes are 16 bits wide in marks and zones (network/names.ts). */
 const MAX_NODES = 65_535;
 
+/** Of many nodes that join at once at least one succeeds each time; the pause lets the others' nodes be seen. */
+const MAX_INDEX_TRIES = 100;
+const INDEX_PAUSE_MS = 20;
+
 export function createAdmission({ store, sealer, clock, random, log }: AdmissionOptions): Admission {
   const cluster = () => present([...store.view.list('cluster')][0], 'the cluster object');
 
@@ -61,14 +65,24 @@ export function createAdmission({ store, sealer, clock, random, log }: Admission
     });
   }
 
+  /** Nodes that join at the same time choose the same index; all but one choose again once they see its node. */
+  async function addNode(fields: Parameters<typeof newNode>[1]): Promise<void> {
+    for (let tries = 1; ; tries++) {
+      try {
+        await store.update('manager', (view) => ({ changes: [{ action: 'create', object: newNode(view, fields) }], result: undefined }));
+        return;
+      } catch (error) {
+        if (!(error instanceof AppError) || error.code !== 'alreadyExists' || tries === MAX_INDEX_TRIES) throw error;
+        await clock.sleep(INDEX_PAUSE_MS);
+      }
+    }
+  }
+
   async function admit({ token = '', availability = 'active', cannotManage = '' }: IssueRequest, address: string): Promise<Node> {
     const role = roleOfToken(token, cluster(), sealer);
     if (role === 'manager') checkManagers(cannotManage);
     const id = newId(random);
-    await store.update('manager', (view) => ({
-      changes: [{ action: 'create', object: newNode(view, { id, role, availability, address }) }],
-      result: undefined,
-    }));
+    await addNode({ id, role, availability, address });
     log.info({ node: id, address, role }, 'a node joins the swarm');
     return present(store.view.get('node', id), `node ${id}`);
   }

@@ -2,10 +2,13 @@
 // answer gives way to the next.
 import { join } from 'node:path';
 import { AppError } from '#lib/errors.ts';
-import type { ManagerConnection } from '#protocol/messages.ts';
+import type { NodeDescription } from '#domain/objects.ts';
+import type { ManagerConnection, SessionMessage } from '#protocol/messages.ts';
 import { readFileIfPresent, writeFileAtomically } from '#platform/files.ts';
 import { createManagerClient, type ManagerClient } from '#transport/client.ts';
 import type { TlsMaterial } from '#transport/server.ts';
+import { firstConnected } from './first-connected.ts';
+import { leaderNamedIn } from './seat.ts';
 
 export interface KnownManager {
   readonly nodeId: string;
@@ -25,8 +28,8 @@ export interface RemoteManagers {
 }
 
 const FILE = 'managers.json';
-/** A connection that was begun while the network was down waits for TCP's next try, up to many seconds: a fresh one is better. */
-const CONNECT_TIMEOUT_MS = 1_000;
+/** Managers that say who leads are believed this often in a row; leaders change, and two may for a moment name each other. */
+const MAX_HINTS = 2;
 
 export interface RemoteManagersOptions {
   readonly directory: string;
@@ -55,29 +58,52 @@ export function createRemoteManagers({ directory, tls, onTunnel, onSession }: Re
     current: () => client,
     connect() {
       client?.close();
-      const manager = known[next % Math.max(1, known.length)];
-      if (manager === undefined) throw new AppError('unavailable', 'no manager of the swarm is known');
+      if (known.length === 0) throw new AppError('unavailable', 'no manager of the swarm is known');
+      const inTurn = known.map((_manager, index) => known[(next + index) % known.length]?.address ?? '');
       next++;
-      const opened = createManagerClient(manager.address, tls());
-      client = opened;
+      let current: ManagerClient | undefined;
+      const connected = () => {
+        if (current === undefined) throw new AppError('unavailable', 'no manager has answered yet');
+        return current;
+      };
+
+      async function* openOnce(addresses: readonly string[], description: NodeDescription, signal: AbortSignal): AsyncGenerator<SessionMessage> {
+        const opened = await firstConnected(addresses, (address) => createManagerClient(address, tls()), signal);
+        current = opened;
+        client = opened;
+        for await (const message of opened.openSession(description, signal)) {
+          if (message.kind === 'session') {
+            learn(message.managers);
+            onSession(opened, signal);
+            // It answered: it is the first to be tried again.
+            next = Math.max(
+              0,
+              known.findIndex(({ address }) => address === opened.address),
+            );
+          }
+          if (message.kind === 'tunnel') onTunnel(message.id, opened);
+          else yield message;
+        }
+      }
+
       return {
-        ...opened,
         async *openSession(description, signal) {
-          await opened.connected(CONNECT_TIMEOUT_MS);
-          for await (const message of opened.openSession(description, signal)) {
-            if (message.kind === 'session') {
-              learn(message.managers);
-              onSession(opened, signal);
-              // It answered: it is the first to be tried again.
-              next = Math.max(
-                0,
-                known.findIndex(({ address }) => address === manager.address),
-              );
+          let addresses: readonly string[] = inTurn;
+          for (let hints = 0; ; hints++) {
+            try {
+              return yield* openOnce(addresses, description, signal);
+            } catch (error) {
+              const leader = leaderNamedIn(error);
+              if (leader === undefined || hints === MAX_HINTS) throw error;
+              current?.close();
+              addresses = [leader, ...inTurn.filter((address) => address !== leader)];
             }
-            if (message.kind === 'tunnel') onTunnel(message.id, opened);
-            else yield message;
           }
         },
+        reportStatus: async (sessionId, updates) => connected().reportStatus(sessionId, updates),
+        reportDescription: async (sessionId, description) => connected().reportDescription(sessionId, description),
+        reportNetworkApplied: async (sessionId, version) => connected().reportNetworkApplied(sessionId, version),
+        heartbeat: async (sessionId) => connected().heartbeat(sessionId),
       };
     },
     close: () => client?.close(),

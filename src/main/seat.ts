@@ -13,12 +13,21 @@ export interface Seat {
   dispatcher(): Dispatcher;
 }
 
+const NOT_LEADING = 'this manager does not lead the swarm; ';
+
+/** The leader's address, when the error is what a manager says that does not lead and knows who does. */
+export function leaderNamedIn(error: unknown): string | undefined {
+  if (!(error instanceof AppError) || error.code !== 'unavailable' || !error.message.startsWith(NOT_LEADING)) return undefined;
+  return error.message.slice(NOT_LEADING.length).split(' ')[0];
+}
+
 export function createSeat(options: DispatcherOptions, leaderAddress: () => string | undefined): Seat {
+  const startedAt = options.clock.now();
   let current: Manager | undefined;
   return {
     async lead(fence, signal) {
       const { store } = options;
-      const manager = createManager({ ...options, store: fence === undefined ? store : store.fenced(fence) });
+      const manager = createManager({ ...options, startedAt, store: fence === undefined ? store : store.fenced(fence) });
       current = manager;
       try {
         await manager.run(signal);
@@ -30,7 +39,7 @@ export function createSeat(options: DispatcherOptions, leaderAddress: () => stri
     dispatcher() {
       if (current !== undefined) return current.dispatcher;
       const leader = leaderAddress();
-      throw new AppError('unavailable', leader === undefined ? 'no manager leads the swarm right now' : `this manager does not lead the swarm; ${leader} does`);
+      throw new AppError('unavailable', leader === undefined ? 'no manager leads the swarm right now' : `${NOT_LEADING}${leader} does`);
     },
   };
 }

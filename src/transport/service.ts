@@ -118,5 +118,5 @@ export const MAX_MESSAGE_BYTES = 256 * 1024 * 1024;
  * An idle connection is asked for a sign of life, and is dead when none comes: a node or manager that was cut off is noticed within the sum of both.
  * A process that is busy for less than the second number is not taken for dead.
  */
-export const KEEPALIVE_MS = 1_000;
-export const KEEPALIVE_TIMEOUT_MS = 2_000;
+export const KEEPALIVE_MS = 750;
+export const KEEPALIVE_TIMEOUT_MS = 1_500;

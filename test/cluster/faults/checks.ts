@@ -5,6 +5,8 @@ import type { History } from './history.ts';
 import { type ApiNode, type ApiTask, get, MANAGERS, PORT, REPLICAS, SERVICE } from './machines.ts';
 
 const SETTLE_MS = 60_000;
+/** Beyond this a reader wants to know why. */
+const SLOW_MS = 2_000;
 const REQUESTS_PER_NODE = 12;
 const runningTasks = `/tasks?filters=${encodeURIComponent(JSON.stringify({ service: [SERVICE], 'desired-state': ['running'] }))}`;
 
@@ -23,9 +25,12 @@ export async function containersOn(node: ClusterNode): Promise<readonly string[]
 
 /** Resolves when the nodes that are up run exactly the wanted tasks; rejects with what is wrong when that takes longer than a minute. */
 export async function untilSettled(cluster: TestCluster, up: readonly ClusterNode[] = cluster.nodes): Promise<void> {
+  const startedAt = performance.now();
   let wrong = '';
   const settled = async () => {
-    wrong = await whatIsWrong(cluster, up).catch((error: unknown) => String(error));
+    const found = await whatIsWrong(cluster, up).catch((error: unknown) => String(error));
+    if (found === '' && performance.now() - startedAt > SLOW_MS) console.log(`    what took longest: ${wrong}`);
+    wrong = found;
     return wrong === '';
   };
   await until('the swarm is as it should be', settled, SETTLE_MS).catch(() => {

@@ -1,0 +1,40 @@
+// Which of several managers a node talks to: the first that answers. They are tried in turn without waiting for one that is silent to give up, because a
+// connection that was begun while the network was down waits for TCP's next try, up to many seconds, and a fresh one is better.
+import { setTimeout as delay } from 'node:timers/promises';
+import { AppError } from '#lib/errors.ts';
+import type { ManagerClient } from '#transport/client.ts';
+
+/** Until the next one is tried as well. */
+const STAGGER_MS = 250;
+/** How long one may take: handshakes of a busy machine take longer than a new connection on an idle one. */
+const TRY_TIMEOUT_MS = 2_000;
+/** With the numbers above all tries are over before an agent gives up opening a session (agent/session.ts). */
+const MAX_TRIES = 10;
+
+/** The client of the first manager that is connected; all others are closed. Rejects with what the last one said when none is. */
+export async function firstConnected(addresses: readonly string[], open: (address: string) => ManagerClient, signal: AbortSignal): Promise<ManagerClient> {
+  const clients: ManagerClient[] = [];
+  const tries: Promise<void>[] = [];
+  const first = Promise.withResolvers<ManagerClient>();
+  let winner: ManagerClient | undefined;
+  let failure: unknown = new AppError('unavailable', 'no manager of the swarm is known');
+  try {
+    for (let count = 0; count < MAX_TRIES && winner === undefined && !signal.aborted; count++) {
+      const address = addresses[count % addresses.length];
+      if (address === undefined) break;
+      const client = open(address);
+      clients.push(client);
+      const connected = () => {
+        winner ??= client;
+        first.resolve(client);
+      };
+      tries.push(client.connected(TRY_TIMEOUT_MS).then(connected, (error: unknown) => void (failure = error)));
+      await Promise.race([first.promise, delay(STAGGER_MS)]);
+    }
+    await Promise.race([first.promise, Promise.all(tries)]);
+    if (winner === undefined) throw failure;
+    return winner;
+  } finally {
+    for (const client of clients) if (client !== winner) client.close();
+  }
+}
