@@ -41,6 +41,9 @@ const packages = {
   tar: 'tar',
   etcd: 'etcd-server',
   bats: 'bats',
+  wg: 'wireguard-tools',
+  'wireguard-go': 'wireguard-go',
+  tcpdump: 'tcpdump',
 } as const;
 
 interface Count {

@@ -257,3 +257,19 @@ test('a second session of a node ends the first', async (context) => {
   assert.equal(first.received.at(-1)?.kind, 'bye');
   assert.equal(last(second.received, 'bye'), undefined);
 });
+
+test('a node tells how others encrypt to it, and every node hears of it and of its change', async (context) => {
+  const { store, clock, open } = await setUp(context);
+  await store.commit('orchestrator', [{ action: 'create', object: assigned('t1') }]);
+  const { received, connection, sessionId } = open('n1');
+  await clock.advance(50);
+  assert.equal(last(received, 'network')?.state.nodes[0]?.encryption, undefined);
+  await connection.reportDescription(sessionId(), { ...description, encryption: { publicKey: 'key', port: 51830 } });
+  await clock.advance(50);
+  assert.deepEqual(last(received, 'network')?.state.nodes[0], {
+    nodeId: 'n1',
+    index: 1,
+    dataPathAddress: '192.0.2.1',
+    encryption: { publicKey: 'key', endpoint: '192.0.2.1:51830' },
+  });
+});

@@ -249,6 +249,34 @@ const network = (id: string, name: string, third: number): AssignedNetwork => ({
   labels: {},
 });
 
+test('a node that cannot encrypt refuses tasks of encrypted networks, and says why', async () => {
+  const reason = 'there is no wg; install wireguard-tools';
+  const stateDir = await mkdtemp(join(engine.folder, 'state-'));
+  const executor = createDockerExecutor({
+    link,
+    stateDir,
+    instance: newTaskId(),
+    network: { driverName: 'bridge', dnsAddress: '169.254.53.53', encryption: { kind: 'unavailable', reason } },
+    dataPathAddress: () => engine.address,
+    clock: systemClock,
+    log: silentLogger,
+    procRoot: engine.procRoot,
+    files: { mountTmpfs: async () => {}, unmount: async () => {} },
+  });
+  const sealed = { ...network('netsealed', 'sealed', 9), driver: { name: 'overlay', options: { encrypted: '' } } };
+  const assigned = { ...testAssignment(newTaskId(), { container: { image: IMAGE } }), networks: [sealed] };
+  await assert.rejects(
+    executor.prepare(assigned, none, () => {}, signal),
+    {
+      code: 'failedPrecondition',
+      message: `network sealed is encrypted, and this node cannot encrypt: ${reason}`,
+    },
+  );
+  assert.deepEqual(await executor.listTaskIds(signal), []);
+  assert.equal((await executor.describe(signal)).encryption, undefined);
+  await executor.destroy(signal);
+});
+
 test('a task gets the addresses that it was given on each of its networks, and unused networks go away', () =>
   withExecutor(async (executor) => {
     await engine.docker('network', 'create', 'taken');
