@@ -1,5 +1,6 @@
 // One fault at random: what is done to which machines, for how long, and how it ends. All of it from the given chance.
 import type { ClusterNode, TestCluster } from '../../lib/cluster.ts';
+import { runOrThrow } from '../../lib/namespace.ts';
 import { MANAGERS, powerOff, powerOn } from './machines.ts';
 
 export interface Fault {
@@ -31,6 +32,13 @@ const kinds: Readonly<Record<string, Kind>> = {
 /** Inside the machine's own process namespace: nobody else's processes can be meant. */
 async function signal(node: ClusterNode, name: string): Promise<void> {
   await node.engine.exec(['pkill', `-${name}`, '-f', 'main/skepd.ts']);
+  // The nsenter in front of it stops with it, and must go on too or its end is never seen.
+  if (name !== 'CONT') return;
+  const processes = await runOrThrow(['ps', '-eo', 'pid=,args=']);
+  for (const line of processes.split('\n')) {
+    const [pid, command] = line.trim().split(' ');
+    if (command === 'nsenter' && line.includes(`unix://${node.socket} `)) process.kill(Number(pid), 'SIGCONT');
+  }
 }
 
 async function oneWay(node: ClusterNode, action: string): Promise<void> {
