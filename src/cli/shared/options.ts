@@ -25,7 +25,7 @@ ${TEMPLATE_HELP}`,
 };
 
 /** Ours: the same as `--format json`, on every command that prints objects. */
-export const jsonFlag: FlagSpec = { name: 'json', description: 'Print in JSON format (the same as --format json)' };
+export const jsonFlag: FlagSpec = { name: 'json', description: 'Print in JSON format' };
 
 export const prettyFlag: FlagSpec = { name: 'pretty', description: 'Print the information in a human friendly format' };
 
