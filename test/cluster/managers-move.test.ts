@@ -82,6 +82,32 @@ describe('a store that moves to etcd', () => {
     await until('writes work', async () => (await create(two, 'unlocked')).status < 300);
   });
 
+  it('goes back to one manager, whichever led, and says why a node without etcd is not promoted', async () => {
+    const isManager = async (node: ClusterNode) => (await node.docker('info', '--format', '{{.Swarm.ControlAvailable}}')) === 'true';
+    const leader = (await one.docker('node', 'ls', '--format', '{{.Hostname}} {{.ManagerStatus}}')).includes('node1 Leader') ? one : two;
+    const other = leader === one ? two : one;
+    const leaderId = await leader.docker('info', '--format', '{{.Swarm.NodeID}}');
+    await other.docker('node', 'demote', leaderId);
+    await until('it is a worker', async () => !(await isManager(leader)));
+    assert.equal((await create(other, 'alone')).status < 300, true);
+    assert.equal(
+      await other.docker('node', 'ls', '--format', '{{.ManagerStatus}}').then((text) =>
+        text
+          .split('\n')
+          .filter((status) => status !== '')
+          .join(),
+      ),
+      'Leader',
+    );
+    await leader.engine.exec(['mount', '--bind', '/dev/null', '/usr/bin/etcd']);
+    await other.docker('node', 'promote', leaderId);
+    await until('it says why not', async () => (await leader.docker('info', '--format', '{{.Swarm.Error}}')).includes('apt-get install etcd-server'));
+    assert.equal((await create(other, 'still-alone')).status < 300, true);
+    await leader.engine.exec(['umount', '/usr/bin/etcd']);
+    await until('it is a manager once it can be', () => isManager(leader));
+    await until('both have all', async () => JSON.stringify(await configs(two)) === JSON.stringify(await configs(one)));
+  });
+
   /** Autolocked managers need it after a restart; the one that was killed here may not be locked yet. */
   async function unlockKeyOf(node: ClusterNode): Promise<string | undefined> {
     return (await node.docker('info', '--format', '{{.Swarm.LocalNodeState}}')) === 'locked' ? lockKey : undefined;
