@@ -26,6 +26,7 @@ process.exitCode = await runCli(process.argv.slice(2), {
     process.on('SIGINT', listener);
     return () => process.off('SIGINT', listener);
   },
+  startSwarm: async () => (await import('./start-swarm.ts')).startSwarm(),
   async loadConverters() {
     const { serviceSpecFromJson, serviceSpecToJson } = await import('#api/convert/service.ts');
     return { serviceToJson: serviceSpecToJson, serviceFromJson: (spec) => serviceSpecFromJson(spec, undefined) };

@@ -1,6 +1,7 @@
 // `up`: what `npm start` does, for the user's own Compose file. Starts a swarm on this machine when the daemon has none, and deploys.
 import { existsSync } from 'node:fs';
 import { basename, resolve } from 'node:path';
+import { DEFAULT_HOST } from '#client/where.ts';
 import { AppError } from '#lib/errors.ts';
 import type { CommandSpec, Invocation } from '../command.ts';
 import { deploy } from './deploy.ts';
@@ -39,10 +40,11 @@ export function stackName(folder: string): string {
   );
 }
 
-async function ensureSwarm({ client, context }: Invocation): Promise<void> {
+async function ensureSwarm({ client, context, where }: Invocation): Promise<void> {
   const daemon = await client();
   const { Swarm } = await daemon.call<{ Swarm: { LocalNodeState: string } }>('GET', '/info').catch(async (error: unknown) => {
-    if (context.startSwarm === undefined || !(error instanceof AppError) || error.code !== 'unavailable') throw error;
+    // Only where nobody said which daemon is meant: an address that does not answer is not replaced by another one.
+    if (context.startSwarm === undefined || where.address !== DEFAULT_HOST || !(error instanceof AppError) || error.code !== 'unavailable') throw error;
     context.stderr.write('Starting skepd\n');
     await context.startSwarm();
     return daemon.call<{ Swarm: { LocalNodeState: string } }>('GET', '/info');
