@@ -96,6 +96,8 @@ async function createNetwork(request: DriverRequest, { names, state, reconciler,
   }
   state.setDriverNetworks([...others, network]);
   try {
+    // The rules that keep it from the open come before its tunnel.
+    if (network.encrypted) await reconciler.reconcile();
     await reconciler.withOverlay(network.vxlanId, async (overlay) => {
       if (overlay !== undefined) await overlays.apply(overlay, false);
     });

@@ -107,9 +107,16 @@ export function createReconciler(dependencies: ReconcilerDependencies): Reconcil
     reconcile: () => request('changes'),
     verify: (scope) => request(scope),
     withOverlay: (vxlanId, work) =>
-      exclusive(async () =>
-        work(deriveOverlays(inputsOf(dependencies, await observeHostLinks(dependencies.names.gatewayBridge))).find((overlay) => overlay.vxlanId === vxlanId)),
-      ),
+      exclusive(async () => {
+        const links = await observeHostLinks(dependencies.names.gatewayBridge);
+        const inputs = inputsOf(dependencies, links);
+        const overlay = deriveOverlays(inputs).find((candidate) => candidate.vxlanId === vxlanId);
+        // Its tunnel cannot be made without the device. The rules, and other tunnels that went with an earlier device, are the reconciler's.
+        if (overlay?.tunnel?.encrypted && (await dependencies.encryption.apply(deriveEncryption(inputs), links, false))) {
+          void request('everything').catch(() => {});
+        }
+        return work(overlay);
+      }),
     async close() {
       closed = true;
       cancelRetry();
