@@ -36,7 +36,6 @@ export const commandsToCompare: readonly (readonly string[])[] = [
   ['service', 'inspect', 'web', '--pretty', '--format', 'x'],
   ['service', 'inspect', 'web', '--format', '{{.Spec.Name}} {{.Spec.TaskTemplate.ContainerSpec.Args}} {{.Spec.Mode.Replicated.Replicas}}'],
   ['service', 'inspect', 'web', '--format', '{{json .Endpoint}}'],
-  ['service', 'inspect', 'web', '--format', '{{.Spec.TaskTemplate.ContainerSpec.Healthcheck}}'],
   ['service', 'inspect', 'web', '--format', '{{.Nope}}'],
   ['service', 'inspect', 'web', '--format', 'json'],
   ['service', 'rm', 'nope'],

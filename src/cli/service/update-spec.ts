@@ -74,20 +74,19 @@ function changedTask(task: TaskSpec, input: UpdateInput): TaskSpec {
     ...present('Resources', changedResources(task.Resources, flags)),
     ...present('RestartPolicy', restartPolicy(flags, task.RestartPolicy)),
     ...present('Placement', changedPlacement(task.Placement, flags)),
-    ...(networksToAdd.length + networksToRemove.length > 0 ? { Networks: changedNetworks(task.Networks ?? [], networksToAdd, networksToRemove) } : {}),
+    ...(networksToAdd.length + networksToRemove.length > 0 ? { Networks: changedNetworks(task.Networks ?? [], input) } : {}),
     ...(logDriver === '' ? {} : { LogDriver: { Name: logDriver, Options: mapOf(flags.texts('log-opt')) } }),
     ...(flags.bool('force') ? { ForceUpdate: (task.ForceUpdate ?? 0) + 1 } : {}),
   };
 }
 
-function changedNetworks(
-  networks: readonly NetworkAttachmentConfig[],
-  toAdd: readonly NetworkAttachmentConfig[],
-  toRemove: readonly string[],
-): NetworkAttachmentConfig[] {
-  const kept = networks.filter(({ Target = '' }) => !toRemove.includes(Target));
-  for (const { Target } of toAdd) if (kept.some((network) => network.Target === Target)) refuse(`service is already attached to network ${Target}`);
-  return [...kept, ...toAdd].sort((a, b) => ((a.Target ?? '') < (b.Target ?? '') ? -1 : 1));
+function changedNetworks(networks: readonly NetworkAttachmentConfig[], { flags, networksToAdd, networksToRemove }: UpdateInput): NetworkAttachmentConfig[] {
+  const kept = networks.filter(({ Target = '' }) => !networksToRemove.includes(Target));
+  const names = flags.values<NetworkAttachmentConfig>('network-add').map(({ Target }) => Target);
+  networksToAdd.forEach(({ Target }, index) => {
+    if (kept.some((network) => network.Target === Target)) refuse(`service is already attached to network ${names[index] ?? Target}`);
+  });
+  return [...kept, ...networksToAdd].sort((a, b) => ((a.Target ?? '') < (b.Target ?? '') ? -1 : 1));
 }
 
 function changedResources(resources: TaskSpec['Resources'], flags: Flags): TaskSpec['Resources'] {

@@ -22,9 +22,13 @@ export const command: CommandSpec = {
       for await (const chunk of context.stdin) socket.write(chunk);
       socket.end();
     };
-    await Promise.race([ended, pump().then(() => ended)]);
-    socket.destroy();
-    context.stdin.pause();
+    try {
+      await Promise.race([ended, pump().then(() => ended)]);
+    } finally {
+      socket.destroy();
+      // Whoever is on the other side may keep its end open; what was to be carried has been.
+      context.stdin.pause();
+    }
     return undefined;
   },
 };

@@ -23,9 +23,10 @@ export const parseUint64 = integer('ParseUint', 0, 2 ** 64 - 1);
 export const parseUint32 = integer('ParseUint', 0, 2 ** 32 - 1);
 export const parseInt64 = integer('ParseInt', -(2 ** 63), 2 ** 63 - 1);
 
+/** As it is written: 32 bits would show it as 0.30000001192092896. */
 function parseFloat32(text: string): number {
   if (text.trim() !== text || text === '' || Number.isNaN(Number(text))) throw new Error(`strconv.ParseFloat: parsing ${JSON.stringify(text)}: invalid syntax`);
-  return Math.fround(Number(text));
+  return Number(text);
 }
 
 /** `1.5` CPUs as billionths; no more than nine digits after the point. */
