@@ -80,7 +80,7 @@ async function attach({ flags, context }: Invocation, { client, id, connection, 
   if (tty) resize();
   if (flags.bool('interactive')) {
     stdin.on('data', listen);
-    (stdin as NodeJS.ReadableStream).once('end', end);
+    stdin.once('end', end);
     stdin.resume();
   }
   try {

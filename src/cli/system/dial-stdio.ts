@@ -18,12 +18,11 @@ export const command: CommandSpec = {
       socket.on('close', () => resolve());
     });
     socket.on('data', (chunk: Buffer) => context.stdout.write(chunk));
-    const pump = async () => {
-      for await (const chunk of context.stdin) socket.write(chunk);
-      socket.end();
-    };
+    // Not read as an iterable: a pending read would keep this process after the socket has gone.
+    context.stdin.on('data', (chunk) => void socket.write(chunk));
+    context.stdin.once('end', () => void socket.end());
     try {
-      await Promise.race([ended, pump().then(() => ended)]);
+      await ended;
     } finally {
       socket.destroy();
       // Whoever is on the other side may keep its end open; what was to be carried has been.
