@@ -51,8 +51,8 @@ test('an abort ends it, and the failure of one log is the failure of all', async
   })();
   stop.abort();
   await reading;
-  // biome-ignore lint/correctness/useYield: it fails before it can yield.
   const broken = async function* (): AsyncGenerator<string> {
+    yield* [];
     throw new Error('the engine is gone');
   };
   await assert.rejects(async () => {

@@ -75,7 +75,7 @@ export async function startWorkerNode(options: NodeFactoryOptions, { swarm, onRo
   const parts = superviseParts([agent.run(stop.signal), keeper.run(stop.signal)], log);
   return {
     dnsAddress: worker.dataPlane.dnsAddress,
-    managers: managers.list,
+    managers: () => managers.list(),
     async ready() {
       const timeout = new AbortController();
       const late = clock.sleep(READY_TIMEOUT_MS, timeout.signal).then(() => Promise.reject(new AppError('deadlineExceeded', JOIN_TIMEOUT)));

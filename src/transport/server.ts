@@ -204,10 +204,10 @@ function implementation(handlers: ManagerHandlers, peerOf: PeerOf) {
     <K extends keyof Calls>(
       handle: (request: Calls[K]['request'], call: ServerUnaryCall<unknown, unknown>) => Calls[K]['response'] | Promise<Calls[K]['response']>,
     ): handleUnaryCall<unknown, unknown> =>
-    (call, callback) => {
+    (call, respond) => {
       new Promise((resolve) => resolve(handle(call.request as Calls[K]['request'], call))).then(
-        (response) => callback(null, response),
-        (error: unknown) => callback(toStatus(error)),
+        (response) => respond(null, response),
+        (error: unknown) => respond(toStatus(error)),
       );
     };
   const bytes =

@@ -140,7 +140,7 @@ function createWorkerOf(executor: FakeExecutor, logsOf: (task: Task) => readonly
       applyLocal: () => Promise.resolve(),
       destroy: () => Promise.resolve(),
       close: () => Promise.resolve(),
-      attach: () => Promise.reject(new Error("no sandboxes here")),
+      attach: () => Promise.reject(new Error('no sandboxes here')),
       detach: () => Promise.resolve(),
     },
     describeAgain: () => {},

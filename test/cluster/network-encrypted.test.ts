@@ -32,7 +32,7 @@ describe('encrypted networks on a swarm', { skip: missing, timeout: 180_000 }, (
   const allAnswer = async () => (await Promise.all(nodes.map(answering))).every((count) => count === nodes.length);
 
   test('tasks on all nodes answer each other through WireGuard, with interfaces that leave room for it', async () => {
-    const { docker } = cluster.manager;
+    const docker = (...args: string[]) => cluster.manager.docker(...args);
     await docker('network', 'create', '--driver', 'overlay', '--opt', 'encrypted', 'sealed');
     await docker('service', 'create', '-q', '--detach', '--no-resolve-image', '--mode', 'global', '--network', 'sealed', '--name', 'web', 'who:1');
     await until('every node’s task reaches all', allAnswer);
@@ -60,7 +60,7 @@ describe('encrypted networks on a swarm', { skip: missing, timeout: 180_000 }, (
   });
 
   test('when the last encrypted network is gone, so is WireGuard', async () => {
-    const { docker } = cluster.manager;
+    const docker = (...args: string[]) => cluster.manager.docker(...args);
     await docker('service', 'rm', 'web');
     await until('the network can be removed', () =>
       docker('network', 'rm', 'sealed').then(

@@ -85,7 +85,7 @@ describe('the whole swarm through one socket', () => {
     assert(worker);
     await worker.cut();
     const running = () => cluster.manager.docker('service', 'ps', 'web', '--filter', 'desired-state=running', '--format', '{{.Node}} {{.CurrentState}}');
-    await until('the replacements run', async () => (await running()).split('\n').filter((line) => /^node1 Running/.test(line)).length === 2);
+    await until('the replacements run', async () => (await running()).split('\n').filter((line) => line.startsWith('node1 Running')).length === 2);
     assert.match(await cluster.manager.docker('node', 'ls', '--format', '{{.Hostname}} {{.Status}}'), /node2 Down/);
     await worker.heal();
     await until('the stale task is gone', async () => (await worker.engine.docker('ps', '-q')) === '');

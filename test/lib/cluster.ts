@@ -67,7 +67,7 @@ export async function startCluster({ nodes: count, args = [], engineOf = (name) 
   return {
     nodes,
     manager,
-    client: { exec: lan.exec, address: `${base}.254` },
+    client: { exec: (argv, options) => lan.exec(argv, options), address: `${base}.254` },
     async stop() {
       await Promise.allSettled(nodes.map((node) => node.stop()));
       await lan.destroy();
