@@ -19,7 +19,8 @@ export function parseGoDuration(text: string): number {
     if (unit === '') throw new Error(`time: missing unit in duration ${JSON.stringify(text)}`);
     const factor = Object.hasOwn(NANOSECONDS_OF_UNIT, unit) ? NANOSECONDS_OF_UNIT[unit] : undefined;
     if (factor === undefined) throw new Error(`time: unknown unit ${JSON.stringify(unit)} in duration ${JSON.stringify(text)}`);
-    total += Math.trunc(Number(`${whole || '0'}.${fraction || '0'}`) * factor);
+    // Whole numbers throughout: 59.123456789 seconds are no sum of binary fractions.
+    total += Number(whole || '0') * factor + Number((BigInt(fraction || '0') * BigInt(factor)) / 10n ** BigInt(fraction.length));
     rest = rest.slice(unit.length);
   }
   if (total > 2 ** 63) throw invalid();

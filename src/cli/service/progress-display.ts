@@ -37,9 +37,12 @@ function inPipe(output: Output): Progress {
 /** Each line is written at its place with escape sequences: up, clear, write, down. */
 function onTerminal(output: Output): Progress {
   const order: string[] = [];
+  const shown = new Map<string, string>();
   return {
     set(id, text, bar) {
       const line = `${id}: ${text}${bar === undefined ? '' : ` ${barText(bar, output.columns ?? DEFAULT_COLUMNS)}`}`;
+      if (shown.get(id) === line) return;
+      shown.set(id, line);
       const index = order.indexOf(id);
       if (index < 0) {
         order.push(id);
