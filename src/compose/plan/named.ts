@@ -1,4 +1,5 @@
 // Specs with names in the place of ids, as a stack says them: so that what is there can be compared with what is wanted, and exported.
+import { equalSpecs } from '#lib/equal.ts';
 import type { Config, Network, Secret, Service } from '#domain/objects.ts';
 import type { ContainerSpec, ServiceSpec } from '#domain/spec.ts';
 import type { ExistingObjects } from '../plan-types.ts';
@@ -55,6 +56,22 @@ function namedContainer(container: ContainerSpec, names: NamesById): ContainerSp
       ? { privileges: { ...spec.privileges, credentialSpec: { ...credential, config: names.configs.get(credential.config) ?? credential.config } } }
       : {}),
   };
+}
+
+/** `after` with its secrets and configs in the order of `before` when they are the same ones: Docker's CLI sends them in any order, which means nothing. */
+export function inOrderOf(before: ServiceSpec, after: ServiceSpec): ServiceSpec {
+  const [old, { runtime }] = [before.task.runtime, after.task];
+  if (old.kind !== 'container' || runtime.kind !== 'container') return after;
+  const secrets = sameOnes(old.container.secrets, runtime.container.secrets);
+  const configs = sameOnes(old.container.configs, runtime.container.configs);
+  const container = { ...runtime.container, ...(secrets ? { secrets } : {}), ...(configs ? { configs } : {}) };
+  return { ...after, task: { ...after.task, runtime: { kind: 'container', container } } };
+}
+
+/** The first list when the second has the same elements. */
+function sameOnes<T>(first: readonly T[] | undefined, second: readonly T[] | undefined): readonly T[] | undefined {
+  const texts = (list: readonly T[]) => list.map((one) => JSON.stringify(one)).sort();
+  return first && second && equalSpecs(texts(first), texts(second)) ? first : undefined;
 }
 
 /** The spec with other names of secrets and configs, such as those of versions for logical ones. */

@@ -6,7 +6,7 @@ import type { ExistingObjects, NetworkStep, PlanOptions, ServiceStep, StackPlan 
 import type { ResolvedNetwork, ResolvedService, ResolvedStack } from '../stack.ts';
 import { changesBetween } from './changes.ts';
 import { collectSteps, namesInUse, planConfigs, planSecrets } from './files.ts';
-import { namedSpec, namesById, renameFiles, withoutAllocated } from './named.ts';
+import { inOrderOf, namedSpec, namesById, renameFiles, withoutAllocated } from './named.ts';
 
 /** Networks of a node itself, which are always there. */
 const NODE_NETWORKS = new Set(['host', 'bridge', 'none']);
@@ -102,7 +102,7 @@ function planService(stack: string, wanted: ServiceSpec, { key, existing, force 
   const { name } = wanted;
   if (found === undefined) return { action: 'create', name, key, spec: wanted };
   const before = namedSpec(found.spec, namesById(existing));
-  const after = withWhatIsKept(wanted, before, force);
+  const after = inOrderOf(before, withWhatIsKept(wanted, before, force));
   const changes = changesBetween(before, after);
   if (changes.length === 0) return { action: 'unchanged', name, key, id: found.id };
   return { action: 'update', name, key, id: found.id, spec: after, changes, restarts: changesTasks(before, after) };
