@@ -9,7 +9,7 @@ import { groups, topLevelCommands } from '#cli/commands.ts';
 import { systemClock, systemRandom } from '#platform/clock.ts';
 import { type InProcessApi, startInProcessApi } from '../api/in-process.ts';
 
-const helpFolder = '/work/shared/data/cli-help-api1.50';
+const helpFolder = join(import.meta.dirname, '../../../shared/data/cli-help-api1.50');
 
 describe('the command line on a daemon in this process', () => {
   let api: InProcessApi;
