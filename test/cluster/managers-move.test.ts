@@ -58,9 +58,14 @@ describe('a store that moves to etcd', () => {
     };
     const writers = ['a', 'b', 'c', 'd'].map(writer);
     const token = await one.docker('swarm', 'join-token', '-q', 'manager');
-    await two.docker('swarm', 'join', '--advertise-addr', two.lanAddress, '--token', token, `${one.lanAddress}:2377`);
-    isDone = true;
-    await Promise.all(writers);
+    try {
+      // What is left of the interrupted attempt may have to go first.
+      const join = ['swarm', 'join', '--advertise-addr', two.lanAddress, '--token', token, `${one.lanAddress}:2377`];
+      await until('it joins', async () => (await two.tryDocker(join)).code === 0);
+    } finally {
+      isDone = true;
+      await Promise.all(writers);
+    }
     console.log(`  ${acknowledged.length} writes while the second manager joined`);
     assert.ok(acknowledged.length > 20);
     const names = new Set((await configs(one)).map(({ Spec }) => Spec.Name));
