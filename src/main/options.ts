@@ -67,7 +67,7 @@ function integer(value: string): number {
 }
 
 /** Every option once; the environment variable of `--data-path-port` is SKEP_DATA_PATH_PORT and so on. */
-const optionTable = [
+export const optionTable = [
   new Option('-H, --host <address>', 'where to serve the API: unix:///path or tcp://host:port; may be given several times').argParser(collect),
   new Option('-G, --group <group>', 'group of the unix sockets'),
   new Option('--engine <address>', 'the container engine: unix:///path or tcp://host:port; default: DOCKER_HOST or the usual sockets'),

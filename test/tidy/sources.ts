@@ -13,14 +13,18 @@ export interface SourceFile {
   readonly code: string;
 }
 
-export function sourceFiles(...patterns: readonly string[]): readonly SourceFile[] {
+/** Paths from the repository's root, sorted. */
+export function repositoryFiles(...patterns: readonly string[]): readonly string[] {
   return globSync([...patterns], { cwd: root })
     .map((path) => relative(root, join(root, path)))
-    .sort()
-    .map((path) => {
-      const text = readFileSync(join(root, path), 'utf8');
-      return { path, text, code: blank(text) };
-    });
+    .sort();
+}
+
+export function sourceFiles(...patterns: readonly string[]): readonly SourceFile[] {
+  return repositoryFiles(...patterns).map((path) => {
+    const text = readFileSync(join(root, path), 'utf8');
+    return { path, text, code: blank(text) };
+  });
 }
 
 /** Tests, and what only tests use: beside the code they may import what they like. */

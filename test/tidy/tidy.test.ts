@@ -1,8 +1,10 @@
 // The rules of the house that a compiler does not know: who may import whom, how long files and functions are, where time and chance come from, that each
 // file says what it is for. An exception needs its reason here; one that is not needed any more fails the test.
 import assert from 'node:assert/strict';
+import { existsSync, readFileSync } from 'node:fs';
 import { describe, it } from 'node:test';
-import { folderOf, functionLengths, importsOf, isTestFile, sourceFiles } from './sources.ts';
+import { referencePages } from '../../scripts/docs/reference.ts';
+import { folderOf, functionLengths, importsOf, isTestFile, repositoryFiles, sourceFiles } from './sources.ts';
 
 const MAX_FILE_LINES = 300;
 const MAX_FUNCTION_LINES = 70;
@@ -154,6 +156,20 @@ describe('time and chance', () => {
     assertOnly(offenders, ownTime);
   });
 });
+
+describe('the reference for users', () => {
+  it('says what the code says: `npm run docs` writes it', async () => {
+    const pages = await referencePages();
+    const stale = [...pages].filter(([path, text]) => read(path) !== text).map(([path]) => path);
+    const strangers = repositoryFiles('docs/reference/**/*.md').filter((path) => !pages.has(path));
+    assert.deepEqual([stale, strangers], [[], []], 'run `npm run docs` and commit what it writes; after a conflict in these files, too');
+  });
+});
+
+function read(path: string): string | undefined {
+  const file = new URL(`../../${path}`, import.meta.url);
+  return existsSync(file) ? readFileSync(file, 'utf8') : undefined;
+}
 
 /** "path:line: text" of each line of code that matches. */
 function linesWith(pattern: RegExp, files: typeof src): string[] {
