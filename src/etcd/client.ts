@@ -1,8 +1,9 @@
 // A connection to the etcd member of this machine, over the socket that it serves in its folder. Numbers that may exceed 2^53 (ids) are decimal text;
 // revisions are numbers.
+import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { Client, credentials, Metadata, type MethodDefinition, type ServiceError, status } from '@grpc/grpc-js';
-import { loadSync } from '@grpc/proto-loader';
+import type * as ProtoLoader from '@grpc/proto-loader';
 import { AppError, type ErrorCode } from '#lib/errors.ts';
 import type {
   KeyValue,
@@ -60,12 +61,23 @@ const DEFRAGMENT_TIMEOUT_MS = 120_000;
 /** etcd's number for it. */
 const NOSPACE = 1;
 
-const definition = loadSync(join(import.meta.dirname, 'etcd.proto'), { longs: String, enums: String, defaults: true, arrays: true });
+let loaded: ProtoLoader.PackageDefinition | undefined;
+
+/** Loaded at the first call: a manager alone has no etcd, and the library takes 5 MB. */
+function definition(): ProtoLoader.PackageDefinition {
+  loaded ??= (createRequire(import.meta.url)('@grpc/proto-loader') as typeof ProtoLoader).loadSync(join(import.meta.dirname, 'etcd.proto'), {
+    longs: String,
+    enums: String,
+    defaults: true,
+    arrays: true,
+  });
+  return loaded;
+}
 
 type Method = MethodDefinition<object, object>;
 
 function method(service: string, name: string): Method {
-  const methods = definition[`etcdserverpb.${service}`] as unknown as Readonly<Record<string, Method>>;
+  const methods = definition()[`etcdserverpb.${service}`] as unknown as Readonly<Record<string, Method>>;
   const found = methods[name];
   if (found === undefined) throw new Error(`etcd.proto has no ${service}.${name}`);
   return found;

@@ -108,8 +108,6 @@ async function withQuorum(etcd: EtcdProcess, clock: Clock, signal: AbortSignal):
 }
 
 /** SwarmKit's words. */
-export const NO_LEADER =
-  "rpc error: code = Unknown desc = The swarm does not have a leader. It's possible that too few managers are online. Make sure more than half of the managers are online.";
 
 async function move(options: ManagerStoreOptions, store: Store, switchTo: (open: () => Promise<ReturnType<typeof openEtcdBackend>>) => Promise<void>) {
   const { member, swarm, sealer, directory, clock, log } = options;

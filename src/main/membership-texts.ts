@@ -5,6 +5,8 @@ export const PREPARING = 'This node is not a swarm manager. Manager is being pre
 export const LOCKED = 'Swarm is encrypted and needs to be unlocked before it can be used. Please use "docker swarm unlock" to unlock it.';
 export const ALREADY_IN_SWARM = 'This node is already part of a swarm. Use "docker swarm leave" to leave this swarm and join another one.';
 export const LEAVE_LOCKED = 'Swarm is encrypted and locked. Please unlock it first or use `--force` to ignore this message.';
+export const NO_LEADER =
+  "rpc error: code = Unknown desc = The swarm does not have a leader. It's possible that too few managers are online. Make sure more than half of the managers are online.";
 const LEAVE_MANAGER = 'You are attempting to leave the swarm on a node that is participating as a manager. ';
 
 /** What a manager says that is asked to leave without force, by how many managers there are. */

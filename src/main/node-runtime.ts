@@ -7,9 +7,7 @@ import type { Clock, Random } from '#lib/clock.ts';
 import { errorMessage } from '#lib/errors.ts';
 import type { Logger } from '#lib/log.ts';
 import { readIdentity } from './identity.ts';
-import { joinManagers } from './manager-join.ts';
 import type { NodeEngines } from './node-engines.ts';
-import { startManagerNode } from './manager-node.ts';
 import type { KnownManager } from './remote-managers.ts';
 import type { StateDirectory, SwarmFile } from './state-directory.ts';
 import type { WorkerFactory } from './worker.ts';
@@ -86,10 +84,11 @@ export const WORKER_TEXT =
 
 export function createNodeFactory(options: NodeFactoryOptions): NodeFactory {
   return {
-    startManager: (start) => startManagerNode(options, start),
+    // A worker does without a manager's code (10 MB).
+    startManager: async (start) => (await import('./manager-node.ts')).startManagerNode(options, start),
     startWorker: (start) => startWorkerNode(options, start),
-    joinManagers: (swarm, managers) =>
-      joinManagers({
+    joinManagers: async (swarm, managers) =>
+      (await import('./manager-join.ts')).joinManagers({
         directory: options.directory,
         swarm,
         tls: readIdentity(options.directory.certificateFolder),

@@ -1,9 +1,10 @@
 // What skepd can be told: on the command line, in the environment, in a file; in this order of precedence. One table, so that the three agree.
 import { existsSync, readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { hostname } from 'node:os';
 import { resolve } from 'node:path';
 import { Command, InvalidArgumentError, Option } from 'commander';
-import { parse as parseYaml } from 'yaml';
+import type * as Yaml from 'yaml';
 import { AppError, errorMessage } from '#lib/errors.ts';
 import { type LogLevel, logLevels } from '#platform/log.ts';
 
@@ -138,6 +139,8 @@ function readConfigFile(asked: string | undefined): RawOptions {
   if (asked === undefined && !existsSync(path)) return {};
   let values: unknown;
   try {
+    // Loaded only where there is a file: the library takes 5 MB, and a daemon runs for months.
+    const { parse: parseYaml } = createRequire(import.meta.url)('yaml') as typeof Yaml;
     values = parseYaml(readFileSync(path, 'utf8')) ?? {};
   } catch (error) {
     throw new AppError('invalidArgument', `cannot read the configuration file ${path}: ${errorMessage(error)}`, { cause: error });

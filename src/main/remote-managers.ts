@@ -8,7 +8,7 @@ import { readFileIfPresent, writeFileAtomically } from '#platform/files.ts';
 import { createManagerClient, type ManagerClient } from '#transport/client.ts';
 import type { TlsMaterial } from '#transport/server.ts';
 import { firstConnected } from './first-connected.ts';
-import { leaderNamedIn } from './seat.ts';
+import { leaderNamedIn } from './not-leading.ts';
 
 export interface KnownManager {
   readonly nodeId: string;

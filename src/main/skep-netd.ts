@@ -1,11 +1,15 @@
 // Entry point of skep-netd, the node's data plane. skepd starts it (network/client.ts) and it outlives skepd; nobody calls it by hand, but
 // `--destroy` removes what a killed skepd has left on the machine.
 import { mkdirSync } from 'node:fs';
-import { enableCompileCache } from 'node:module';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { compileCacheFolder } from './compile-cache.ts';
+import { loadCompiled } from './compile-cache.ts';
 
+const { createLogFile, errorMessage, lockStateDirectory, LOG_FILE, startNetd, systemClock } = await loadCompiled(
+  import.meta.filename,
+  () => import('./netd-parts.ts'),
+  [() => import('#network/client.ts')],
+);
 const { values } = parseArgs({
   options: {
     'state-dir': { type: 'string' },
@@ -24,13 +28,6 @@ if (stateDirectory === undefined) {
 }
 const directory = join(stateDirectory, 'network');
 mkdirSync(directory, { recursive: true, mode: 0o700 });
-enableCompileCache(compileCacheFolder);
-const { errorMessage } = await import('#lib/errors.ts');
-const { lockStateDirectory } = await import('#platform/state-lock.ts');
-const { systemClock } = await import('#platform/clock.ts');
-const { createLogFile } = await import('#network/netd/log-file.ts');
-const { startNetd } = await import('#network/netd/netd.ts');
-const { LOG_FILE } = await import('#network/netd/protocol.ts');
 
 const level = values['log-level'] === 'debug' ? 'debug' : 'info';
 const log = createLogFile({ path: join(stateDirectory, LOG_FILE), clock: systemClock, level });
@@ -44,7 +41,7 @@ try {
   if (values.destroy) {
     // Whether one runs or not: the client starts what is missing, and the one that runs then removes everything and ends.
     const { createDataPlane } = await import('#network/client.ts');
-    const netdCommand = [process.execPath, '--disable-warning=ExperimentalWarning', import.meta.filename];
+    const netdCommand = [process.execPath, ...process.execArgv, import.meta.filename];
     const dataPlane = await createDataPlane({ stateDirectory, netdCommand, settings, clock: systemClock, log });
     await dataPlane.destroy(new AbortController().signal);
     process.exit(0);

@@ -50,7 +50,8 @@ const PLUGIN_DIRECTORY = '/run/docker/plugins';
 const MAX_REMOVALS = 10;
 
 export function createWorkerFactory({ engine, options, directory, clock, log }: FactoryOptions): WorkerFactory {
-  const netdCommand = [process.execPath, '--disable-warning=ExperimentalWarning', join(import.meta.dirname, 'skep-netd.ts')];
+  // A young generation of 1 MB is plenty for what netd does, and it keeps 8 MB less.
+  const netdCommand = [process.execPath, '--disable-warning=ExperimentalWarning', '--max-semi-space-size=1', join(import.meta.dirname, 'skep-netd.ts')];
   return async ({ swarm, tls }) => {
     const kind = await rememberedEngineKind({ engine, path: directory.path, clock, log });
     const settings = { pluginDirectory: PLUGIN_DIRECTORY, dataPathPort: swarm.dataPathPort, ...(kind === 'podman' ? { ownGateway: true as const } : {}) };
