@@ -22,18 +22,25 @@ const kinds: Readonly<Record<string, Kind>> = {
   'cut off': (nodes) => ({ begin: each(nodes, (node) => node.cut()), end: each(nodes, (node) => node.heal()) }),
   'skepd killed': (nodes) => ({ begin: each(nodes, (node) => node.stopDaemon('SIGKILL')), end: each(nodes, (node) => node.startDaemon()) }),
   'skepd stopped': (nodes) => ({ begin: each(nodes, (node) => node.stopDaemon('SIGTERM')), end: each(nodes, (node) => node.startDaemon()) }),
-  'skepd frozen': (nodes) => ({ begin: each(nodes, (node) => signal(node, 'STOP')), end: each(nodes, (node) => signal(node, 'CONT')) }),
-  'etcd killed': (nodes) => ({ begin: each(nodes, (node) => node.engine.exec(['pkill', '-9', '-x', 'etcd'])), end: async () => {} }),
-  'netd killed': (nodes) => ({ begin: each(nodes, (node) => node.engine.exec(['pkill', '-9', '-f', 'skep-netd.ts'])), end: async () => {} }),
+  'skepd frozen': (nodes) => ({ begin: each(nodes, (node) => signal(node, 'STOP', SKEPD)), end: each(nodes, thaw) }),
+  'etcd killed': (nodes) => ({ begin: each(nodes, (node) => signal(node, 'KILL', '/etcd ')), end: async () => {} }),
+  'netd killed': (nodes) => ({ begin: each(nodes, (node) => signal(node, 'KILL', 'main/skep-netd.ts')), end: async () => {} }),
   'packets to it lost': (nodes) => ({ begin: each(nodes, (node) => oneWay(node, '-A')), end: each(nodes, (node) => oneWay(node, '-D')) }),
   'power lost': (nodes) => ({ begin: each(nodes, powerOff), end: each(nodes, powerOn) }),
 };
 
-/** Inside the machine's own process namespace: nobody else's processes can be meant. */
-async function signal(node: ClusterNode, name: string): Promise<void> {
-  await node.engine.exec(['pkill', `-${name}`, '-f', 'main/skepd.ts']);
-  // The nsenter in front of it stops with it, and must go on too or its end is never seen.
-  if (name !== 'CONT') return;
+const SKEPD = 'main/skepd.ts';
+
+/** To the processes of the machine whose command lines contain a text; there may be none. */
+async function signal(node: ClusterNode, name: 'KILL' | 'STOP' | 'CONT', text: string): Promise<void> {
+  const { stdout } = await node.engine.exec(['ps', '-eo', 'pid=,args=']);
+  const pids = stdout.split('\n').flatMap((line) => (line.includes(text) ? (line.trim().split(' ')[0] ?? []) : []));
+  if (pids.length > 0) await node.engine.exec(['kill', `-${name}`, ...pids]);
+}
+
+/** The nsenter in front of skepd stopped with it, and must go on too or its end is never seen. */
+async function thaw(node: ClusterNode): Promise<void> {
+  await signal(node, 'CONT', SKEPD);
   const processes = await runOrThrow(['ps', '-eo', 'pid=,args=']);
   for (const line of processes.split('\n')) {
     const [pid, command] = line.trim().split(' ');
