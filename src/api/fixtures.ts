@@ -26,6 +26,8 @@ export function createTestMembership(info: Partial<SwarmInfo> = {}): TestMembers
     join: reject,
     leave: reject,
     unlock: reject,
+    backup: reject,
+    restore: reject,
     onEvents(listener) {
       listeners.add(listener);
       return () => listeners.delete(listener);

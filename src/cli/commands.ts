@@ -88,6 +88,7 @@ const volumeGroup: CommandGroup = {
 export const groups: readonly CommandGroup[] = [configGroup, networkGroup, nodeGroup, secretGroup, serviceGroup, stackGroup, swarmGroup, volumeGroup];
 
 export const topLevelCommands: readonly CommandEntry[] = [
+  { name: 'backup', summary: "Save the swarm's state to a file", own: true, load: async () => (await import('./backup/backup.ts')).command },
   {
     name: 'completion',
     summary: 'Print the completion script of a shell (bash, zsh or fish)',
@@ -109,6 +110,7 @@ export const topLevelCommands: readonly CommandEntry[] = [
   { name: 'logout', summary: 'Log out from a registry', load: async () => (await import('./registry/logout.ts')).command },
   { name: 'logs', summary: 'Fetch the logs of a container, service or task', load: async () => (await import('./container/logs.ts')).command },
   { name: 'ps', summary: 'List containers', load: async () => (await import('./container/ps.ts')).command },
+  { name: 'restore', summary: 'Bring a swarm back from a backup', own: true, load: async () => (await import('./backup/restore.ts')).command },
   {
     name: 'up',
     summary: 'Start a swarm on this machine if there is none, and deploy a Compose file to it',

@@ -10,6 +10,8 @@ export interface ClientRequest {
   readonly query?: Readonly<Record<string, QueryValue>>;
   /** Sent as JSON. */
   readonly body?: unknown;
+  /** Sent as they are, in place of a body. */
+  readonly bytes?: Buffer;
   readonly headers?: Readonly<Record<string, string>>;
   readonly signal?: AbortSignal;
 }
@@ -52,8 +54,9 @@ const MAX_ANSWER_BYTES = 256 * 1024 * 1024;
 export function createClient({ transport, apiVersion, userAgent }: ClientOptions): Client {
   const prefix = apiVersion === undefined ? '' : `/v${apiVersion}`;
 
-  function start(method: string, path: string, { query = {}, body, headers = {}, signal }: ClientRequest, more: OutgoingHttpHeaders = {}) {
-    const payload = body === undefined ? undefined : JSON.stringify(body);
+  function start(method: string, path: string, { query = {}, body, bytes, headers = {}, signal }: ClientRequest, more: OutgoingHttpHeaders = {}) {
+    const payload = bytes ?? (body === undefined ? undefined : JSON.stringify(body));
+    const type = bytes === undefined ? 'application/json' : 'application/octet-stream';
     const options: RequestOptions = {
       ...transport.requestOptions,
       method,
@@ -61,7 +64,7 @@ export function createClient({ transport, apiVersion, userAgent }: ClientOptions
       headers: {
         Host: transport.hostHeader,
         'User-Agent': userAgent,
-        ...(payload === undefined ? {} : { 'Content-Type': 'application/json', 'Content-Length': Buffer.byteLength(payload) }),
+        ...(payload === undefined ? {} : { 'Content-Type': type, 'Content-Length': Buffer.byteLength(payload) }),
         ...headers,
         ...more,
       },

@@ -154,6 +154,10 @@ export interface SwarmMembership {
   join(request: JoinRequest): Promise<void>;
   leave(force: boolean): Promise<void>;
   unlock(key: string): Promise<void>;
+  /** The swarm's state as one file; with autolock it is protected by the unlock key, else by the passphrase unless that is empty. */
+  backup(passphrase: string): Promise<Backup>;
+  /** Makes this node the only manager of the swarm that the file is a backup of. Rejects, and changes nothing, when that cannot be. */
+  restore(file: Uint8Array, request: RestoreRequest): Promise<{ readonly nodeId: string; readonly warnings: readonly string[] }>;
   /** Calls back for every committed change of a swarm object while this node is a manager. For `/events`. */
   onEvents(listener: (events: readonly StoreEvent[]) => void): () => void;
   /**
@@ -161,6 +165,23 @@ export interface SwarmMembership {
    * A chunk is whole lines of one stream of one task.
    */
   logs(taskIds: () => readonly string[], options: LogOptions, signal: AbortSignal): AsyncIterable<LogChunk>;
+}
+
+export interface Backup {
+  readonly file: Buffer;
+  /** What is wrong with it, or must be known about it; empty: nothing. */
+  readonly warning: string;
+}
+
+export interface RestoreRequest {
+  /** The unlock key or the passphrase that opens the file; empty: none is needed. */
+  readonly secret: string;
+  /** Replaces what this node has of the same swarm. */
+  readonly force: boolean;
+  /** Empty: as in the backup, or what this machine has. */
+  readonly listenAddr: string;
+  readonly advertiseAddr: string;
+  readonly dataPathAddr: string;
 }
 
 export interface LogOptions {

@@ -11,6 +11,7 @@ import { AppError, errorMessage } from '#lib/errors.ts';
 import type { Logger } from '#lib/log.ts';
 import { findProgram, requireEtcd } from './binary.ts';
 import { createEtcdClient, type EtcdClient } from './client.ts';
+import { type EtcdTrouble, troubleOf } from './trouble.ts';
 
 export interface EtcdSettings {
   /** The member's name: the node's id. */
@@ -40,6 +41,10 @@ export interface EtcdProcess {
   answering(signal: AbortSignal, timeoutMs?: number): Promise<void>;
   /** Resolves when the others have removed this member: it will never start again. */
   readonly removed: Promise<void>;
+  /** Resolves with what is wrong when the member's data is damaged: it will not start with it again. */
+  readonly damaged: Promise<string>;
+  /** Why it is not running now, in words for a user; undefined when it is. */
+  trouble(): string | undefined;
   /** Ends the member at once, as a crash would; it is started again. */
   kill(): void;
   stop(): Promise<void>;
@@ -51,6 +56,11 @@ const POLL_MS = 25;
 /** A log that has grown beyond this is put aside at the next start; one older log is kept. */
 const MAX_LOG_BYTES = 8 * 1024 * 1024;
 const SOCKET = 'localhost:2379';
+/** A member that gives up this soon, this many times in a row, does so because of its data. */
+const SHORT_RUN_MS = 15_000;
+const MAX_SHORT_RUNS = 3;
+/** Of what it wrote in one run; the reason of its end is near the end. */
+const MAX_OUTPUT_BYTES = 256 * 1024;
 
 /**
  * A leader is missed after ELECTION_MS and replaced within about twice that. Local networks and disks answer in a few milliseconds; a stall of half a second
@@ -73,18 +83,22 @@ export function startEtcd(options: EtcdProcessOptions): EtcdProcess {
 class SupervisedEtcd implements EtcdProcess {
   readonly client: EtcdClient;
   readonly removed: Promise<void>;
+  readonly damaged: Promise<string>;
   private readonly options: EtcdProcessOptions;
   private readonly binary: string;
   private readonly stopping = new AbortController();
   private readonly running: Promise<void>;
   private readonly removal = Promise.withResolvers<void>();
+  private readonly damage = Promise.withResolvers<string>();
   private child: ChildProcess | undefined;
+  private lastEnd: { readonly at: number; readonly trouble: EtcdTrouble } | undefined;
   private failure: unknown;
 
   constructor(options: EtcdProcessOptions, binary: string) {
     this.options = options;
     this.binary = binary;
     this.removed = this.removal.promise;
+    this.damaged = this.damage.promise;
     this.client = createEtcdClient(join(options.folder, SOCKET));
     this.running = this.keepRunning();
     this.running.catch((error: unknown) => {
@@ -108,6 +122,11 @@ class SupervisedEtcd implements EtcdProcess {
     }
   }
 
+  trouble(): string | undefined {
+    if (this.lastEnd === undefined || this.options.clock.now() - this.lastEnd.at > SHORT_RUN_MS) return undefined;
+    return `etcd does not run on this manager: ${this.lastEnd.trouble.detail} (see ${join(this.options.folder, 'etcd.log')})`;
+  }
+
   kill(): void {
     this.child?.kill('SIGKILL');
   }
@@ -125,16 +144,28 @@ class SupervisedEtcd implements EtcdProcess {
     const { signal } = this.stopping;
     const backoff = createBackoff({ initialMs: 100, maximumMs: 5_000 });
     await endLeftover(folder, clock, log, signal);
+    let shortRuns = 0;
     for (let isFirst = true; !signal.aborted; isFirst = false) {
       const startedAt = clock.now();
-      const code = await this.runOnce(isFirst && this.options.forceNewCluster === true);
+      const logStart = sizeOf(join(folder, 'etcd.log'));
+      // A full disk may keep it from being started at all.
+      const code = await this.runOnce(isFirst && this.options.forceNewCluster === true).catch(errorMessage);
       if (signal.aborted) return;
-      if (lastLines(folder).includes('the member has been permanently removed from the cluster')) {
+      const output = lastOutput(folder, logStart);
+      if (output.includes('the member has been permanently removed from the cluster')) {
         log.info({}, 'this manager was removed from the etcd cluster');
         this.removal.resolve();
         return;
       }
-      log.error({ code, log: join(folder, 'etcd.log') }, 'etcd ended; it is started again');
+      const trouble = troubleOf(`${output}\n${typeof code === 'string' ? code : ''}`, code);
+      this.lastEnd = { at: clock.now(), trouble };
+      shortRuns = trouble.kind === 'damaged' && clock.now() - startedAt < SHORT_RUN_MS ? shortRuns + 1 : 0;
+      if (shortRuns >= MAX_SHORT_RUNS) {
+        log.error({ detail: trouble.detail, log: join(folder, 'etcd.log') }, "etcd's data on this manager is damaged");
+        this.damage.resolve(trouble.detail);
+        return;
+      }
+      log.error({ code, reason: trouble.detail, log: join(folder, 'etcd.log') }, 'etcd ended; it is started again');
       if (clock.now() - startedAt > START_TIMEOUT_MS) backoff.reset();
       await clock.sleep(backoff.nextMs(), signal).catch(() => {});
     }
@@ -249,9 +280,15 @@ function processFolder(pid: number): string | undefined {
   }
 }
 
-function lastLines(folder: string): string {
+function sizeOf(file: string): number {
+  return statSync(file, { throwIfNoEntry: false })?.size ?? 0;
+}
+
+/** What was written to the log since it had `start` bytes; all of it when it was put aside meanwhile. */
+function lastOutput(folder: string, start: number): string {
   try {
-    return readFileSync(join(folder, 'etcd.log'), 'utf8').slice(-4_096);
+    const text = readFileSync(join(folder, 'etcd.log'));
+    return text.subarray(Math.max(text.length < start ? 0 : start, text.length - MAX_OUTPUT_BYTES)).toString();
   } catch {
     return '';
   }

@@ -20,6 +20,7 @@ export const httpStatusOfCode = {
   resourceExhausted: 500,
   aborted: 500,
   internal: 500,
+  dataLoss: 500,
   unknown: 500,
 } as const;
 
@@ -39,6 +40,7 @@ const grpcName: Partial<Record<ErrorCode, string>> = {
   resourceExhausted: 'ResourceExhausted',
   aborted: 'Aborted',
   internal: 'Internal',
+  dataLoss: 'DataLoss',
   unknown: 'Unknown',
 };
 

@@ -38,7 +38,7 @@ export async function runDaemon(argv: readonly string[]): Promise<void> {
   const tls = engineTls(engineAddress, process.env);
   const engine = createEngineConnection({ address: engineAddress, ...(tls === undefined ? {} : { tls }), clock: systemClock });
   const createWorker = createWorkerFactory({ engine, options, directory, clock: systemClock, log });
-  const nodes = createNodeFactory({ directory, createWorker, clock: systemClock, random: systemRandom, log });
+  const nodes = createNodeFactory({ directory, createWorker, snapshots: options.snapshots, clock: systemClock, random: systemRandom, log });
   const membership = createMembership({
     directory,
     nodes,

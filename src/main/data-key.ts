@@ -1,6 +1,7 @@
 // The cluster data key on this manager's disk: as it is, or wrapped with the unlock key when autolock is on.
 import { AppError } from '#lib/errors.ts';
 import { readFileIfPresent, writeFileAtomically } from '#platform/files.ts';
+import { RESTORE_OR_LEAVE } from './membership-texts.ts';
 import { unwrapDataKey, wrapDataKey } from '#store/seal.ts';
 
 export type StoredDataKey =
@@ -16,7 +17,7 @@ export function readDataKey(path: string): StoredDataKey | undefined {
   if (text === undefined) return undefined;
   if (text.startsWith(PLAIN)) return { kind: 'plain', key: Buffer.from(text.slice(PLAIN.length), 'base64') };
   if (text.startsWith(WRAPPED)) return { kind: 'locked', unlock: (unlockKey) => unwrapDataKey(text.slice(WRAPPED.length), unlockKey) };
-  throw new AppError('internal', `${path} is damaged`);
+  throw new AppError('dataLoss', `${path} is damaged; ${RESTORE_OR_LEAVE}`);
 }
 
 /** Without an unlock key the data key lies open, readable by root only. Nothing is written when it would say the same. */

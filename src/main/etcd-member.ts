@@ -11,6 +11,7 @@ import { joinHostPort, splitHostPort } from './addresses.ts';
 import type { SwarmFile } from './state-directory.ts';
 
 export interface EtcdMember {
+  readonly folder: string;
   /** Undefined when this node keeps its store elsewhere, or never finished to become a member. */
   settings(): EtcdSettings | undefined;
   /** Writes everything that a start needs, in place of what there was. Until `confirm` it does not count after a restart. */
@@ -45,6 +46,7 @@ export function createEtcdMember({ stateDirectory, clock, log }: { readonly stat
     if (existsSync(folder)) rmSync(folder, { recursive: true, force: true });
   };
   return {
+    folder,
     settings: () => read(settingsFile),
     prepare(settings, { authority, certificate, key }) {
       erase();

@@ -3,6 +3,7 @@
 import { renameSync } from 'node:fs';
 import { join } from 'node:path';
 import { readFileSync } from 'node:fs';
+import { type NodeCertificate, readNodeCertificate } from '#ca/node-certificate.ts';
 import { isKeyOf } from '#ca/root.ts';
 import { ensurePrivateDirectory, readFileIfPresent, writeFileAtomically } from '#platform/files.ts';
 import type { TlsMaterial } from '#transport/server.ts';
@@ -23,4 +24,13 @@ export function readIdentity(folder: string): TlsMaterial {
   const next = readFileIfPresent(join(folder, files.nextKey));
   const key = next !== undefined && isKeyOf(certificate, next) ? next : read('key');
   return { roots: read('roots'), certificate, key };
+}
+
+/** What this node's certificate says; undefined when it cannot be read. */
+export function certificateOf(folder: string): NodeCertificate | undefined {
+  try {
+    return readNodeCertificate(readFileSync(join(folder, files.certificate), 'utf8'));
+  } catch {
+    return undefined;
+  }
 }

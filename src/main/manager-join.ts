@@ -20,6 +20,7 @@ export interface JoinManagersOptions {
   /** With a manager's certificate. */
   readonly tls: TlsMaterial;
   readonly managers: readonly KnownManager[];
+  readonly signal?: AbortSignal;
   readonly clock: Clock;
   readonly log: Logger;
 }
@@ -33,27 +34,30 @@ const CONNECT_TIMEOUT_MS = 2_000;
 /** Resolves when this node's member votes. Rejects with AppError, and leaves nothing here, when it cannot be had. */
 export async function joinManagers(options: JoinManagersOptions): Promise<{ readonly dataKey: Uint8Array; readonly etcd: EtcdProcess }> {
   requireEtcd();
-  const { directory, swarm, tls, clock, log } = options;
+  const { directory, swarm, tls, clock, log, signal = new AbortController().signal } = options;
   await assertPortsAreFree(swarm);
   const member = createEtcdMember({ stateDirectory: directory.path, clock, log });
   const { request, key } = await createCertificateRequest();
   const client = await firstManager(options);
   let etcd: EtcdProcess | undefined;
+  let isPrepared = false;
   try {
-    const { dataKey, unlockKey, authority, certificate, initialCluster } = await retry(clock, JOIN_TIMEOUT_MS, () =>
+    const { dataKey, unlockKey, authority, certificate, initialCluster } = await retry(clock, JOIN_TIMEOUT_MS, signal, () =>
       client.joinManagers({ request, advertiseAddr: swarm.advertiseAddr }),
     );
+    // From here on they have forgotten whatever this node had of etcd.
+    isPrepared = true;
     member.prepare({ name: swarm.nodeId, ...peerUrls(swarm), initialCluster, isNew: false }, { authority, certificate, key });
     etcd = member.start();
-    await etcd.answering(new AbortController().signal);
-    await retry(clock, CATCH_UP_TIMEOUT_MS, () => client.confirmManager());
+    await etcd.answering(signal);
+    await retry(clock, CATCH_UP_TIMEOUT_MS, signal, () => client.confirmManager());
     member.confirm();
     writeDataKey(directory.dataKeyFile, dataKey, unlockKey);
     return { dataKey, etcd };
   } catch (error) {
     log.error({ error: errorMessage(error), manager: client.address, tls: tls.roots.length > 0 }, 'this node could not become a manager');
     await etcd?.stop();
-    member.erase();
+    if (isPrepared) member.erase();
     throw error;
   } finally {
     client.close();
@@ -99,7 +103,7 @@ async function firstManager({ managers, tls, swarm }: JoinManagersOptions) {
 }
 
 /** Repeats what is unavailable for now. */
-async function retry<T>(clock: Clock, timeoutMs: number, ask: () => Promise<T>): Promise<T> {
+async function retry<T>(clock: Clock, timeoutMs: number, signal: AbortSignal, ask: () => Promise<T>): Promise<T> {
   const deadline = clock.now() + timeoutMs;
   for (;;) {
     try {
@@ -107,6 +111,6 @@ async function retry<T>(clock: Clock, timeoutMs: number, ask: () => Promise<T>):
     } catch (error) {
       if (!(error instanceof AppError) || error.code !== 'unavailable' || clock.now() > deadline) throw error;
     }
-    await clock.sleep(RETRY_MS);
+    await clock.sleep(RETRY_MS, signal);
   }
 }

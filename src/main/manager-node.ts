@@ -38,7 +38,9 @@ export async function startManagerNode(options: NodeFactoryOptions, start: Manag
   const { directory, clock, log } = options;
   const { swarm, dataKey, joined, forceNewCluster = false, signal } = start;
   const member = createEtcdMember({ stateDirectory: directory.path, clock, log });
+  let parts: ManagerParts | undefined;
   const more = {
+    beforeMove: async () => parts?.backups.snapshots.take('before-etcd'),
     isNew: start.founding !== undefined,
     forceNewCluster,
     ...(joined === undefined ? {} : { joined }),
@@ -47,8 +49,15 @@ export async function startManagerNode(options: NodeFactoryOptions, start: Manag
   const managerStore = await openManagerStore({ directory, member, swarm, sealer: createSealer(dataKey), clock, log, ...more });
   try {
     if (start.founding !== undefined) await found(options, start, start.founding, managerStore.store);
-    if (forceNewCluster) await forgetOtherManagers(managerStore.store, swarm.nodeId);
-    return await runManager(options, start, managerStore);
+    parts = createManagerParts(options, start, managerStore);
+    if (forceNewCluster) {
+      // The swarm is on its way back, and that comes first.
+      await parts.backups.snapshots
+        .take('before-force-new-cluster')
+        .catch((error: unknown) => log.warn({ error: errorMessage(error) }, 'no snapshot could be taken before the other managers are forgotten'));
+      await forgetOtherManagers(managerStore.store, swarm.nodeId);
+    }
+    return await runManager(options, start, managerStore, parts);
   } catch (error) {
     await managerStore.close();
     throw error;
@@ -71,10 +80,9 @@ async function found({ directory, clock, random }: NodeFactoryOptions, { swarm, 
   directory.writeSwarm(swarm);
 }
 
-async function runManager(options: NodeFactoryOptions, start: ManagerStart, managerStore: ManagerStore): Promise<NodeRuntime> {
+async function runManager(options: NodeFactoryOptions, start: ManagerStart, managerStore: ManagerStore, parts: ManagerParts): Promise<NodeRuntime> {
   const { directory, clock, random, log } = options;
   const { swarm, dataKey } = start;
-  const parts = createManagerParts(options, start, managerStore);
   const { store, self, keeper, seat, leading, managers, control } = parts;
   const worker = await options.createWorker({ swarm, tls: () => keeper.tlsInfo() });
   const others = createRemoteManagers({
@@ -111,12 +119,13 @@ async function runManager(options: NodeFactoryOptions, start: ManagerStart, mana
   });
   const stop = new AbortController();
   const unwatch = followStore(options, start, { managerStore, parts, server, others });
-  const running = superviseParts([leading.run(stop.signal), agent.run(stop.signal), keeper.run(stop.signal)], log);
+  const running = superviseParts([leading.run(stop.signal), agent.run(stop.signal), keeper.run(stop.signal), parts.backups.snapshots.run(stop.signal)], log);
   return {
     manager: {
       control,
+      backups: parts.backups,
       dataKey,
-      trouble: () => (leading.hasQuorum() ? undefined : NO_LEADER),
+      trouble: () => managerStore.etcd()?.trouble() ?? (leading.hasQuorum() ? undefined : NO_LEADER),
       resign: () => resign(managerStore, swarm.nodeId, clock),
     },
     managers,
@@ -148,13 +157,14 @@ interface Followers {
 /** Keeps what lies outside the store as the store says. */
 function followStore(
   { directory }: NodeFactoryOptions,
-  { dataKey, emit, onRole }: ManagerStart,
+  { dataKey, emit, onRole, onDamage }: ManagerStart,
   { managerStore, parts, server, others }: Followers,
 ): () => void {
   const { store, keeper, cluster, unlockKey, managers } = parts;
   const keepDataKey = () => writeDataKey(directory.dataKeyFile, dataKey, unlockKey());
   keepDataKey();
   void managerStore.inEtcd.then(() => managerStore.etcd()?.removed).then(() => onRole('worker'));
+  void managerStore.inEtcd.then(() => managerStore.etcd()?.damaged).then(onDamage);
   return store.watch((_revision, events) => {
     if (events.some(({ object }) => object.kind === 'cluster')) {
       keepDataKey();

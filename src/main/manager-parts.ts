@@ -7,6 +7,7 @@ import { sealContexts } from '#store/seal-contexts.ts';
 import { createSealer, type Sealer } from '#store/seal.ts';
 import type { Store } from '#store/store.ts';
 import { splitHostPort } from './addresses.ts';
+import { createBackups } from './backups.ts';
 import { createAdmission } from './admission.ts';
 import { createCertificateKeeper } from './certificate-keeper.ts';
 import { createLeading } from './leading.ts';
@@ -18,7 +19,11 @@ import { createSeat } from './seat.ts';
 
 export type ManagerParts = ReturnType<typeof createManagerParts>;
 
-export function createManagerParts({ directory, clock, random, log }: NodeFactoryOptions, { swarm, dataKey }: ManagerStart, managerStore: ManagerStore) {
+export function createManagerParts(
+  { directory, snapshots, clock, random, log }: NodeFactoryOptions,
+  { swarm, dataKey }: ManagerStart,
+  managerStore: ManagerStore,
+) {
   const { store } = managerStore;
   const { nodeId, advertiseAddr } = swarm;
   const { host } = splitHostPort(advertiseAddr);
@@ -52,6 +57,7 @@ export function createManagerParts({ directory, clock, random, log }: NodeFactor
     managers,
     leading,
     seat,
+    backups: createBackups({ store, dataKey, unlockKey, swarm, directory, snapshots, clock, random, log }),
     control: createControl({ store, clock, random, sealer, log, nodeId }),
     managerAdmission: createManagerAdmission({ managerStore, sealer, dataKey, unlockKey, clock, log }),
   };

@@ -7,6 +7,7 @@ import type { Cluster, StoreObject } from '#domain/objects.ts';
 import { objectKinds } from '#domain/objects.ts';
 import type { EtcdProcess } from '#etcd/process.ts';
 import { requireEtcd } from '#etcd/binary.ts';
+import { missingData } from '#etcd/trouble.ts';
 import { present } from '#lib/assert.ts';
 import type { Clock } from '#lib/clock.ts';
 import { AppError } from '#lib/errors.ts';
@@ -21,6 +22,7 @@ import type { Store } from '#store/store.ts';
 import { createSwitchableBackend } from '#store/switch-backend.ts';
 import { splitHostPort } from './addresses.ts';
 import { type EtcdMember, peerUrls, signPeerCertificate } from './etcd-member.ts';
+import { REMOVED } from './membership-texts.ts';
 import type { StateDirectory, SwarmFile } from './state-directory.ts';
 
 export interface ManagerStore {
@@ -45,6 +47,8 @@ export interface ManagerStoreOptions {
   readonly joined?: EtcdProcess;
   /** Goes on with this manager's data alone, whoever else there was. */
   readonly forceNewCluster?: boolean;
+  /** Called before the store moves to etcd; when it rejects, the store stays where it is. */
+  readonly beforeMove: () => Promise<unknown>;
   /** Ends the wait for enough other managers. */
   readonly signal?: AbortSignal;
   readonly clock: Clock;
@@ -52,16 +56,17 @@ export interface ManagerStoreOptions {
 }
 
 const POLL_MS = 50;
-const STORE_GONE =
-  "this manager's store is gone from its disk: leave the swarm (docker swarm leave --force), remove the node on another manager, and join again";
+const STORE_GONE = "this manager's store is gone from its disk";
 /** A member that is alone needs nobody else. */
 const FIRST_START_TIMEOUT_MS = 30_000;
 
 export async function openManagerStore(options: ManagerStoreOptions): Promise<ManagerStore> {
   const { member, directory, clock, log } = options;
   if (!options.isNew && options.joined === undefined && member.settings() === undefined && !existsSync(directory.storeFile))
-    throw new AppError('internal', STORE_GONE);
+    throw new AppError('dataLoss', STORE_GONE);
   let etcd = options.joined;
+  const missing = etcd === undefined && member.settings() !== undefined ? missingData(member.folder) : undefined;
+  if (missing !== undefined) throw damagedEtcd(missing);
   if (etcd === undefined && member.settings() !== undefined) etcd = member.start({ forceNewCluster: options.forceNewCluster ?? false });
   const arrival = Promise.withResolvers<void>();
   if (etcd !== undefined) arrival.resolve();
@@ -96,15 +101,20 @@ export async function openManagerStore(options: ManagerStoreOptions): Promise<Ma
   }
 }
 
-/** Resolves once the member hears of a leader. Rejects when the signal aborts, or with `failedPrecondition` when the others have removed this member. */
+function damagedEtcd(detail: string): AppError {
+  return new AppError('dataLoss', `the data of etcd on this manager is damaged (${detail})`);
+}
+
+/** Resolves once the member hears of a leader. Rejects when the signal aborts, when the others have removed this member, or with `dataLoss`. */
 async function withQuorum(etcd: EtcdProcess, clock: Clock, signal: AbortSignal): Promise<void> {
-  const removal = etcd.removed.then(() => Promise.reject(new AppError('failedPrecondition', 'the other managers removed this one while it was away')));
-  removal.catch(() => {});
+  const removal = etcd.removed.then(() => Promise.reject(new AppError('failedPrecondition', REMOVED)));
+  const damage = etcd.damaged.then((detail) => Promise.reject(damagedEtcd(detail)));
+  for (const end of [removal, damage]) end.catch(() => {});
   const wait = async () => {
     await etcd.answering(signal, Infinity);
     while ((await etcd.client.status()).leaderId === undefined) await clock.sleep(POLL_MS, signal);
   };
-  await Promise.race([wait(), removal]);
+  await Promise.race([wait(), removal, damage]);
 }
 
 /** SwarmKit's words. */
@@ -112,6 +122,7 @@ async function withQuorum(etcd: EtcdProcess, clock: Clock, signal: AbortSignal):
 async function move(options: ManagerStoreOptions, store: Store, switchTo: (open: () => Promise<ReturnType<typeof openEtcdBackend>>) => Promise<void>) {
   const { member, swarm, sealer, directory, clock, log } = options;
   requireEtcd();
+  await options.beforeMove();
   log.info({}, 'the swarm gets a second manager: its store moves to etcd');
   const authority = await etcdAuthority(store, sealer, clock);
   const { request, key } = await createCertificateRequest();

@@ -13,7 +13,8 @@ export type State =
   | { readonly kind: 'joining'; readonly stop: AbortController }
   | { readonly kind: 'starting'; readonly swarm: SwarmFile }
   | { readonly kind: 'active'; readonly swarm: SwarmFile; readonly node: NodeRuntime }
-  | { readonly kind: 'error'; readonly swarm: SwarmFile; readonly message: string };
+  /** With the data key if it is known: the disk of a manager that was locked does not tell it. */
+  | { readonly kind: 'error'; readonly swarm: SwarmFile; readonly message: string; readonly dataKey?: Uint8Array };
 
 /** What `docker info` shows of it. `roleProblem` says why the node does not have the role that the managers want it to have; empty if it has. */
 export function swarmInfoOf(state: State, roleProblem: string): SwarmInfo {

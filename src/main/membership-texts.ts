@@ -4,6 +4,9 @@ export const NOT_IN_SWARM = 'This node is not a swarm manager. Use "docker swarm
 export const PREPARING = 'This node is not a swarm manager. Manager is being prepared or has trouble connecting to the cluster.';
 export const LOCKED = 'Swarm is encrypted and needs to be unlocked before it can be used. Please use "docker swarm unlock" to unlock it.';
 export const ALREADY_IN_SWARM = 'This node is already part of a swarm. Use "docker swarm leave" to leave this swarm and join another one.';
+export const RESTORE_OR_LEAVE = 'restore the swarm from a backup (skep restore --force FILE), or leave it (docker swarm leave --force)';
+export const RESTORE_IN_SWARM =
+  'This node is already part of a swarm. Use --force to replace what it has of that swarm by the backup, or "docker swarm leave" to leave it.';
 export const LEAVE_LOCKED = 'Swarm is encrypted and locked. Please unlock it first or use `--force` to ignore this message.';
 export const NO_LEADER =
   "rpc error: code = Unknown desc = The swarm does not have a leader. It's possible that too few managers are online. Make sure more than half of the managers are online.";
@@ -31,3 +34,5 @@ export const TWO_MANAGERS = [
   'Refer to https://docs.docker.com/engine/swarm/admin_guide/ to configure the',
   'Swarm for fault-tolerance.',
 ].join('\n         ');
+/** What a manager finds that the others removed while it was away. */
+export const REMOVED = 'the other managers removed this one while it was away';

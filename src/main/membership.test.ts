@@ -52,7 +52,16 @@ function setUp(context: TestContext, path = mkdtempSync(join(tmpdir(), 'skep-mem
         directory.writeSwarm(swarm);
       }
       return {
-        manager: { control: { nodes: { list: () => [] } } as unknown as Control, dataKey, trouble: () => undefined, resign: async () => {} },
+        manager: {
+          control: { nodes: { list: () => [] } } as unknown as Control,
+          dataKey,
+          backups: {
+            make: () => Promise.reject(new Error('not asked for')),
+            snapshots: { take: () => Promise.reject(new Error('not asked for')), run: async () => {} },
+          },
+          trouble: () => undefined,
+          resign: async () => {},
+        },
         managers: () => [],
         dnsAddress: '169.254.53.53',
         ready: async () => {},

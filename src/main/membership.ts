@@ -1,6 +1,6 @@
 // This daemon's place in a swarm: none, locked, or active; and the ways from one to the other. Texts and status codes are the Docker daemon's
 // (daemon/cluster). What runs while the node is active is node-runtime.ts.
-import type { Control, InitRequest, JoinRequest, LogChunk, LogOptions, SwarmInfo, SwarmMembership } from '#control/control.ts';
+import type { Backup, Control, InitRequest, JoinRequest, LogChunk, LogOptions, RestoreRequest, SwarmInfo, SwarmMembership } from '#control/control.ts';
 import { DEFAULT_DATA_PATH_PORT } from '#domain/defaults.ts';
 import type { StoreEvent } from '#domain/view.ts';
 import type { Clock, Random } from '#lib/clock.ts';
@@ -9,16 +9,19 @@ import { newId } from '#lib/id.ts';
 import type { Logger } from '#lib/log.ts';
 import { createDataKey, parseUnlockKey } from '#store/seal.ts';
 import { type AddressRequest, type NodeAddresses, nodeAddresses, type SystemInterfaces } from './addresses.ts';
-import { readDataKey, unlockDataKey } from './data-key.ts';
+import { unlockDataKey } from './data-key.ts';
 import { checkInitRequest } from './found-swarm.ts';
 import { writeIdentity } from './identity.ts';
 import type { NodeEngines } from './node-engines.ts';
 import { type NodeFactory, type NodeRuntime, WORKER_TEXT } from './node-runtime.ts';
+import { isKeptAlone, keepAlone } from './keep-alone.ts';
 import { checkJoinRequest, type Joined, requestUntilAnswered, withinJoinTimeout } from './join.ts';
 import { NodePlace } from './node-place.ts';
 import { type KnownManager, writeManagers } from './remote-managers.ts';
 import { ALREADY_IN_SWARM, JOIN_TIMEOUT, LEAVE_LOCKED, leaveManagerText, LOCKED, NOT_IN_SWARM, PREPARING } from './membership-texts.ts';
+import type { RestoreResult } from './membership-restore.ts';
 import { type State, swarmInfoOf } from './membership-state.ts';
+import { resumeMembership } from './resume.ts';
 import type { StateDirectory, SwarmFile } from './state-directory.ts';
 
 export interface MembershipOptions {
@@ -98,10 +101,9 @@ class Membership implements DaemonMembership {
 
   init(request: InitRequest): Promise<string> {
     return this.place.inTurn(async () => {
-      if (this.place.state.kind === 'error') await this.place.giveUpResuming();
+      if (this.place.state.kind === 'error' && request.forceNewCluster) await this.place.giveUpResuming();
       const { state } = this.place;
-      if (request.forceNewCluster && (state.kind === 'active' || state.kind === 'error') && state.swarm.role === 'manager')
-        return this.keepAlone(state, request);
+      if (isKeptAlone(state, request)) return keepAlone(this.place, this.options.directory, state, this.addresses(request));
       if (state.kind !== 'inactive') throw new AppError('unavailable', ALREADY_IN_SWARM);
       const { defaults } = this.options;
       const complete: InitRequest = {
@@ -204,6 +206,22 @@ class Membership implements DaemonMembership {
     });
   }
 
+  async backup(passphrase: string): Promise<Backup> {
+    this.control();
+    const { state } = this.place;
+    const manager = state.kind === 'active' ? state.node.manager : undefined;
+    if (manager === undefined) throw new AppError('unavailable', PREPARING);
+    const trouble = manager.trouble();
+    const file = await manager.backups.make(passphrase);
+    return { file, warning: trouble === undefined ? '' : `what this manager has may not be the newest: ${trouble}` };
+  }
+
+  async restore(file: Uint8Array, request: RestoreRequest): Promise<RestoreResult> {
+    // Nobody else needs its code.
+    const { restoreSwarm } = await import('./membership-restore.ts');
+    return restoreSwarm(this.place, this.options, Buffer.from(file.buffer, file.byteOffset, file.byteLength), request);
+  }
+
   onEvents(listener: (events: readonly StoreEvent[]) => void): () => void {
     return this.place.onEvents(listener);
   }
@@ -214,38 +232,11 @@ class Membership implements DaemonMembership {
   }
 
   resume(): Promise<void> {
-    return this.place.inTurn(async () => {
-      const { directory, log } = this.options;
-      const swarm = directory.readSwarm();
-      if (swarm === undefined) return directory.erase();
-      if (swarm.leaving) return this.remove(swarm);
-      if (swarm.role === 'worker') return this.place.orError(swarm, () => this.place.startWorker(swarm, false));
-      const dataKey = readDataKey(directory.dataKeyFile);
-      if (dataKey === undefined) throw new AppError('internal', `${directory.dataKeyFile} is missing: without it the swarm's secrets cannot be read`);
-      if (dataKey.kind === 'locked') {
-        this.place.state = { kind: 'locked', swarm, dataKey };
-        log.warn({ node: swarm.nodeId }, 'the swarm is locked; containers go on, nothing is managed until it is unlocked');
-        return;
-      }
-      await this.place.resumeManager(swarm, dataKey.key);
-    });
+    return this.place.inTurn(() => resumeMembership(this.place, this.options, (swarm) => this.remove(swarm)));
   }
 
   stop(): Promise<void> {
     return this.place.stop();
-  }
-
-  /** `swarm init --force-new-cluster`: the swarm stays, with this node as its only manager; its addresses may change. */
-  private async keepAlone(state: Extract<State, { kind: 'active' | 'error' }>, request: InitRequest): Promise<string> {
-    const { directory } = this.options;
-    const swarm: SwarmFile = { ...state.swarm, ...this.addresses(request) };
-    const stored = readDataKey(directory.dataKeyFile);
-    const dataKey = state.kind === 'active' ? state.node.manager?.dataKey : stored?.kind === 'plain' ? stored.key : undefined;
-    if (dataKey === undefined) throw new AppError('unavailable', LOCKED);
-    if (state.kind === 'active') await state.node.stop();
-    directory.writeSwarm(swarm);
-    await this.place.start(swarm, dataKey, { forceNewCluster: true });
-    return swarm.nodeId;
   }
 
   private async joinManagers(swarm: SwarmFile, managers: readonly KnownManager[]): Promise<void> {

@@ -6,8 +6,9 @@ import type { Clock } from '#lib/clock.ts';
 import { AppError, errorMessage } from '#lib/errors.ts';
 import type { Logger } from '#lib/log.ts';
 import { prepareManager, prepareWorker } from './change-role.ts';
+import { healManager } from './heal-manager.ts';
 import type { State } from './membership-state.ts';
-import { NO_LEADER } from './membership-texts.ts';
+import { NO_LEADER, REMOVED } from './membership-texts.ts';
 import type { ManagerStart, NodeFactory } from './node-runtime.ts';
 import { knownManagersOf } from './remote-managers.ts';
 import type { StateDirectory, SwarmFile } from './state-directory.ts';
@@ -55,7 +56,8 @@ export class NodePlace {
       for (const listener of this.listeners) listener(events);
     };
     const onRole = (role: NodeRole) => this.onRole(swarm.nodeId, role);
-    const node = await this.options.nodes.startManager({ swarm, dataKey, emit, onRole, ...more });
+    const onDamage = () => this.onDamage(swarm.nodeId);
+    const node = await this.options.nodes.startManager({ swarm, dataKey, emit, onRole, onDamage, ...more });
     this.state = { kind: 'active', swarm, node };
     await node.ready();
   }
@@ -72,18 +74,44 @@ export class NodePlace {
   async resumeManager(swarm: SwarmFile, dataKey: Uint8Array): Promise<void> {
     const { clock } = this.options;
     const stop = new AbortController();
-    const done = this.orError(swarm, () => this.start(swarm, dataKey, { signal: stop.signal }).catch((error: unknown) => this.returnAsWorker(swarm, error)));
+    const start = () =>
+      this.start(swarm, dataKey, { signal: stop.signal })
+        .catch((error: unknown) => this.heal(swarm, error, stop.signal))
+        .catch((error: unknown) => this.returnAsWorker(swarm, error));
+    const done = this.orError(swarm, start, dataKey);
     this.resuming = { stop, done };
     const patience = new AbortController();
     const late = clock.sleep(QUORUM_PATIENCE_MS, patience.signal).catch(() => {});
     await Promise.race([done, late]);
     patience.abort();
-    if (this.state.kind === 'starting') this.state = { kind: 'error', swarm, message: NO_LEADER };
+    if (this.state.kind === 'starting') this.state = { kind: 'error', swarm, message: NO_LEADER, dataKey };
+  }
+
+  /** What is damaged here, the other managers have. */
+  private async heal(swarm: SwarmFile, error: unknown, signal: AbortSignal): Promise<void> {
+    if (!(error instanceof AppError) || error.code !== 'dataLoss') throw error;
+    const { directory, nodes, clock, log } = this.options;
+    const onTrouble = (message: string) => {
+      this.state = { kind: 'error', swarm, message };
+    };
+    const { dataKey, etcd } = await healManager({ directory, nodes, swarm, damage: error, onTrouble, signal, clock, log });
+    await this.start(swarm, dataKey, { joined: etcd, signal });
+    log.info({}, 'this manager has the state of the swarm again');
+  }
+
+  /** The data of this manager's member of etcd is damaged: it begins anew, and finds that out again. */
+  private onDamage(nodeId: string): void {
+    void this.inTurn(async () => {
+      const { state } = this;
+      if (state.kind !== 'active' || state.swarm.nodeId !== nodeId || state.node.manager === undefined) return;
+      await state.node.stop();
+      await this.resumeManager(state.swarm, state.node.manager.dataKey);
+    });
   }
 
   /** A manager that the others removed while it was away is a worker, if it is anything. */
   private async returnAsWorker(old: SwarmFile, error: unknown): Promise<void> {
-    if (!(error instanceof AppError) || error.code !== 'failedPrecondition') throw error;
+    if (!(error instanceof AppError) || (error.message !== REMOVED && error.code !== 'permissionDenied')) throw error;
     const { directory, nodes } = this.options;
     const swarm = await prepareWorker({ directory, nodes, swarm: old, managers: knownManagersOf(directory.path) });
     directory.eraseManager();
@@ -98,13 +126,17 @@ export class NodePlace {
   }
 
   /** What keeps a member from taking its part is shown by `docker info`; the daemon goes on, so that the node can leave. */
-  async orError(swarm: SwarmFile, start: () => Promise<void>): Promise<void> {
+  async orError(swarm: SwarmFile, start: () => Promise<void>, dataKey?: Uint8Array): Promise<void> {
     try {
       await start();
     } catch (error) {
-      this.state = { kind: 'error', swarm, message: errorMessage(error) };
-      this.options.log.error({ node: swarm.nodeId, error: errorMessage(error) }, 'this node cannot take its part in the swarm');
+      this.fail(swarm, error, dataKey);
     }
+  }
+
+  fail(swarm: SwarmFile, error: unknown, dataKey?: Uint8Array): void {
+    this.state = { kind: 'error', swarm, message: errorMessage(error), ...(dataKey === undefined ? {} : { dataKey }) };
+    this.options.log.error({ node: swarm.nodeId, error: errorMessage(error) }, 'this node cannot take its part in the swarm');
   }
 
   /** The managers want this node to have another role than it has: they were asked to by a user. */

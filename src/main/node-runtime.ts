@@ -6,9 +6,11 @@ import type { EtcdProcess } from '#etcd/process.ts';
 import type { Clock, Random } from '#lib/clock.ts';
 import { errorMessage } from '#lib/errors.ts';
 import type { Logger } from '#lib/log.ts';
+import type { Backups } from './backups.ts';
 import { readIdentity } from './identity.ts';
 import type { NodeEngines } from './node-engines.ts';
 import type { KnownManager } from './remote-managers.ts';
+import type { SnapshotOptions } from './snapshots.ts';
 import type { StateDirectory, SwarmFile } from './state-directory.ts';
 import type { WorkerFactory } from './worker.ts';
 import { startWorkerNode } from './worker-node.ts';
@@ -20,6 +22,8 @@ export interface ManagerStart {
   readonly emit: (events: readonly StoreEvent[]) => void;
   /** Called when the managers want this node to have the role. */
   readonly onRole: (role: NodeRole) => void;
+  /** Called when the data of this node's member of etcd turns out to be damaged while it runs. */
+  readonly onDamage: () => void;
   /** Given when the swarm is new. */
   readonly founding?: InitRequest;
   /** The member of etcd of a node that has just become a manager. */
@@ -40,6 +44,8 @@ export interface NodeRuntime {
   readonly manager?: {
     readonly control: Control;
     readonly dataKey: Uint8Array;
+    /** Backups of what is stored, now. */
+    readonly backups: Backups;
     /** Why nothing can be written now; undefined when all is well. */
     trouble(): string | undefined;
     /** Gives up being a manager, if there is another one; resolves when the others go on without this one, or after a while. */
@@ -66,7 +72,11 @@ export interface NodeFactory {
   /** Of a node whose identity is in the state directory. */
   startWorker(start: WorkerStart): Promise<NodeRuntime>;
   /** Makes this node one of the managers, with the identity that is in the state directory. Leaves nothing behind when it rejects. */
-  joinManagers(swarm: SwarmFile, managers: readonly KnownManager[]): Promise<{ readonly dataKey: Uint8Array; readonly etcd: EtcdProcess }>;
+  joinManagers(
+    swarm: SwarmFile,
+    managers: readonly KnownManager[],
+    signal?: AbortSignal,
+  ): Promise<{ readonly dataKey: Uint8Array; readonly etcd: EtcdProcess }>;
   /** Removes every container, network and rule of the swarm from this node. */
   removeAll(swarm: SwarmFile): Promise<void>;
 }
@@ -74,6 +84,7 @@ export interface NodeFactory {
 export interface NodeFactoryOptions {
   readonly directory: StateDirectory;
   readonly createWorker: WorkerFactory;
+  readonly snapshots: SnapshotOptions;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Logger;
@@ -87,12 +98,13 @@ export function createNodeFactory(options: NodeFactoryOptions): NodeFactory {
     // A worker does without a manager's code (10 MB).
     startManager: async (start) => (await import('./manager-node.ts')).startManagerNode(options, start),
     startWorker: (start) => startWorkerNode(options, start),
-    joinManagers: async (swarm, managers) =>
+    joinManagers: async (swarm, managers, signal) =>
       (await import('./manager-join.ts')).joinManagers({
         directory: options.directory,
         swarm,
         tls: readIdentity(options.directory.certificateFolder),
         managers,
+        ...(signal === undefined ? {} : { signal }),
         clock: options.clock,
         log: options.log,
       }),

@@ -5,8 +5,10 @@ import { hostname } from 'node:os';
 import { resolve } from 'node:path';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import type * as Yaml from 'yaml';
+import { parseGoDuration } from '#cli/format/duration.ts';
 import { AppError, errorMessage } from '#lib/errors.ts';
 import { type LogLevel, logLevels } from '#platform/log.ts';
+import type { SnapshotOptions } from './snapshots.ts';
 
 export interface TlsFiles {
   readonly verify: boolean;
@@ -30,6 +32,7 @@ export interface DaemonOptions {
   readonly dataPathAddr: string;
   readonly dataPathPort: number;
   readonly defaultAddrPools: readonly string[];
+  readonly snapshots: SnapshotOptions;
   readonly logLevel: LogLevel;
   readonly tls?: TlsFiles;
 }
@@ -37,6 +40,9 @@ export interface DaemonOptions {
 export const DEFAULT_HOST = 'unix:///run/skep/skep.sock';
 export const DEFAULT_STATE_DIRECTORY = '/var/lib/skep';
 export const DEFAULT_CONFIG_FILE = '/etc/skep/skepd.yaml';
+const DEFAULT_SNAPSHOT_INTERVAL_MS = 12 * 3_600_000;
+const DEFAULT_SNAPSHOT_KEEP = 5;
+const MAX_SNAPSHOT_KEEP = 1_000;
 const CERTIFICATE_FOLDER = '/etc/skep/tls';
 
 interface RawOptions {
@@ -50,6 +56,8 @@ interface RawOptions {
   dataPathAddr?: string;
   dataPathPort?: number;
   defaultAddrPool?: string[];
+  snapshotInterval?: number;
+  snapshotKeep?: number;
   logLevel?: LogLevel;
   tls?: boolean;
   tlsverify?: boolean;
@@ -67,6 +75,26 @@ function integer(value: string): number {
   return number;
 }
 
+const MIN_SNAPSHOT_INTERVAL_MS = 60_000;
+
+function milliseconds(value: string): number {
+  let ms: number;
+  try {
+    ms = parseGoDuration(value) / 1e6;
+  } catch (error) {
+    throw new InvalidArgumentError(`It must be a duration such as 12h or 30m (${errorMessage(error)}).`);
+  }
+  if (ms !== 0 && ms < MIN_SNAPSHOT_INTERVAL_MS) throw new InvalidArgumentError('It must be 0 or at least 1m.');
+  return ms;
+}
+
+function atLeastOne(value: string): number {
+  const number = Number(value);
+  if (!/^\d+$/.test(value) || number < 1 || number > MAX_SNAPSHOT_KEEP)
+    throw new InvalidArgumentError(`It must be a whole number from 1 to ${MAX_SNAPSHOT_KEEP}.`);
+  return number;
+}
+
 /** Every option once; the environment variable of `--data-path-port` is SKEP_DATA_PATH_PORT and so on. */
 export const optionTable = [
   new Option('-H, --host <address>', 'where to serve the API: unix:///path or tcp://host:port; may be given several times').argParser(collect),
@@ -79,6 +107,10 @@ export const optionTable = [
   new Option('--data-path-addr <address>', 'address or interface for the traffic between containers'),
   new Option('--data-path-port <port>', 'UDP port for the traffic between containers (default: 4789)').argParser(integer),
   new Option('--default-addr-pool <cidr>', 'pool that subnets of overlay networks come from; may be given several times').argParser(collect),
+  new Option('--snapshot-interval <duration>', "how often a manager keeps a snapshot of the swarm's state on its disk; 0 for never (default: 12h)").argParser(
+    milliseconds,
+  ),
+  new Option('--snapshot-keep <number>', 'how many snapshots are kept (default: 5)').argParser(atLeastOne),
   new Option('--log-level <level>', 'how much is logged').choices(logLevels),
   new Option('--tls', 'use TLS on tcp:// hosts'),
   new Option('--tlsverify', 'use TLS on tcp:// hosts and demand a certificate of every client'),
@@ -118,6 +150,7 @@ function complete(raw: RawOptions): DaemonOptions {
     dataPathAddr: raw.dataPathAddr ?? '',
     dataPathPort: raw.dataPathPort ?? 0,
     defaultAddrPools: raw.defaultAddrPool ?? [],
+    snapshots: { intervalMs: raw.snapshotInterval ?? DEFAULT_SNAPSHOT_INTERVAL_MS, keep: raw.snapshotKeep ?? DEFAULT_SNAPSHOT_KEEP },
     logLevel: raw.logLevel ?? 'info',
     ...(tls === undefined ? {} : { tls }),
   };
@@ -161,5 +194,15 @@ function fileEntry(path: string, name: string, value: unknown): [string, unknown
   if (typeof value !== 'string' && typeof value !== 'number') throw new AppError('invalidArgument', `${path}: ${name} must be one value`);
   if (option.argChoices && !option.argChoices.includes(String(value)))
     throw new AppError('invalidArgument', `${path}: ${name} must be one of ${option.argChoices.join(', ')}`);
-  return [option.attributeName(), option.attributeName() === 'dataPathPort' ? integer(String(value)) : String(value)];
+  return [option.attributeName(), parsed(path, option, String(value))];
+}
+
+/** As on the command line. */
+function parsed(path: string, option: Option, value: string): unknown {
+  if (option.parseArg === undefined) return value;
+  try {
+    return option.parseArg(value, undefined);
+  } catch (error) {
+    throw new AppError('invalidArgument', `${path}: ${option.name()} is ${JSON.stringify(value)}. ${errorMessage(error)}`, { cause: error });
+  }
 }

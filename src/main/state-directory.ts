@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import type { NodeRole } from '#domain/spec.ts';
 import { AppError, errorMessage } from '#lib/errors.ts';
 import { readFileIfPresent, writeFileAtomically } from '#platform/files.ts';
+import { RESTORE_OR_LEAVE } from './membership-texts.ts';
 
 /** This node's place in a swarm: written when it joins, erased when it leaves. */
 export interface SwarmFile {
@@ -24,6 +25,7 @@ export interface StateDirectory {
   readonly certificateFolder: string;
   readonly agentFolder: string;
   readonly pidFile: string;
+  readonly snapshotFolder: string;
   readSwarm(): SwarmFile | undefined;
   writeSwarm(swarm: SwarmFile): void;
   /** Forgets what only managers have. */
@@ -41,11 +43,12 @@ export function createStateDirectory(path: string): StateDirectory {
     certificateFolder: join(path, 'certificates'),
     agentFolder: join(path, 'tasks'),
     pidFile: join(path, 'skepd.pid'),
+    snapshotFolder: join(path, 'snapshots'),
   };
   const eraseManager = () => {
     for (const suffix of ['', '-wal', '-shm']) rmSync(directory.storeFile + suffix, { force: true });
     rmSync(directory.dataKeyFile, { force: true });
-    rmSync(join(path, 'etcd'), { recursive: true, force: true });
+    for (const folder of ['etcd', 'snapshots', 'replaced', 'restored.new']) rmSync(join(path, folder), { recursive: true, force: true });
   };
   return {
     ...directory,
@@ -64,12 +67,17 @@ export function createStateDirectory(path: string): StateDirectory {
   };
 }
 
+/** Of a node whose swarm.json cannot be read any more: enough to show, to leave and to restore. */
+export function damagedSwarmFile(nodeId: string): SwarmFile {
+  return { nodeId, role: 'manager', listenAddr: '', advertiseAddr: '', dataPathAddr: '', dataPathPort: 0 };
+}
+
 function parseSwarmFile(path: string, text: string): SwarmFile {
   try {
     const swarm = JSON.parse(text) as SwarmFile;
     if (typeof swarm.nodeId === 'string' && typeof swarm.advertiseAddr === 'string') return swarm;
   } catch (error) {
-    throw new AppError('internal', `${path} cannot be read: ${errorMessage(error)}`, { cause: error });
+    throw new AppError('dataLoss', `${path} cannot be read (${errorMessage(error)}); ${RESTORE_OR_LEAVE}`, { cause: error });
   }
-  throw new AppError('internal', `${path} is damaged: it names no node`);
+  throw new AppError('dataLoss', `${path} is damaged: it names no node; ${RESTORE_OR_LEAVE}`);
 }

@@ -17,6 +17,7 @@ const statusOfCode: Readonly<Record<ErrorCode, status>> = {
   resourceExhausted: status.RESOURCE_EXHAUSTED,
   aborted: status.ABORTED,
   internal: status.INTERNAL,
+  dataLoss: status.DATA_LOSS,
   unknown: status.UNKNOWN,
 };
 

@@ -22,6 +22,8 @@ export interface InProcessApi {
   /** One request; `body` is sent as JSON. Paths without a version mean the newest. */
   http(method: string, path: string, body?: unknown, headers?: Readonly<Record<string, string>>): Promise<Answer>;
   readonly socketPath: string;
+  /** The daemon's state directory. */
+  readonly stateFolder: string;
   readonly engine: FakeEngine;
   /** Answers to `http` until it satisfies `holds`; rejects after 10 s. */
   until<T>(path: string, holds: (body: T) => boolean): Promise<T>;
@@ -76,7 +78,7 @@ export async function startInProcessApi({ scriptFor, logsOf = () => [] }: InProc
   const membership = createMembership({
     engineAnswers: () => Promise.resolve(),
     directory,
-    nodes: createNodeFactory({ directory, createWorker, ...common }),
+    nodes: createNodeFactory({ directory, createWorker, snapshots: { intervalMs: 12 * 3_600_000, keep: 5 }, ...common }),
     interfaces: () => ({ eth0: [{ address: '10.99.0.1', family: 'IPv4', internal: false, netmask: '255.255.255.0', mac: '', cidr: '10.99.0.1/24' }] }),
     // A port of the machine's choice: several of these run side by side.
     defaults: { listenAddr: '127.0.0.1:0', advertiseAddr: '10.99.0.1:2377', dataPathAddr: '', dataPathPort: 0, defaultAddrPools: [] },
@@ -100,6 +102,7 @@ export async function startInProcessApi({ scriptFor, logsOf = () => [] }: InProc
   return {
     http,
     socketPath,
+    stateFolder,
     engine: fakeEngine,
     async until(path, holds) {
       const deadline = Date.now() + PATIENCE_MS;

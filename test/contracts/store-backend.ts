@@ -1,9 +1,16 @@
 // What every engine of the store must do, whatever it is made of. Each engine's test calls this with a way to open it.
 import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { test } from 'node:test';
+import { claimsOf } from '#domain/claims.ts';
 import type { StoreObject } from '#domain/objects.ts';
 import type { StoreBackend, StoredWrite } from '#store/backend.ts';
+import { createStore } from '#store/create-store.ts';
 import { makeService } from '#store/fixtures.ts';
+import { openSqliteBackend } from '#store/sqlite/backend.ts';
+import { fillSqlite } from '#store/sqlite/fill.ts';
 
 export interface BackendHarness {
   readonly backend: StoreBackend;
@@ -43,6 +50,25 @@ export function testStoreBackend(name: string, open: () => Promise<BackendHarnes
     const again = await reopen();
     assert.deepEqual((await again.load()).objects, []);
     await again.close();
+  });
+
+  contract('what it holds, filled into a file as a restore does, is the same again with the same versions and claims', async ({ backend }) => {
+    await backend.commit([createWrite('a'), createWrite('b')]);
+    await backend.commit([createWrite('c', { addClaims: claimsOf(makeService('c')) })]);
+    const store = await createStore({ backend });
+    const objects = [...store.view.list('service')];
+    const folder = mkdtempSync(join(tmpdir(), 'skep-fill-'));
+    try {
+      const path = join(folder, 'store.db');
+      fillSqlite(path, 1_000_000, objects);
+      const filled = await createStore({ backend: openSqliteBackend({ path }) });
+      assert.equal(filled.view.revision, 1_000_000);
+      assert.deepEqual([...filled.view.list('service')], objects);
+      await assert.rejects(filled.commit('control', [{ action: 'create', object: makeService('d', { name: 'service-c' }) }]), { code: 'alreadyExists' });
+      await filled.close();
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
   });
 
   contract('revisions grow, and committed objects come back after a restart with their revision as version', async ({ backend, reopen }) => {

@@ -1,5 +1,6 @@
 // Every route of the Engine API that is the swarm's business. Whatever is not here is the engine's: the server hands it on.
 import type { Route } from '../route.ts';
+import { backupRoutes } from './backup.ts';
 import { configRoutes } from './configs.ts';
 import { networkRoutes } from './networks.ts';
 import { nodeRoutes } from './nodes.ts';
@@ -16,4 +17,5 @@ export const swarmRoutes: readonly Route[] = [
   ...secretRoutes,
   ...configRoutes,
   ...networkRoutes,
+  ...backupRoutes,
 ];

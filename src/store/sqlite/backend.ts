@@ -95,7 +95,7 @@ export function openSqliteBackend({ path, lockTimeoutMs = 2_000 }: SqliteOptions
   };
 }
 
-function openDatabase(path: string, timeout: number): DatabaseSync {
+export function openDatabase(path: string, timeout: number): DatabaseSync {
   let database: DatabaseSync | undefined;
   try {
     createPrivateFile(path);

@@ -28,7 +28,7 @@ export function storeError(error: unknown, path: string): AppError {
 }
 
 export function damagedError(path: string, detail: string, options?: { readonly cause: unknown }): AppError {
-  return new AppError('internal', `the store ${path} is damaged (${detail}); restore it from a backup, or move it away to start a new swarm`, options);
+  return new AppError('dataLoss', `the store ${path} is damaged (${detail}); restore it from a backup`, options);
 }
 
 function primaryCode(error: unknown): number | undefined {

@@ -1,0 +1,113 @@
+// Restoring a swarm from a backup: this node becomes the only manager of the swarm that the backup is of, with the same ids, certificates, tokens and secrets.
+// Whatever is wrong with the file, the key or this node is found before anything changes.
+import { X509Certificate } from 'node:crypto';
+import { createCertificateRequest, digestOfKey, signCertificateRequest } from '#ca/node-certificate.ts';
+import { trustOf } from '#ca/rotation.ts';
+import { nodeCertExpiryNsOf } from '#domain/defaults.ts';
+import type { Cluster } from '#domain/objects.ts';
+import { present } from '#lib/assert.ts';
+import type { BackupHeader } from '#lib/backup-header.ts';
+import type { Clock } from '#lib/clock.ts';
+import { AppError } from '#lib/errors.ts';
+import type { BackupContents } from '#store/backup/file.ts';
+import { sealContexts } from '#store/seal-contexts.ts';
+import { createSealer, type Sealer } from '#store/seal.ts';
+import { fillSqlite } from '#store/sqlite/fill.ts';
+import { type AddressRequest, type NodeAddresses, nodeAddresses, splitHostPort, type SystemInterfaces } from './addresses.ts';
+import { writeDataKey } from './data-key.ts';
+import { certificateOf, writeIdentity } from './identity.ts';
+import { createDraft, discardDraft } from './restore-files.ts';
+import { restoredObjects, restoredRevision } from './restored-state.ts';
+import type { StateDirectory, SwarmFile } from './state-directory.ts';
+
+/** Which node of the backup this one is from now on. Throws AppError when it cannot be any. */
+export function nodeToBe(current: SwarmFile | undefined, directory: StateDirectory, { header, contents }: Restored): string {
+  if (current === undefined) return header.nodeId;
+  const clusterId = certificateOf(directory.certificateFolder)?.clusterId;
+  if (clusterId !== undefined && clusterId !== header.clusterId)
+    throw new AppError(
+      'failedPrecondition',
+      `this node is part of another swarm (${clusterId}) than the one that the backup is of (${header.clusterId}): use "docker swarm leave --force" first`,
+    );
+  if (current.nodeId === '') return header.nodeId;
+  if (!contents.objects.some(({ kind, id }) => kind === 'node' && id === current.nodeId))
+    throw new AppError(
+      'failedPrecondition',
+      `this node (${current.nodeId}) joined the swarm after the backup was made: use "docker swarm leave --force" first, or restore on a node that the backup knows`,
+    );
+  return current.nodeId;
+}
+
+export interface Restored {
+  readonly header: BackupHeader;
+  readonly contents: BackupContents;
+  readonly dataKey: Uint8Array;
+}
+
+/** What the user asks for, else where the node was before if this machine still has that address, else what the system has. */
+export function addressesToBe(
+  request: AddressRequest,
+  before: NodeAddresses | undefined,
+  defaults: AddressRequest,
+  interfaces: SystemInterfaces,
+): NodeAddresses {
+  const asked = { ...request, listenAddr: request.listenAddr || before?.listenAddr || '0.0.0.0:2377' };
+  if (request.advertiseAddr === '' && defaults.advertiseAddr === '' && before !== undefined) {
+    const { host } = splitHostPort(before.advertiseAddr);
+    const isHere = Object.values(interfaces).some((addresses) => (addresses ?? []).some(({ address }) => address === host));
+    if (isHere) return nodeAddresses({ ...asked, advertiseAddr: before.advertiseAddr }, defaults, interfaces);
+  }
+  return nodeAddresses(asked, defaults, interfaces);
+}
+
+export interface DraftOptions {
+  readonly directory: StateDirectory;
+  readonly restored: Restored;
+  readonly nodeId: string;
+  readonly addresses: NodeAddresses;
+  readonly clock: Clock;
+}
+
+/** Writes the state that will be, beside the one that is. Leaves nothing when it rejects. */
+export async function draftState({ directory, restored, nodeId, addresses, clock }: DraftOptions): Promise<SwarmFile> {
+  const { contents, dataKey } = restored;
+  const cluster = present(
+    contents.objects.find((object): object is Cluster => object.kind === 'cluster'),
+    'the cluster of the backup',
+  );
+  const swarm: SwarmFile = { nodeId, role: 'manager', ...addresses, dataPathPort: cluster.dataPathPort };
+  try {
+    const draft = createDraft(directory.path);
+    const sealer = createSealer(dataKey);
+    const { certificate, key } = await ownCertificate(cluster, sealer, { nodeId, host: splitHostPort(addresses.advertiseAddr).host, now: clock.now() });
+    writeIdentity(draft.certificateFolder, { roots: trustOf(cluster).roots, certificate, key });
+    const keyDigest = digestOfKey(new X509Certificate(certificate).publicKey);
+    const objects = restoredObjects(contents.objects, { nodeId, advertiseAddr: addresses.advertiseAddr, keyDigest });
+    fillSqlite(draft.storeFile, restoredRevision(contents.revision), objects);
+    const isLocked = cluster.spec.encryption.autoLockManagers && cluster.sealedUnlockKey !== undefined;
+    writeDataKey(draft.dataKeyFile, dataKey, isLocked ? sealer.open(cluster.sealedUnlockKey ?? '', sealContexts.unlockKey) : undefined);
+    draft.writeSwarm(swarm);
+    return swarm;
+  } catch (error) {
+    discardDraft(directory.path);
+    throw error;
+  }
+}
+
+/** As a manager would sign it. */
+async function ownCertificate(
+  { id: clusterId, rootCa, spec }: Cluster,
+  sealer: Sealer,
+  { nodeId, host, now }: { readonly nodeId: string; readonly host: string; readonly now: number },
+): Promise<{ readonly certificate: string; readonly key: string }> {
+  const { certificate: root, sealedKey } = rootCa.rotation ?? rootCa;
+  const signer = { certificate: root, key: Buffer.from(sealer.open(sealedKey, sealContexts.rootKey)).toString() };
+  const { request, key } = await createCertificateRequest();
+  const certificate = await signCertificateRequest(
+    signer,
+    request,
+    { nodeId, role: 'manager', clusterId },
+    { now, expiryMs: nodeCertExpiryNsOf(spec) / 1e6, hosts: [host], chain: rootCa.rotation?.crossSigned ?? root },
+  );
+  return { certificate, key };
+}
