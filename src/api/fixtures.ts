@@ -33,6 +33,7 @@ export function createTestMembership(info: Partial<SwarmInfo> = {}): TestMembers
       return () => listeners.delete(listener);
     },
     logs: refuse,
+    goneTask: () => undefined,
     emit(...events) {
       for (const listener of listeners) listener(events);
     },

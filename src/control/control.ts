@@ -161,10 +161,20 @@ export interface SwarmMembership {
   /** Calls back for every committed change of a swarm object while this node is a manager. For `/events`. */
   onEvents(listener: (events: readonly StoreEvent[]) => void): () => void;
   /**
-   * Multiplexed logs of tasks as the engine gives them; one stream per task. Ends when every task's log ended, or goes on when `follow`.
+   * Logs of tasks as the engines give them, in order of time. Ends when every task's log ended, or goes on when `follow`; throws at its end when some
+   * could not be read.
    * A chunk is whole lines of one stream of one task.
    */
-  logs(taskIds: () => readonly string[], options: LogOptions, signal: AbortSignal): AsyncIterable<LogChunk>;
+  logs(wanted: LogsWanted, options: LogOptions, signal: AbortSignal): AsyncIterable<LogChunk>;
+  /** What a task was that is in no store any more, but whose log has just been read. */
+  goneTask(id: string): Task | undefined;
+}
+
+export interface LogsWanted {
+  /** The tasks to read now; asked again whenever tasks change. */
+  readonly taskIds: () => readonly string[];
+  /** Given when the logs of the service's tasks that are gone are wanted, too. */
+  readonly serviceId?: string;
 }
 
 export interface Backup {

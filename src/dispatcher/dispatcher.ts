@@ -7,7 +7,7 @@ import type { Clock, Random } from '#lib/clock.ts';
 import { AppError, errorMessage } from '#lib/errors.ts';
 import { newId } from '#lib/id.ts';
 import type { Logger } from '#lib/log.ts';
-import type { ManagerConnection, SessionMessage } from '#protocol/messages.ts';
+import type { ManagerConnection, SessionMessage, TunnelTarget } from '#protocol/messages.ts';
 import type { Store } from '#store/store.ts';
 import { AssignmentTracker, type SealedReader } from './assignments.ts';
 import { deriveNetworkState, type SharedNetworkState, stateForNode, touchesNetworkState } from './network-state.ts';
@@ -32,7 +32,7 @@ export interface Dispatcher {
   /** The node said that it leaves: it is down from now on. */
   leave(nodeId: string): Promise<void>;
   /** Asks a node for a tunnel (transport/tunnel.ts). False when it has no session. */
-  requestTunnel(nodeId: string, id: string): boolean;
+  requestTunnel(nodeId: string, id: string, to: TunnelTarget): boolean;
   /** Watches the store and the heartbeats until the signal aborts; then ends all sessions. */
   run(signal: AbortSignal): Promise<void>;
 }
@@ -106,9 +106,9 @@ class SessionDispatcher implements Dispatcher {
     this.settleNetwork();
   }
 
-  requestTunnel(nodeId: string, id: string): boolean {
+  requestTunnel(nodeId: string, id: string, to: TunnelTarget): boolean {
     const session = this.sessions.get(nodeId);
-    session?.requestTunnel(id);
+    session?.requestTunnel(id, to);
     return session !== undefined;
   }
 

@@ -3,7 +3,7 @@
 import type { Task } from '#domain/objects.ts';
 import { isTerminal, taskStateRank } from '#domain/task-state.ts';
 import type { StoreEvent, View } from '#domain/view.ts';
-import type { AssignmentChange, SessionMessage } from '#protocol/messages.ts';
+import type { AssignmentChange, SessionMessage, TunnelTarget } from '#protocol/messages.ts';
 import type { ClusterNetworkState } from '#protocol/network-state.ts';
 import type { AssignmentTracker } from './assignments.ts';
 import { sameContent } from './network-state.ts';
@@ -23,7 +23,7 @@ export class Session {
   /** Store revision up to which the node is known to have nothing left to apply. */
   private appliedVersion = -1;
   private applied = { known: -1, told: -1, wanted: -1 };
-  private readonly tunnels: string[] = [];
+  private readonly tunnels: Extract<SessionMessage, { kind: 'tunnel' }>[] = [];
   private byeReason: string | undefined;
   private wake: () => void = () => {};
 
@@ -77,8 +77,8 @@ export class Session {
   }
 
   /** Asks the node for a tunnel. */
-  requestTunnel(id: string): void {
-    this.tunnels.push(id);
+  requestTunnel(id: string, to: TunnelTarget): void {
+    this.tunnels.push({ kind: 'tunnel', id, ...(to === 'engine' ? {} : { to }) });
     this.wake();
   }
 
@@ -118,7 +118,7 @@ export class Session {
       return { kind: 'session', ...this.header };
     }
     const tunnel = this.tunnels.shift();
-    if (tunnel !== undefined) return { kind: 'tunnel', id: tunnel };
+    if (tunnel !== undefined) return tunnel;
     // The network comes first: a task that is started finds its neighbours.
     if (this.network !== undefined && !this.network.sent) {
       this.network.sent = true;

@@ -25,8 +25,16 @@ export interface EngineTls {
 
 type Endpoint = { readonly kind: 'unix'; readonly path: string } | { readonly kind: 'tcp'; readonly host: string; readonly port: number };
 
-export function createEngineConnection(options: { readonly address: string; readonly tls?: EngineTls; readonly clock: Clock }): EngineLink {
-  const { address, tls, clock } = options;
+export interface EngineConnectionOptions {
+  readonly address: string;
+  readonly tls?: EngineTls;
+  readonly clock: Clock;
+  /** What it means that it cannot be reached, when that is more than an engine that is not running. */
+  readonly unreachableText?: () => string;
+}
+
+export function createEngineConnection(options: EngineConnectionOptions): EngineLink {
+  const { address, tls, clock, unreachableText = () => `Cannot connect to the Docker engine at ${address}. Is the engine running?` } = options;
   const endpoint = parseEndpoint(address);
   const kept = new Agent({ keepAlive: true, maxFreeSockets: 8 });
   const fresh = new Agent({ keepAlive: false });
@@ -35,7 +43,7 @@ export function createEngineConnection(options: { readonly address: string; read
 
   function unreachable(cause: unknown): AppError {
     known = undefined;
-    return new AppError('unavailable', `Cannot connect to the Docker engine at ${address}. Is the engine running? (${errorMessage(cause)})`, { cause });
+    return new AppError('unavailable', `${unreachableText()} (${errorMessage(cause)})`, { cause });
   }
 
   function open(head: { method: string; path: string; rawHeaders: readonly string[]; reuse: boolean }): ClientRequest {

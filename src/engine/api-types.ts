@@ -25,6 +25,8 @@ export interface EngineInfo {
 export interface ContainerInspect {
   readonly Id: string;
   readonly Name: string;
+  /** RFC 3339. */
+  readonly Created?: string;
   readonly State: {
     readonly Status: string;
     readonly Running: boolean;
@@ -35,7 +37,7 @@ export interface ContainerInspect {
     readonly StartedAt: string;
     readonly Health?: { readonly Status: string } | null;
   };
-  readonly Config: { readonly Labels: Readonly<Record<string, string>> | null; readonly Tty: boolean };
+  readonly Config: { readonly Labels: Readonly<Record<string, string>> | null; readonly Tty: boolean; readonly Image?: string };
   readonly HostConfig: { readonly NetworkMode: string };
   readonly NetworkSettings: {
     readonly Ports: Readonly<Record<string, readonly { readonly HostIp: string; readonly HostPort: string }[] | null>> | null;

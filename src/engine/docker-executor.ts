@@ -89,6 +89,7 @@ export function createDockerExecutor(options: DockerExecutorOptions): DockerExec
     },
     async remove(task, signal) {
       const id = await containers.find(task.id, signal);
+      if (id !== undefined) await options.logKeeper?.keep(id, signal);
       if (id !== undefined) await client.find({ method: 'DELETE', path: `/containers/${id}`, query: { v: 1, force: 1 }, signal });
       containers.delete(task.id);
       parts.attachments.delete(task.id);

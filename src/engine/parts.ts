@@ -8,6 +8,7 @@ import type { ContainerInspect, EngineInfo } from './api-types.ts';
 import { createTaskContainers, type TaskContainers } from './containers.ts';
 import { describeNode } from './describe.ts';
 import { createEngineClient, type EngineClient } from './engine-client.ts';
+import type { LogKeeper } from './keep-log.ts';
 import { createHealthChecks, type HealthChecks } from './health-checks.ts';
 import { createNetworks, type Networks } from './networks.ts';
 import { createTaskFiles, type TaskFiles, type TaskFilesOptions } from './task-files.ts';
@@ -33,6 +34,8 @@ export interface DockerExecutorOptions {
   /** Where VXLAN packets of this node come from and go to. */
   readonly dataPathAddress: () => string;
   readonly tls?: () => NodeDescription['tls'];
+  /** Told of each container of a task right before it is removed. */
+  readonly logKeeper?: LogKeeper;
   readonly clock: Clock;
   readonly log: Logger;
   /** Where process ids that the engine tells are valid; /proc unless the engine lives in another namespace. */

@@ -27,11 +27,11 @@ export function managerHandlers({ store, cluster, admission, managerAdmission, s
     joinManagers: (peer, request) => managerAdmission.join(peer, request),
     confirmManager: (peer) => managerAdmission.confirm(peer),
     tunnel: ({ nodeId }, id, call) => engines.accept(nodeId, id, call),
-    async relay(peer, nodeId, call) {
+    async relay(peer, { nodeId, to }, call) {
       assertManager(store.view, peer);
       // Throws unless this one leads: nothing is passed on twice.
       seat.dispatcher();
-      const socket = await (await engines.linkTo(nodeId)).dial();
+      const socket = await (await engines.linkTo(nodeId, to)).dial();
       joinTunnel(call, socket, () => call.destroy());
     },
   };

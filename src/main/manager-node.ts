@@ -23,6 +23,7 @@ import { managerHandlers } from './manager-handlers.ts';
 import { createManagerParts, type ManagerParts } from './manager-parts.ts';
 import { type ManagerStore, openManagerStore } from './manager-store.ts';
 import { NO_LEADER } from './membership-texts.ts';
+import { createGoneTasks } from './gone-tasks.ts';
 import { createNodeEngines } from './node-engines.ts';
 import { type ManagerStart, type NodeFactoryOptions, type NodeRuntime, superviseParts } from './node-runtime.ts';
 import { createRemoteManagers, type KnownManager, type RemoteManagers } from './remote-managers.ts';
@@ -88,7 +89,7 @@ async function runManager(options: NodeFactoryOptions, start: ManagerStart, mana
   const others = createRemoteManagers({
     directory: directory.path,
     tls: () => keeper.identity(),
-    onTunnel: (id, client) => void answerTunnel(worker, id, client),
+    onTunnel: (tunnel, client) => void answerTunnel(worker, tunnel, client),
     onSession: () => {},
   });
   const agent = createAgent({
@@ -103,13 +104,15 @@ async function runManager(options: NodeFactoryOptions, start: ManagerStart, mana
   });
   const engines = createNodeEngines({
     stateDirectory: directory.path,
-    self: { nodeId: swarm.nodeId, engine: worker.engine },
-    requestTunnel: (nodeId, id) => seat.dispatcher().requestTunnel(nodeId, id),
-    relay: (nodeId) => (seat.isTaken() ? undefined : others.current()?.openRelay(nodeId)),
+    self: { nodeId: swarm.nodeId, engine: worker.engine, keptLogs: worker.keptLogs },
+    requestTunnel: (nodeId, id, to) => seat.dispatcher().requestTunnel(nodeId, id, to),
+    relay: (nodeId, to) => (seat.isTaken() ? undefined : others.current()?.openRelay(nodeId, to)),
+    nameOf: (nodeId) => store.view.get('node', nodeId)?.description?.hostname ?? nodeId,
     clock,
     random,
     log,
   });
+  const gone = createGoneTasks();
   const listen = splitHostPort(swarm.listenAddr);
   const handlers = managerHandlers(parts, engines);
   const server = await startManagerServer({ host: listen.host, port: Number(listen.port), tls: keeper.identity(), log, handlers });
@@ -132,7 +135,8 @@ async function runManager(options: NodeFactoryOptions, start: ManagerStart, mana
     dnsAddress: worker.dataPlane.dnsAddress,
     ready: () => nodeReady(store, swarm.nodeId, clock),
     engines,
-    logs: (taskIds, logOptions, signal) => logsOfTasks({ store, worker, engines, selfId: swarm.nodeId }, { taskIds, options: logOptions, signal }),
+    logs: (wanted, logOptions, signal) => logsOfTasks({ store, engines, gone, clock, log }, { wanted, options: logOptions, signal }),
+    goneTask: (id) => gone.find(id),
     sayLeaving: () => sayLeaving(others.list(), swarm.nodeId, keeper.identity(), log),
     async stop() {
       unwatch();

@@ -1,6 +1,7 @@
 // This daemon's place in a swarm: none, locked, or active; and the ways from one to the other. Texts and status codes are the Docker daemon's
 // (daemon/cluster). What runs while the node is active is node-runtime.ts.
-import type { Backup, Control, InitRequest, JoinRequest, LogChunk, LogOptions, RestoreRequest, SwarmInfo, SwarmMembership } from '#control/control.ts';
+import type { Backup, Control, InitRequest, JoinRequest, LogChunk, LogOptions, LogsWanted, RestoreRequest, SwarmInfo, SwarmMembership } from '#control/control.ts';
+import type { Task } from '#domain/objects.ts';
 import { DEFAULT_DATA_PATH_PORT } from '#domain/defaults.ts';
 import type { StoreEvent } from '#domain/view.ts';
 import type { Clock, Random } from '#lib/clock.ts';
@@ -226,9 +227,13 @@ class Membership implements DaemonMembership {
     return this.place.onEvents(listener);
   }
 
-  logs(taskIds: () => readonly string[], options: LogOptions, signal: AbortSignal): AsyncIterable<LogChunk> {
+  logs(wanted: LogsWanted, options: LogOptions, signal: AbortSignal): AsyncIterable<LogChunk> {
     if (this.place.state.kind !== 'active') this.control();
-    return (this.place.state as Extract<State, { kind: 'active' }>).node.logs(taskIds, options, signal);
+    return (this.place.state as Extract<State, { kind: 'active' }>).node.logs(wanted, options, signal);
+  }
+
+  goneTask(id: string): Task | undefined {
+    return this.place.state.kind === 'active' ? this.place.state.node.goneTask?.(id) : undefined;
   }
 
   resume(): Promise<void> {

@@ -1,5 +1,6 @@
 // The engines of other nodes, as addresses on this one: for each node a socket in the state directory, and behind every connection to it a tunnel
-// that the node opens (transport/tunnel.ts). So whatever speaks to an engine (proxy, logs) speaks to any node's without knowing.
+// that the node opens (transport/tunnel.ts). So whatever speaks to an engine (proxy, logs) speaks to any node's without knowing. What nodes kept of the
+// logs of tasks that are gone (kept-logs-server.ts) is reached the same way.
 import { rmSync } from 'node:fs';
 import type { ClientDuplexStream } from '@grpc/grpc-js';
 import { createServer, type Server, type Socket } from 'node:net';
@@ -11,23 +12,26 @@ import type { Logger } from '#lib/log.ts';
 import type { EngineLink } from '#engine-link/connection.ts';
 import { createEngineConnection } from '#engine-link/link.ts';
 import { ensurePrivateDirectory } from '#platform/files.ts';
+import type { TunnelTarget } from '#protocol/messages.ts';
 import { joinTunnel, type TunnelCall } from '#transport/tunnel.ts';
 
 export interface NodeEnginesOptions {
   readonly stateDirectory: string;
-  readonly self: { readonly nodeId: string; readonly engine: EngineLink };
+  readonly self: { readonly nodeId: string; readonly engine: EngineLink; readonly keptLogs: EngineLink };
   /** Asks a node for a tunnel; false when it is not there. */
-  readonly requestTunnel: (nodeId: string, id: string) => boolean;
-  /** A tunnel to a node's engine through the manager that leads; undefined while that is this one. */
-  readonly relay: (nodeId: string) => ClientDuplexStream<Buffer, Buffer> | undefined;
+  readonly requestTunnel: (nodeId: string, id: string, to: TunnelTarget) => boolean;
+  /** A tunnel to a node through the manager that leads; undefined while that is this one. */
+  readonly relay: (nodeId: string, to: TunnelTarget) => ClientDuplexStream<Buffer, Buffer> | undefined;
+  /** A node's name for users. */
+  readonly nameOf: (nodeId: string) => string;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Logger;
 }
 
 export interface NodeEngines {
-  /** The engine of a node, wherever it is. */
-  linkTo(nodeId: string): Promise<EngineLink>;
+  /** The engine of a node, or what else is asked for, wherever it is. */
+  linkTo(nodeId: string, to?: TunnelTarget): Promise<EngineLink>;
   /** The node's end of a tunnel that was asked for; one that nobody asked for is refused. */
   accept(nodeId: string, id: string, call: TunnelCall): void;
   close(): void;
@@ -41,12 +45,13 @@ interface Awaited {
 }
 
 export function createNodeEngines(options: NodeEnginesOptions): NodeEngines {
-  const { stateDirectory, self, requestTunnel, relay, clock, random, log } = options;
+  const { stateDirectory, self, requestTunnel, relay, nameOf, clock, random, log } = options;
   const folder = join(stateDirectory, 'nodes');
+  /** By the path of the socket. */
   const nodes = new Map<string, { readonly server: Promise<Server>; readonly link: EngineLink }>();
   const awaited = new Map<string, Awaited>();
 
-  function openTunnel(nodeId: string): Promise<TunnelCall> {
+  function openTunnel(nodeId: string, to: TunnelTarget): Promise<TunnelCall> {
     const id = newId(random);
     return new Promise((resolve, reject) => {
       const cancel = clock.schedule(OPEN_TIMEOUT_MS, () => {
@@ -61,23 +66,23 @@ export function createNodeEngines(options: NodeEnginesOptions): NodeEngines {
           resolve(call);
         },
       });
-      if (requestTunnel(nodeId, id)) return;
+      if (requestTunnel(nodeId, id, to)) return;
       cancel();
       awaited.delete(id);
       reject(new AppError('unavailable', `node ${nodeId} is not available`));
     });
   }
 
-  function serve(nodeId: string, socket: Socket): void {
+  function serve(nodeId: string, to: TunnelTarget, socket: Socket): void {
     socket.pause();
     socket.on('error', () => socket.destroy());
-    const relayed = relay(nodeId);
+    const relayed = relay(nodeId, to);
     if (relayed !== undefined) {
       joinTunnel(relayed, socket, () => relayed.cancel());
       socket.resume();
       return;
     }
-    openTunnel(nodeId).then(
+    openTunnel(nodeId, to).then(
       (call) => {
         joinTunnel(call, socket, () => call.destroy());
         socket.resume();
@@ -89,11 +94,10 @@ export function createNodeEngines(options: NodeEnginesOptions): NodeEngines {
     );
   }
 
-  function listen(nodeId: string): Promise<Server> {
+  function listen(nodeId: string, to: TunnelTarget, path: string): Promise<Server> {
     ensurePrivateDirectory(folder);
-    const path = join(folder, `${nodeId}.sock`);
     rmSync(path, { force: true });
-    const server = createServer({ allowHalfOpen: true, pauseOnConnect: true }, (socket) => serve(nodeId, socket));
+    const server = createServer({ allowHalfOpen: true, pauseOnConnect: true }, (socket) => serve(nodeId, to, socket));
     return new Promise((resolve, reject) => {
       server.once('error', reject);
       server.listen(path, () => resolve(server));
@@ -101,12 +105,14 @@ export function createNodeEngines(options: NodeEnginesOptions): NodeEngines {
   }
 
   return {
-    async linkTo(nodeId) {
-      if (nodeId === self.nodeId) return self.engine;
-      let node = nodes.get(nodeId);
+    async linkTo(nodeId, to = 'engine') {
+      if (nodeId === self.nodeId) return to === 'engine' ? self.engine : self.keptLogs;
+      const path = join(folder, to === 'engine' ? `${nodeId}.sock` : `${nodeId}.${to}.sock`);
+      let node = nodes.get(path);
       if (node === undefined) {
-        node = { server: listen(nodeId), link: createEngineConnection({ address: `unix://${join(folder, `${nodeId}.sock`)}`, clock }) };
-        nodes.set(nodeId, node);
+        const unreachableText = () => `node ${nameOf(nodeId)} is not available`;
+        node = { server: listen(nodeId, to, path), link: createEngineConnection({ address: `unix://${path}`, clock, unreachableText }) };
+        nodes.set(path, node);
       }
       await node.server;
       return node.link;

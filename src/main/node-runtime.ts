@@ -1,5 +1,6 @@
 // What runs in this process while the node is an active member, and how it is started: a manager (manager-node.ts) or a worker (worker-node.ts).
-import type { Control, InitRequest, LogChunk, LogOptions } from '#control/control.ts';
+import type { Control, InitRequest, LogChunk, LogOptions, LogsWanted } from '#control/control.ts';
+import type { Task } from '#domain/objects.ts';
 import type { NodeRole } from '#domain/spec.ts';
 import type { StoreEvent } from '#domain/view.ts';
 import type { EtcdProcess } from '#etcd/process.ts';
@@ -58,7 +59,9 @@ export interface NodeRuntime {
   managers(): readonly KnownManager[];
   /** Resolves when the node takes tasks. A manager stops waiting for that after a while; a worker rejects then, and goes on trying. */
   ready(): Promise<void>;
-  logs(taskIds: () => readonly string[], options: LogOptions, signal: AbortSignal): AsyncIterable<LogChunk>;
+  logs(wanted: LogsWanted, options: LogOptions, signal: AbortSignal): AsyncIterable<LogChunk>;
+  /** A task that is in no store any more, and whose log was read here; on a manager only. */
+  goneTask?(id: string): Task | undefined;
   /** Why this node takes no part although it is a member as far as it knows: it was removed. */
   problem?(): string | undefined;
   /** Tells the managers that this node leaves; to be called when it has stopped. */

@@ -6,8 +6,10 @@ import { resolve } from 'node:path';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import type * as Yaml from 'yaml';
 import { parseGoDuration } from '#cli/format/duration.ts';
+import { DEFAULT_KEPT_LOG_LIMITS, type KeptLogLimits } from '#engine/kept-log-limits.ts';
 import { AppError, errorMessage } from '#lib/errors.ts';
 import { type LogLevel, logLevels } from '#platform/log.ts';
+import { age, bytes } from './option-values.ts';
 import type { SnapshotOptions } from './snapshots.ts';
 
 export interface TlsFiles {
@@ -34,6 +36,8 @@ export interface DaemonOptions {
   readonly defaultAddrPools: readonly string[];
   readonly snapshots: SnapshotOptions;
   readonly logLevel: LogLevel;
+  /** How much is kept of the logs of tasks whose containers are gone. */
+  readonly keptLogs: KeptLogLimits;
   readonly tls?: TlsFiles;
 }
 
@@ -59,6 +63,9 @@ interface RawOptions {
   snapshotInterval?: number;
   snapshotKeep?: number;
   logLevel?: LogLevel;
+  keptLogSize?: number;
+  keptLogsTotal?: number;
+  keptLogsAge?: number;
   tls?: boolean;
   tlsverify?: boolean;
   tlscacert?: string;
@@ -111,6 +118,9 @@ export const optionTable = [
     milliseconds,
   ),
   new Option('--snapshot-keep <number>', 'how many snapshots are kept (default: 5)').argParser(atLeastOne),
+  new Option('--kept-log-size <bytes>', 'how much of the log of a task is kept when its container is removed; 0: nothing (default: 1m)').argParser(bytes),
+  new Option('--kept-logs-total <bytes>', 'how much is kept of such logs on this node (default: 256m)').argParser(bytes),
+  new Option('--kept-logs-age <duration>', 'how long such logs are kept, for example 12h or 30d (default: 7d)').argParser(age),
   new Option('--log-level <level>', 'how much is logged').choices(logLevels),
   new Option('--tls', 'use TLS on tcp:// hosts'),
   new Option('--tlsverify', 'use TLS on tcp:// hosts and demand a certificate of every client'),
@@ -152,6 +162,11 @@ function complete(raw: RawOptions): DaemonOptions {
     defaultAddrPools: raw.defaultAddrPool ?? [],
     snapshots: { intervalMs: raw.snapshotInterval ?? DEFAULT_SNAPSHOT_INTERVAL_MS, keep: raw.snapshotKeep ?? DEFAULT_SNAPSHOT_KEEP },
     logLevel: raw.logLevel ?? 'info',
+    keptLogs: {
+      taskBytes: raw.keptLogSize ?? DEFAULT_KEPT_LOG_LIMITS.taskBytes,
+      totalBytes: raw.keptLogsTotal ?? DEFAULT_KEPT_LOG_LIMITS.totalBytes,
+      maxAgeMs: raw.keptLogsAge ?? DEFAULT_KEPT_LOG_LIMITS.maxAgeMs,
+    },
     ...(tls === undefined ? {} : { tls }),
   };
 }

@@ -31,11 +31,13 @@ const FILE = 'managers.json';
 /** Managers that say who leads are believed this often in a row; leaders change, and two may for a moment name each other. */
 const MAX_HINTS = 2;
 
+export type AskedTunnel = Extract<SessionMessage, { kind: 'tunnel' }>;
+
 export interface RemoteManagersOptions {
   readonly directory: string;
   readonly tls: () => TlsMaterial;
-  /** A manager asks for a tunnel to this node's engine. */
-  readonly onTunnel: (id: string, client: ManagerClient) => void;
+  /** A manager asks for a tunnel to this node. */
+  readonly onTunnel: (tunnel: AskedTunnel, client: ManagerClient) => void;
   /** A session is open, until the signal aborts. */
   readonly onSession: (client: ManagerClient, signal: AbortSignal) => void;
 }
@@ -81,7 +83,7 @@ export function createRemoteManagers({ directory, tls, onTunnel, onSession }: Re
               known.findIndex(({ address }) => address === opened.address),
             );
           }
-          if (message.kind === 'tunnel') onTunnel(message.id, opened);
+          if (message.kind === 'tunnel') onTunnel(message, opened);
           else yield message;
         }
       }

@@ -24,6 +24,9 @@ export interface StateDirectory {
   readonly dataKeyFile: string;
   readonly certificateFolder: string;
   readonly agentFolder: string;
+  /** The ends of the logs of tasks whose containers are gone, and the socket that managers reach them at. */
+  readonly keptLogsFolder: string;
+  readonly keptLogsSocket: string;
   readonly pidFile: string;
   readonly snapshotFolder: string;
   readSwarm(): SwarmFile | undefined;
@@ -42,6 +45,8 @@ export function createStateDirectory(path: string): StateDirectory {
     dataKeyFile: join(path, 'data-key'),
     certificateFolder: join(path, 'certificates'),
     agentFolder: join(path, 'tasks'),
+    keptLogsFolder: join(path, 'kept-logs'),
+    keptLogsSocket: join(path, 'kept-logs.sock'),
     pidFile: join(path, 'skepd.pid'),
     snapshotFolder: join(path, 'snapshots'),
   };
@@ -60,7 +65,7 @@ export function createStateDirectory(path: string): StateDirectory {
     eraseManager,
     erase() {
       eraseManager();
-      for (const file of [join(path, 'managers.json'), directory.certificateFolder, directory.agentFolder])
+      for (const file of [join(path, 'managers.json'), directory.certificateFolder, directory.agentFolder, directory.keptLogsFolder])
         if (existsSync(file)) rmSync(file, { recursive: true });
       rmSync(swarmFile, { force: true });
     },

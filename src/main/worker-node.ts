@@ -9,7 +9,7 @@ import { createCertificateKeeper, type CertificateKeeper } from './certificate-k
 import { passTrust } from './follow-trust.ts';
 import { JOIN_TIMEOUT } from './membership-texts.ts';
 import { type NodeFactoryOptions, type NodeRuntime, superviseParts, WORKER_TEXT, type WorkerStart } from './node-runtime.ts';
-import { createRemoteManagers, type KnownManager } from './remote-managers.ts';
+import { type AskedTunnel, createRemoteManagers, type KnownManager } from './remote-managers.ts';
 import type { Worker } from './worker.ts';
 
 /** How long a join waits for its first session; Docker's own limit. */
@@ -33,7 +33,7 @@ export async function startWorkerNode(options: NodeFactoryOptions, { swarm, onRo
   const managers = createRemoteManagers({
     directory: directory.path,
     tls: () => keeper.identity(),
-    onTunnel: (id, client) => void answerTunnel(worker, id, client),
+    onTunnel: (tunnel, client) => void answerTunnel(worker, tunnel, client),
     onSession: (client, signal) => void passTrust(client, (trust) => keeper.follow(trust), { clock, log }, signal),
   });
   let removal: string | undefined;
@@ -118,11 +118,12 @@ export async function askAny<T>(managers: readonly KnownManager[], tls: TlsMater
   throw failure;
 }
 
-/** Opens the tunnel that a manager asked for, to this node's engine. Without an engine the tunnel ends at once. */
-export async function answerTunnel(worker: Worker, id: string, client: ManagerClient): Promise<void> {
+/** Opens the tunnel that a manager asked for, to this node's engine or kept logs. Without an engine the tunnel ends at once. */
+export async function answerTunnel(worker: Worker, { id, to = 'engine' }: AskedTunnel, client: ManagerClient): Promise<void> {
   const call = client.openTunnel(id);
   try {
-    joinTunnel(call, await worker.engine.dial(), () => call.cancel());
+    const link = to === 'engine' ? worker.engine : worker.keptLogs;
+    joinTunnel(call, await link.dial(), () => call.cancel());
   } catch {
     call.cancel();
   }

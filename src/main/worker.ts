@@ -1,16 +1,17 @@
 // The node's worker half, put together: the engine's executor and the data plane. Also how all of it is removed when the node leaves.
 import { join } from 'node:path';
 import type { Executor } from '#agent/executor.ts';
-import type { LogChunk, LogOptions } from '#control/control.ts';
-import type { NodeDescription, Task } from '#domain/objects.ts';
+import type { NodeDescription } from '#domain/objects.ts';
 import type { Clock } from '#lib/clock.ts';
 import type { Logger } from '#lib/log.ts';
 import { createDockerExecutor } from '#engine/docker-executor.ts';
-import { taskLogs } from '#engine/logs.ts';
+import { createLogKeeper } from '#engine/keep-log.ts';
+import { createKeptLogs } from '#engine/kept-logs.ts';
 import { rememberedEngineKind } from './engine-kind.ts';
 import type { EngineLink } from '#engine-link/connection.ts';
 import { createDataPlane, type ManagedDataPlane } from '#network/client.ts';
 import type { DaemonOptions } from './options.ts';
+import { startKeptLogsServer } from './kept-logs-server.ts';
 import type { StateDirectory, SwarmFile } from './state-directory.ts';
 
 export interface Worker {
@@ -18,10 +19,10 @@ export interface Worker {
   readonly dataPlane: ManagedDataPlane;
   /** What the node says of itself has changed: whoever watches the executor is told. */
   describeAgain(): void;
-  /** The log of a task of this node; nothing when its container is gone. */
-  logs(task: Task, options: LogOptions, signal: AbortSignal): AsyncIterable<LogChunk>;
   /** This node's engine. */
   readonly engine: EngineLink;
+  /** What is kept of the logs of tasks that are gone (kept-logs-server.ts). */
+  readonly keptLogs: EngineLink;
   /** Lets go of engine and data plane; both go on. */
   close(): Promise<void>;
   /** Removes the containers, networks, files and rules of this node. */
@@ -38,7 +39,7 @@ export type WorkerFactory = (options: WorkerOptions) => Promise<Worker>;
 
 interface FactoryOptions {
   readonly engine: EngineLink;
-  readonly options: Pick<DaemonOptions, 'hostname'>;
+  readonly options: Pick<DaemonOptions, 'hostname' | 'keptLogs'>;
   readonly directory: StateDirectory;
   readonly clock: Clock;
   readonly log: Logger;
@@ -56,8 +57,11 @@ export function createWorkerFactory({ engine, options, directory, clock, log }: 
     const kind = await rememberedEngineKind({ engine, path: directory.path, clock, log });
     const settings = { pluginDirectory: PLUGIN_DIRECTORY, dataPathPort: swarm.dataPathPort, ...(kind === 'podman' ? { ownGateway: true as const } : {}) };
     const dataPlane = await createDataPlane({ stateDirectory: directory.path, netdCommand, settings, clock, log });
+    const kept = createKeptLogs({ folder: directory.keptLogsFolder, limits: options.keptLogs, clock, log });
+    const keptLogs = await startKeptLogsServer({ kept, path: directory.keptLogsSocket, clock, log });
     const executor = createDockerExecutor({
       link: engine,
+      logKeeper: createLogKeeper({ link: engine, kept, clock, log }),
       stateDir: directory.path,
       instance: swarm.nodeId,
       network: {
@@ -79,27 +83,24 @@ export function createWorkerFactory({ engine, options, directory, clock, log }: 
       describeAgain() {
         for (const tell of watchers) tell();
       },
-      logs: (task, logOptions, signal) => containerLog(engine, task, logOptions, signal),
       engine,
+      keptLogs: keptLogs.link,
       async close() {
+        kept.close();
+        await keptLogs.close();
         executor.close();
         await dataPlane.close();
       },
       async removeAll(signal) {
+        // Nothing more is kept: it would be removed with the rest.
+        kept.close();
+        await keptLogs.close();
         await removeTasks(executor, signal);
         await executor.destroy(signal);
         await dataPlane.destroy(signal);
       },
     };
   };
-}
-
-/** The log of a task's container on the engine that has it. */
-export async function* containerLog(link: EngineLink, task: Task, options: LogOptions, signal: AbortSignal): AsyncGenerator<LogChunk> {
-  const { id: taskId, nodeId = '', serviceId = '', status } = task;
-  if (status.container === undefined) return;
-  const lines = taskLogs({ link, containerId: status.container.containerId, options, signal });
-  for await (const line of lines) yield { taskId, nodeId, serviceId, ...line };
 }
 
 /** Stops in order what still runs, then removes it. One that cannot be removed keeps the node from leaving: it would run on unseen. */

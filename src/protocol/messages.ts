@@ -60,6 +60,10 @@ export interface AssignmentChange {
   readonly removedConfigIds: readonly string[];
 }
 
+/** What a node's tunnel leads to: its container engine, or what it kept of the logs of tasks that are gone. */
+export const tunnelTargets = ['engine', 'kept-logs'] as const;
+export type TunnelTarget = (typeof tunnelTargets)[number];
+
 export type SessionMessage =
   | {
       readonly kind: 'session';
@@ -77,8 +81,8 @@ export type SessionMessage =
    * tasks taken out of the load balancers by then may be stopped.
    */
   | { readonly kind: 'network-applied'; readonly version: number }
-  /** A manager wants to speak with the node's engine: the node opens a tunnel of this id. Only over the network. */
-  | { readonly kind: 'tunnel'; readonly id: string }
+  /** A manager wants to speak with the node's engine, or with what else `to` says: the node opens a tunnel of this id. Only over the network. */
+  | { readonly kind: 'tunnel'; readonly id: string; readonly to?: TunnelTarget }
   /** What the managers want the node to be, when that is not what its certificate says. Only over the network. */
   | { readonly kind: 'role'; readonly role: NodeRole }
   | { readonly kind: 'bye'; readonly reason: string };

@@ -3,7 +3,7 @@ import { Client, credentials, Metadata, type ClientDuplexStream } from '@grpc/gr
 import type { ServiceError } from '@grpc/grpc-js';
 import type { Trust } from '#ca/rotation.ts';
 import { AppError } from '#lib/errors.ts';
-import type { ManagerConnection } from '#protocol/messages.ts';
+import type { ManagerConnection, TunnelTarget } from '#protocol/messages.ts';
 import { fromStatus } from './errors.ts';
 import type { TlsMaterial } from './server.ts';
 import {
@@ -18,6 +18,7 @@ import {
   managerService,
   MAX_MESSAGE_BYTES,
   RELAY_NODE,
+  RELAY_TARGET,
   TUNNEL_ID,
 } from './service.ts';
 
@@ -36,8 +37,8 @@ export interface ManagerClient extends ManagerConnection {
   confirmManager(): Promise<void>;
   /** Says that this node leaves the swarm. */
   leave(): Promise<void>;
-  /** A tunnel to the engine of a node, through this manager, which leads. */
-  openRelay(nodeId: string): ClientDuplexStream<Buffer, Buffer>;
+  /** A tunnel to the engine of a node, or to what else is asked for, through this manager, which leads. */
+  openRelay(nodeId: string, to: TunnelTarget): ClientDuplexStream<Buffer, Buffer>;
   /** Opens the node's end of a tunnel that the manager asked for. */
   openTunnel(id: string): ClientDuplexStream<Buffer, Buffer>;
   close(): void;
@@ -137,15 +138,15 @@ export function createManagerClient(address: string, tls: Partial<TlsMaterial>):
     async confirmManager() {
       await unary('confirmManager', {});
     },
-    openRelay: (nodeId) => openStream(client, 'relay', RELAY_NODE, nodeId),
-    openTunnel: (id) => openStream(client, 'tunnel', TUNNEL_ID, id),
+    openRelay: (nodeId, to) => openStream(client, 'relay', { [RELAY_NODE]: nodeId, [RELAY_TARGET]: to }),
+    openTunnel: (id) => openStream(client, 'tunnel', { [TUNNEL_ID]: id }),
     close: () => client.close(),
   };
 }
 
-function openStream(client: Client, name: 'relay' | 'tunnel', key: string, value: string): ClientDuplexStream<Buffer, Buffer> {
+function openStream(client: Client, name: 'relay' | 'tunnel', values: Readonly<Record<string, string>>): ClientDuplexStream<Buffer, Buffer> {
   const { path, requestSerialize, responseDeserialize } = managerService[name];
   const metadata = new Metadata();
-  metadata.set(key, value);
+  for (const [key, value] of Object.entries(values)) metadata.set(key, value);
   return client.makeBidiStreamRequest(path, requestSerialize, responseDeserialize, metadata) as ClientDuplexStream<Buffer, Buffer>;
 }

@@ -10,7 +10,7 @@ import { isSignedBy, splitCertificates } from '#ca/root.ts';
 import type { Trust } from '#ca/rotation.ts';
 import { AppError, errorMessage } from '#lib/errors.ts';
 import type { Logger } from '#lib/log.ts';
-import type { ManagerConnection, SessionMessage } from '#protocol/messages.ts';
+import type { ManagerConnection, SessionMessage, TunnelTarget } from '#protocol/messages.ts';
 import { toStatus } from './errors.ts';
 import {
   type Calls,
@@ -23,6 +23,7 @@ import {
   managerService,
   MAX_MESSAGE_BYTES,
   RELAY_NODE,
+  relayTarget,
   TUNNEL_ID,
 } from './service.ts';
 
@@ -55,8 +56,8 @@ export interface ManagerHandlers {
   leave(peer: Peer): Promise<void>;
   /** The node's end of a tunnel that this manager asked for. */
   tunnel(peer: Peer, id: string, stream: ServerDuplexStream<Buffer, Buffer>): void;
-  /** Another manager's tunnel to the engine of a node that has its session here. */
-  relay(peer: Peer, nodeId: string, stream: ServerDuplexStream<Buffer, Buffer>): Promise<void>;
+  /** Another manager's tunnel to the engine (or what else `to` says) of a node that has its session here. */
+  relay(peer: Peer, node: { readonly nodeId: string; readonly to: TunnelTarget }, stream: ServerDuplexStream<Buffer, Buffer>): Promise<void>;
 }
 
 export interface TlsMaterial {
@@ -254,7 +255,7 @@ function implementation(handlers: ManagerHandlers, peerOf: PeerOf) {
       return {};
     }),
     tunnel: bytes(TUNNEL_ID, (peer, id, call) => handlers.tunnel(peer, id, call)),
-    relay: bytes(RELAY_NODE, (peer, nodeId, call) => handlers.relay(peer, nodeId, call)),
+    relay: bytes(RELAY_NODE, (peer, nodeId, call) => handlers.relay(peer, { nodeId, to: relayTarget(call.metadata) }, call)),
   };
 }
 

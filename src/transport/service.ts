@@ -1,10 +1,11 @@
 // The calls that nodes make to managers, over gRPC on one port. Who may call what is checked in server.ts: `Certificates` is open to nodes that
 // have no certificate yet, everything else is for nodes of the swarm.
-import type { ServiceDefinition } from '@grpc/grpc-js';
+import type { Metadata, ServiceDefinition } from '@grpc/grpc-js';
 import type { Trust } from '#ca/rotation.ts';
 import type { NodeDescription } from '#domain/objects.ts';
 import type { NodeAvailability, NodeRole } from '#domain/spec.ts';
-import type { SessionMessage, TaskStatusUpdate } from '#protocol/messages.ts';
+import { AppError } from '#lib/errors.ts';
+import { type SessionMessage, type TaskStatusUpdate, type TunnelTarget, tunnelTargets } from '#protocol/messages.ts';
 import { decode, encode } from './codec.ts';
 
 export interface IssueRequest {
@@ -110,6 +111,17 @@ export const managerService = {
 export const TUNNEL_ID = 'skep-tunnel-id';
 /** Metadata key of a Relay call: the node whose engine another manager wants to speak with, through the leader. */
 export const RELAY_NODE = 'skep-relay-node';
+/** And what of the node it wants to speak with, when that is not the engine. */
+export const RELAY_TARGET = 'skep-relay-target';
+
+/** A manager of an older version wants nothing but engines. */
+export function relayTarget(metadata: Metadata): TunnelTarget {
+  const asked = String(metadata.get(RELAY_TARGET)[0] ?? 'engine');
+  const target = tunnelTargets.find((known) => known === asked);
+  if (target === undefined) throw new AppError('unimplemented', `this manager knows no tunnel to ${JSON.stringify(asked)}`);
+  return target;
+}
+
 /** The name that every manager's certificate carries (ca/node-certificate.ts): clients check it instead of an address. */
 export const MANAGER_NAME = 'swarm-manager';
 /** The largest message: a complete set of assignments with many large secrets. */

@@ -7,7 +7,6 @@ import { createEngineConnection } from '#engine-link/link.ts';
 import { parseHost } from '#api/hosts.ts';
 import { swarmRoutes } from '#api/routes/index.ts';
 import { createApiServer } from '#api/server.ts';
-import type { LogChunk, LogOptions } from '#control/control.ts';
 import type { NodeDescription, Task } from '#domain/objects.ts';
 import { silentLogger } from '#lib/log.ts';
 import { createMembership } from '../../src/main/membership.ts';
@@ -16,6 +15,7 @@ import { createStateDirectory } from '../../src/main/state-directory.ts';
 import type { Worker } from '../../src/main/worker.ts';
 import { systemClock, systemRandom } from '../../src/platform/clock.ts';
 import { type FakeEngine, startFakeEngine } from './fake-engine.ts';
+import { type FakeLogs, startFakeLogs } from './fake-logs.ts';
 import { type Answer, sendOver } from './replay.ts';
 
 export interface InProcessApi {
@@ -69,12 +69,13 @@ const POLL_MS = 10;
 export async function startInProcessApi({ scriptFor, logsOf = () => [] }: InProcessOptions = {}): Promise<InProcessApi> {
   const folder = mkdtempSync(join(tmpdir(), 'skep-api-'));
   const fakeEngine = await startFakeEngine(join(folder, 'engine.sock'));
+  const logs = await startFakeLogs(join(folder, 'logs.sock'), (taskId) => logsOf(membership.control().tasks.get(taskId)));
   const stateFolder = join(folder, 'state');
   mkdirSync(stateFolder, { mode: 0o700 });
   const directory = createStateDirectory(stateFolder);
   const common = { clock: systemClock, random: systemRandom, log: silentLogger };
   const createWorker = ({ tls }: { readonly tls?: () => NodeDescription['tls'] }) =>
-    Promise.resolve(createWorkerOf(createFakeExecutor({ clock: systemClock, description: describe(tls?.()), ...(scriptFor ? { scriptFor } : {}) }), logsOf));
+    Promise.resolve(createWorkerOf(createFakeExecutor({ clock: systemClock, description: describe(tls?.()), ...(scriptFor ? { scriptFor } : {}) }), logs));
   const membership = createMembership({
     engineAnswers: () => Promise.resolve(),
     directory,
@@ -122,6 +123,7 @@ export async function startInProcessApi({ scriptFor, logsOf = () => [] }: InProc
       await membership.stop();
       await server.close();
       engine.close();
+      await logs.close();
       await fakeEngine.close();
       rmSync(folder, { recursive: true, force: true });
     },
@@ -132,7 +134,8 @@ function describe(tls: NodeDescription['tls']): NodeDescription {
   return { ...description, ...(tls === undefined ? {} : { tls }) };
 }
 
-function createWorkerOf(executor: FakeExecutor, logsOf: (task: Task) => readonly string[]): Worker {
+function createWorkerOf(executor: FakeExecutor, logs: FakeLogs): Worker {
+  const engine = createEngineConnection({ address: logs.address, clock: systemClock });
   return {
     executor,
     dataPlane: {
@@ -147,23 +150,9 @@ function createWorkerOf(executor: FakeExecutor, logsOf: (task: Task) => readonly
       detach: () => Promise.resolve(),
     },
     describeAgain: () => {},
-    engine: createEngineConnection({ address: 'unix:///nowhere', clock: systemClock }),
-    logs: (task, options) => chunksOf(task, logsOf(task), options),
-    close: () => Promise.resolve(),
+    engine,
+    keptLogs: engine,
+    close: () => Promise.resolve(engine.close()),
     removeAll: () => Promise.resolve(),
   };
-}
-
-async function* chunksOf(task: Task, lines: readonly string[], { tail }: LogOptions): AsyncGenerator<LogChunk> {
-  for (const line of tail === undefined ? lines : lines.slice(lines.length - tail)) {
-    yield {
-      taskId: task.id,
-      nodeId: task.nodeId ?? '',
-      serviceId: task.serviceId ?? '',
-      stream: 'stdout',
-      timestamp: '2026-11-20T11:51:00.12Z',
-      attributes: {},
-      line: Buffer.from(`${line}\n`),
-    };
-  }
 }

@@ -19,14 +19,15 @@ export function serviceLogs(request: RouteRequest, context: RouteContext): Route
   const options = logOptions(request.query);
   // Of a service that is removed while its log is followed, nothing more comes.
   const taskIds = () => tasksWithNode(exists(context, service.id) ? context.membership.control().tasks.list({ service: [service.id] }) : []);
-  return streamOf(request, viewOf(request.query, service.spec.task), context.membership.logs(taskIds, options, request.signal));
+  return streamOf(request, viewOf(request.query, service.spec.task), context.membership.logs({ taskIds, serviceId: service.id }, options, request.signal));
 }
 
 export function taskLogs(request: RouteRequest, context: RouteContext): RouteResult {
   requireStream(request.query);
   const task = context.membership.control().tasks.get(param(request, 'id'));
   const options = logOptions(request.query);
-  const chunks = task.nodeId === undefined && !options.follow ? unscheduled(task) : context.membership.logs(() => [task.id], options, request.signal);
+  const chunks =
+    task.nodeId === undefined && !options.follow ? unscheduled(task) : context.membership.logs({ taskIds: () => [task.id] }, options, request.signal);
   return streamOf(request, viewOf(request.query, task.spec), chunks);
 }
 

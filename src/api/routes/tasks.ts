@@ -26,7 +26,10 @@ export const taskRoutes: readonly Route[] = [
     path: '/tasks/{id}',
     handler(request, { membership }) {
       const { tasks, networks } = membership.control();
-      return jsonText(taskToText(tasks.get(param(request, 'id')), lookupOf(networks)));
+      // `docker service logs` asks what a task is when it gets its first line.
+      const gone = membership.goneTask(param(request, 'id'));
+      const isStored = gone === undefined || tasks.list({ id: [gone.id] }).some(({ id }) => id === gone.id);
+      return jsonText(taskToText(isStored ? tasks.get(param(request, 'id')) : gone, lookupOf(networks)));
     },
   },
   { method: 'GET', path: '/tasks/{id}/logs', handler: taskLogs },

@@ -1,0 +1,203 @@
+// The log of one task as its node has it: with the container, or kept when that is gone. When the log is followed, reading goes on where it was after the
+// way to the node was lost, and no line comes twice.
+import type { LogChunk, LogOptions } from '#control/control.ts';
+import type { Task } from '#domain/objects.ts';
+import { createEngineClient, isNotFound } from '#engine/engine-client.ts';
+import type { KeptTask } from '#engine/kept-logs.ts';
+import { timeKey } from '#engine/log-codec.ts';
+import { framedMessages, joinLines, type TaskLogLine, taskLogs } from '#engine/logs.ts';
+import type { EngineLink } from '#engine-link/connection.ts';
+import type { Clock } from '#lib/clock.ts';
+import { AppError, errorMessage } from '#lib/errors.ts';
+import type { Store } from '#store/store.ts';
+import { TASK_ATTRIBUTE } from './kept-logs-server.ts';
+import type { NodeEngines } from './node-engines.ts';
+
+export interface ReadContext {
+  readonly store: Store;
+  readonly engines: NodeEngines;
+  readonly clock: Clock;
+  readonly options: LogOptions;
+  readonly signal: AbortSignal;
+  /** What could not be read, and why, in Docker's words. */
+  readonly missing: (reason: string) => void;
+  /** Resolves when a task or node has changed. */
+  readonly changed: () => Promise<void>;
+}
+
+/** Without follow: a node that gives nothing for so long is not waited for. */
+const SILENCE_LIMIT_MS = 10_000;
+/** With follow: between tries to get on with a log whose node is there but does not answer. */
+const RETRY_MS = 1_000;
+/** Some engines leave out the lines of the very moment that is asked from. */
+const RESUME_MARGIN_MS = 1_000;
+
+type Failure = { readonly kind: 'unavailable' | 'disconnected'; readonly reason: string } | { readonly kind: 'final'; readonly reason: string };
+
+/** Never throws: what cannot be read is told to `missing` or, when the log is followed, said in a line of standard error. */
+export async function* readTaskLog(first: Task, context: ReadContext): AsyncGenerator<LogChunk> {
+  const { store, clock, options, signal } = context;
+  const place = createPlace();
+  let task = first;
+  let warned = false;
+  while (!signal.aborted) {
+    const stored = store.view.get('task', task.id);
+    task = stored ?? task;
+    let failure: Failure | undefined;
+    try {
+      for await (const line of linesOfTask(task, place.optionsFrom(options), context)) {
+        warned = false;
+        if (place.isNew(line)) yield chunkOf(task, line);
+      }
+      return;
+    } catch (error) {
+      failure = failureOf(error, task, place.hasRead());
+    }
+    if (signal.aborted) return;
+    if (!options.follow) return context.missing(failure.reason);
+    if (!warned && options.stderr) yield chunkOf(task, warning(failure.reason, clock.now()));
+    warned = true;
+    // Of a task that is gone, or whose log the engine refuses, nothing more will come.
+    if (failure.kind === 'final' || stored === undefined || store.view.get('node', task.nodeId ?? '') === undefined) return;
+    await Promise.race([context.changed(), clock.sleep(RETRY_MS, signal).catch(() => {})]);
+  }
+}
+
+async function* linesOfTask(task: Task, options: LogOptions, { store, engines, clock, signal }: ReadContext): AsyncGenerator<TaskLogLine> {
+  const { nodeId = '', status } = task;
+  if (store.view.get('node', nodeId)?.status.state !== 'ready') throw notAvailable(nodeId);
+  const watch = watchSilence(clock, options.follow ? undefined : SILENCE_LIMIT_MS, signal);
+  try {
+    const link = await engines.linkTo(nodeId);
+    const containerId = status.container?.containerId ?? '';
+    try {
+      yield* watch.over(taskLogs({ link, containerId, options, signal: watch.signal }));
+      if (watch.isOver()) throw notAvailable(nodeId);
+      return;
+    } catch (error) {
+      if (!isNotFound(error)) throw error;
+    }
+    for await (const { line } of watch.over(keptLines(await engines.linkTo(nodeId, 'kept-logs'), { task: task.id }, options, watch.signal))) yield line;
+    if (watch.isOver()) throw notAvailable(nodeId);
+  } finally {
+    watch.end();
+  }
+}
+
+export interface KeptQuery {
+  readonly service?: string;
+  readonly task?: string;
+}
+
+/** The tasks whose logs a node kept. None of a node that knows of no such thing. */
+export async function keptTasks(link: EngineLink, query: KeptQuery, signal: AbortSignal): Promise<readonly KeptTask[]> {
+  const client = createEngineClient({ link });
+  return (await client.find<readonly KeptTask[]>({ method: 'GET', path: '/kept', query: { ...query }, signal })) ?? [];
+}
+
+/** The lines that a node kept, in order of time. */
+export async function* keptLines(
+  link: EngineLink,
+  query: KeptQuery,
+  { stdout, stderr, tail, since }: LogOptions,
+  signal: AbortSignal,
+): AsyncGenerator<{ readonly taskId: string; readonly line: TaskLogLine }> {
+  const client = createEngineClient({ link });
+  const asked = { ...query, stdout: stdout ? 1 : 0, stderr: stderr ? 1 : 0, tail, since };
+  const stream = await client.stream({ method: 'GET', path: '/kept/logs', query: asked, signal }).catch((error: unknown) => {
+    if (isNotFound(error)) return undefined;
+    throw error;
+  });
+  if (stream === undefined) return;
+  try {
+    for await (const line of joinLines(framedMessages(stream))) {
+      const { [TASK_ATTRIBUTE]: taskId = '', ...attributes } = line.attributes;
+      yield { taskId, line: { ...line, attributes } };
+    }
+  } finally {
+    stream.destroy();
+  }
+}
+
+export function chunkOf({ id: taskId, nodeId = '', serviceId = '' }: Pick<Task, 'id' | 'nodeId' | 'serviceId'>, line: TaskLogLine): LogChunk {
+  return { taskId, nodeId, serviceId, ...line };
+}
+
+function notAvailable(nodeId: string): AppError {
+  return new AppError('unavailable', `node ${nodeId} is not available`);
+}
+
+/** The words are SwarmKit's (manager/logbroker). */
+function failureOf(error: unknown, { nodeId = '' }: Task, hasRead: boolean): Failure {
+  if (error instanceof AppError && error.code !== 'unavailable') return { kind: 'final', reason: errorMessage(error) };
+  if (hasRead || !(error instanceof AppError)) return { kind: 'disconnected', reason: `node ${nodeId} disconnected unexpectedly` };
+  return { kind: 'unavailable', reason: `node ${nodeId} is not available` };
+}
+
+function warning(reason: string, now: number): TaskLogLine {
+  const line = Buffer.from(`warning: incomplete log stream. some logs could not be retrieved for the following reasons: ${reason}\n`);
+  return { stream: 'stderr', timestamp: new Date(now).toISOString().replace('Z', '000000Z'), attributes: {}, line };
+}
+
+interface Place {
+  readonly isNew: (line: TaskLogLine) => boolean;
+  readonly hasRead: () => boolean;
+  /** What to ask for, to go on from here. */
+  readonly optionsFrom: (options: LogOptions) => LogOptions;
+}
+
+/** How far a log has been read: up to the last line's time, and how many lines have that. */
+function createPlace(): Place {
+  let last = '';
+  let ofLast = 0;
+  let skipped = 0;
+  let resuming = false;
+  return {
+    hasRead: () => last !== '',
+    isNew({ timestamp }) {
+      const key = timeKey(timestamp);
+      if (resuming) {
+        if (key < last) return false;
+        if (key === last && skipped < ofLast) {
+          skipped += 1;
+          return false;
+        }
+        resuming = false;
+      }
+      ofLast = key === last ? ofLast + 1 : 1;
+      last = key;
+      return true;
+    },
+    optionsFrom(options) {
+      if (last === '') return options;
+      resuming = true;
+      skipped = 0;
+      const { tail: _tail, ...others } = options;
+      return { ...others, since: Date.parse(`${last.slice(0, 23)}Z`) - RESUME_MARGIN_MS };
+    },
+  };
+}
+
+/** Ends a reading that gives nothing for too long. While its reader is busy no time passes. */
+function watchSilence(clock: Clock, limitMs: number | undefined, signal: AbortSignal) {
+  const silent = new AbortController();
+  let cancel = () => {};
+  const wait = () => {
+    cancel();
+    if (limitMs !== undefined) cancel = clock.schedule(limitMs, () => silent.abort());
+  };
+  return {
+    signal: AbortSignal.any([signal, silent.signal]),
+    isOver: () => silent.signal.aborted,
+    async *over<T>(items: AsyncIterable<T>): AsyncGenerator<T> {
+      wait();
+      for await (const item of items) {
+        cancel();
+        yield item;
+        wait();
+      }
+      cancel();
+    },
+    end: () => cancel(),
+  };
+}
