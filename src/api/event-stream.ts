@@ -6,7 +6,7 @@ import type { EngineConnection } from '#engine-link/connection.ts';
 import { eventLine, type EventMessage, matchesFilters, mayComeFromEngine, parseEventFilters, toEvent } from './events.ts';
 import { linesOf } from './lines.ts';
 import type { BackingNetworks } from './proxy/backing-networks.ts';
-import type { Route } from './route.ts';
+import type { Route, RouteContext, RouteRequest } from './route.ts';
 
 /** As many as dockerd remembers. */
 const REMEMBERED_EVENTS = 256;
@@ -46,22 +46,32 @@ export function createEventLog(membership: SwarmMembership, clock: Clock): Event
   };
 }
 
-export function eventsRoute(options: { readonly events: EventLog; readonly backing: BackingNetworks }): Route {
+export interface EventsRouteOptions {
+  readonly events: EventLog;
+  readonly backing: BackingNetworks;
+  /** The lines of all nodes' engines; undefined unless the request is for all nodes. */
+  readonly ofAllNodes: (request: RouteRequest, context: RouteContext) => AsyncIterable<string> | undefined;
+}
+
+export function eventsRoute(options: EventsRouteOptions): Route {
   return {
     method: 'GET',
     path: '/events',
-    async handler(request, { engine, clock }) {
+    async handler(request, context) {
+      const { engine, clock } = context;
       const filters = parseEventFilters(request.query.get('filters'));
       // What we cannot read the engine refuses, in its own words.
       if (filters === undefined) return { kind: 'engine' };
       const window = { since: parseTime(request.query.get('since')), until: parseTime(request.query.get('until')) };
       const past = window.since === undefined ? [] : options.events.recent().filter((event) => inWindow(event, window) && matchesFilters(event, filters));
-      const fromEngine = mayComeFromEngine(filters) ? await openEngineEvents(engine, request.query, request.apiVersion, request.signal) : undefined;
+      const ofAll = options.ofAllNodes(request, context);
+      const open = () => ofAll ?? openEngineEvents(engine, request.query, request.apiVersion, request.signal);
+      const fromEngine = mayComeFromEngine(filters) ? await open() : undefined;
       const body = mergeEvents({
         past,
         live: (listener) => options.events.subscribe((event) => inWindow(event, window) && matchesFilters(event, filters) && listener(event)),
         engine: fromEngine,
-        rewrite: (line) => rewriteNetworkEvent(line, options.backing),
+        rewrite: (line) => (ofAll === undefined ? rewriteNetworkEvent(line, options.backing) : Promise.resolve(line)),
         ...(window.until === undefined ? {} : { until: window.until }),
         clock,
         signal: request.signal,

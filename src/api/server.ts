@@ -4,7 +4,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { Duplex } from 'node:stream';
 import type { SwarmMembership } from '#control/control.ts';
 import type { Clock } from '#lib/clock.ts';
-import { errorMessage } from '#lib/errors.ts';
+import { AppError, errorMessage } from '#lib/errors.ts';
 import type { Logger } from '#lib/log.ts';
 import { MAX_HEADER_BYTES } from '#engine-link/link.ts';
 import type { EngineLink } from '#engine-link/connection.ts';
@@ -14,7 +14,10 @@ import { startAttachmentKeeper } from './proxy/attachments.ts';
 import { createBackingNetworks } from './proxy/backing-networks.ts';
 import { containerRoutes } from './proxy/container-routes.ts';
 import type { ContainerNetworks } from './proxy/container-networks.ts';
-import { createEngineDirectory, type EngineDirectory } from './proxy/engine-directory.ts';
+import { allNodesRoutes } from './proxy/all-nodes.ts';
+import { allNodesEvents } from './proxy/all-nodes-events.ts';
+import { createEngineDirectory, type EngineDirectory, isForAllNodes } from './proxy/engine-directory.ts';
+import { createOtherEngines, type OtherEngines } from './proxy/other-engines.ts';
 import { forward } from './proxy/forward.ts';
 import { enterFront } from './proxy/front.ts';
 import { hijack, isHijackPath } from './proxy/hijack.ts';
@@ -24,7 +27,7 @@ import { translateNetworkCreate } from './proxy/translate.ts';
 import { type RequestBody, readJsonBody } from './request-body.ts';
 import { type CommonHeaders, commonHeaders, describeError, writeError, writeResult } from './respond.ts';
 import type { Route, RouteContext, RouteResult } from './route.ts';
-import { createRouter, type Match } from './router.ts';
+import { createRouter, type Match, type Router } from './router.ts';
 import { type Identity, systemRoutes } from './system.ts';
 import { apiPath } from '#engine-link/path.ts';
 import { expectsPlainTextErrors, negotiate, splitVersion } from './version.ts';
@@ -53,17 +56,17 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
   const networks = options.containerNetworks;
   const backing = createBackingNetworks({ engine, membership: options.membership });
   const keeper = networks && startAttachmentKeeper({ engine, networks, clock, log });
+  const { membership, engineOf = () => Promise.resolve(engine) } = options;
+  const directory = createEngineDirectory({ membership, local: engine, ...(options.engineOf === undefined ? {} : { engineOf }) });
+  const others = createOtherEngines({ membership, onExec: (id, link) => directory.rememberExec(id, link) });
+  const all = { engineOf, others };
   const router = createRouter([
     ...systemRoutes(options.identity),
-    eventsRoute({ events, backing }),
+    eventsRoute({ events, backing, ofAllNodes: (request, context) => (isForAllNodes(request.headers) ? allNodesEvents(request, context, all) : undefined) }),
     ...containerRoutes({ engine, backing, networks, keeper }),
     ...options.routes,
   ]);
-  const directory = createEngineDirectory({
-    membership: options.membership,
-    local: engine,
-    ...(options.engineOf === undefined ? {} : { engineOf: options.engineOf }),
-  });
+  const allNodes = createRouter(allNodesRoutes(all));
   const context: RouteContext = { membership: options.membership, engine, log, clock };
   const common = { server: `Skep/${options.identity.version} (linux)`, experimental: 'false', ostype: 'linux' };
   learnCommonHeaders(engine, common);
@@ -81,7 +84,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     const { socket } = request;
     busy.add(socket);
     response.once('close', () => busy.delete(socket));
-    void serveRequest({ router, context, engine, directory, common }, request, response).catch((error: unknown) => {
+    void serveRequest({ router, allNodes, others, context, engine, directory, common }, request, response).catch((error: unknown) => {
       log.error({ error: errorMessage(error), path: request.url }, 'a request failed after its answer had begun');
       response.destroy();
     });
@@ -118,7 +121,10 @@ function learnCommonHeaders(engine: EngineLink, common: { experimental: string; 
 }
 
 interface Serving {
-  readonly router: ReturnType<typeof createRouter>;
+  readonly router: Router;
+  /** Serves requests that are for all nodes, as far as it knows them. */
+  readonly allNodes: Router;
+  readonly others: OtherEngines;
   readonly context: RouteContext;
   readonly engine: EngineLink;
   readonly directory: EngineDirectory;
@@ -136,13 +142,10 @@ async function serveRequest(serving: Serving, request: IncomingMessage, response
     const target = await serving.directory.find(asked, request.headers);
     const rest = target.path;
     const client: ClientPath = { ...(requested === undefined ? {} : { requested }), apiVersion, rest };
-    if (target.isRemote) return await serveRemote({ ...serving, engine: target.engine }, { request, response, client, signal: gone.signal });
     const queryStart = rest.indexOf('?');
     const path = queryStart < 0 ? rest : rest.slice(0, queryStart);
-    const match = serving.router.find(request.method ?? 'GET', path);
-    if (match)
-      await serveRoute(serving, match, { request, response, client, path, query: queryStart < 0 ? '' : rest.slice(queryStart + 1), signal: gone.signal });
-    else await forward(request, response, { method: request.method ?? 'GET', path: await pathForEngine(client, serving.engine) }, serving.engine);
+    const query = queryStart < 0 ? '' : rest.slice(queryStart + 1);
+    await serveOn({ ...serving, engine: target.engine }, { request, response, client, path, query, signal: gone.signal }, target.isRemote);
   } catch (error) {
     if (response.headersSent || response.destroyed) throw gone.signal.aborted ? new Error('the client has gone', { cause: error }) : error;
     writeError(response, error, serving.common, expectsPlainTextErrors(requested));
@@ -150,19 +153,21 @@ async function serveRequest(serving: Serving, request: IncomingMessage, response
   }
 }
 
-/** Another node's engine answers; an exec that is made there will be started there. */
-async function serveRemote(
-  { engine, directory, common }: Serving,
-  { request, response, client, signal }: Pick<Exchange, 'request' | 'response' | 'client' | 'signal'>,
-): Promise<void> {
+/** What is the swarm's or this daemon's, and containers, which are found wherever they are. */
+const concernsNoNode = /^\/(?:_ping|version|info|events|auth|swarm|nodes|services|tasks|secrets|configs|networks|exec|containers\/(?!create|prune)[^/]+\/)/;
+
+/** Of another node's engine only what cannot go through untouched is ours; a request for all nodes must be one that we know how to ask all. */
+async function serveOn(serving: Serving, exchange: Exchange, isRemote: boolean): Promise<void> {
+  const { request, response, client, path } = exchange;
   const method = request.method ?? 'GET';
-  if (method !== 'POST' || !/^\/containers\/[^/]+\/exec$/.test(client.rest))
-    return forward(request, response, { method, path: await pathForEngine(client, engine) }, engine);
-  const body = await readJsonBody(request);
-  const answer = await engine.exchange({ method, path: client.rest, body: body?.value, apiVersion: client.apiVersion, signal });
-  const id = isObject(answer.body) ? answer.body['Id'] : undefined;
-  if (typeof id === 'string') directory.rememberExec(id, engine);
-  await writeResult(response, { kind: 'bytes', status: answer.status, contentType: 'application/json', bytes: answer.bytes }, common, signal);
+  const isForAll = !isRemote && isForAllNodes(request.headers);
+  const router = isRemote ? serving.others.routerOf(serving.engine) : serving.router;
+  const ofAll = isForAll ? serving.allNodes.find(method, path) : undefined;
+  if (isForAll && !ofAll && !concernsNoNode.test(path))
+    throw new AppError('invalidArgument', `X-Skep-Node: * is for lists and prunes: name one node for ${method} ${path}`);
+  const match = ofAll ?? router.find(method, path);
+  if (match) return serveRoute(serving, match, exchange);
+  await forward(request, response, { method, path: await pathForEngine(client, serving.engine) }, serving.engine);
 }
 
 /** An unversioned path goes as it is, so the engine need not be asked what it speaks. */

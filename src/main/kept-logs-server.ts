@@ -11,7 +11,7 @@ import type { TaskLogLine } from '#engine/logs.ts';
 import type { Clock } from '#lib/clock.ts';
 import { errorMessage } from '#lib/errors.ts';
 import type { Logger } from '#lib/log.ts';
-import { mergeByTime } from './merge-by-time.ts';
+import { mergeByTime } from '#lib/merge-by-time.ts';
 
 /** Among a line's attributes: whose it is. */
 export const TASK_ATTRIBUTE = 'com.docker.swarm.task.id';

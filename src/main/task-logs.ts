@@ -6,7 +6,7 @@ import { AppError, errorMessage } from '#lib/errors.ts';
 import type { Logger } from '#lib/log.ts';
 import type { Store } from '#store/store.ts';
 import type { GoneTasks } from './gone-tasks.ts';
-import { mergeByTime } from './merge-by-time.ts';
+import { mergeByTime } from '#lib/merge-by-time.ts';
 import type { NodeEngines } from './node-engines.ts';
 import { chunkOf, keptLines, keptTasks, type ReadContext, readTaskLog } from './read-task-log.ts';
 

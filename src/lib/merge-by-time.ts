@@ -1,5 +1,5 @@
 // Streams of lines, each in its own order, as one stream in order of time. New ones may join while it is read.
-import type { Clock } from '#lib/clock.ts';
+import type { Clock } from './clock.ts';
 
 export interface MergeOptions<T> {
   readonly sources: readonly AsyncIterable<T>[];

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { createFakeClock } from '#lib/testing/fake-clock.ts';
+import { createFakeClock } from './testing/fake-clock.ts';
 import { mergeByTime } from './merge-by-time.ts';
 
 const never = new AbortController().signal;
