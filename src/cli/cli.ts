@@ -9,6 +9,7 @@ import type { CliContext } from './context.ts';
 import { readDockerConfig } from './docker-config.ts';
 import { type Flags, parseFlags } from './flags.ts';
 import { globalFlags } from './global-flags.ts';
+import { allNodesFlag, nodeFlag } from './node-flags.ts';
 
 interface Found {
   readonly path: string;
@@ -110,7 +111,7 @@ async function runCommand({ path, entry, rest }: Found, global: Flags, context: 
     return 0;
   }
   checkCount(args.length, spec, `${programName} ${path}`);
-  const connection = connect(global, context);
+  const connection = connect(global, context, nodeHeader(flags, spec));
   try {
     return (await spec.run({ flags, args, context, path, config: connection.config, client: connection.client, where: connection.where })) ?? 0;
   } finally {
@@ -138,8 +139,17 @@ function checkCount(count: number, spec: CommandSpec, path: string): void {
 
 type Connection = Pick<Invocation, 'config' | 'client' | 'where'> & { close(): void };
 
-function connect(flags: Flags, context: CliContext): Connection {
-  const { environment, homeDirectory, version } = context;
+/** Which node's engine a command is for, when it is not the daemon's own. */
+function nodeHeader(flags: Flags, { flags: known }: CommandSpec): Readonly<Record<string, string>> {
+  const node = known.includes(nodeFlag) && flags.has('node') ? flags.text('node') : undefined;
+  const isForAll = known.includes(allNodesFlag) && flags.bool('all-nodes');
+  if (node !== undefined && isForAll) throw new UsageError('conflicting options: cannot specify both --node and --all-nodes', 125);
+  if (node === '') throw new UsageError('invalid argument "" for "--node" flag: a node is named by its id or hostname', 125);
+  return isForAll ? { 'X-Skep-Node': '*' } : node === undefined ? {} : { 'X-Skep-Node': node };
+}
+
+function connect(flags: Flags, context: CliContext, headers: Readonly<Record<string, string>>): Connection {
+  const { environment, homeDirectory, version, stderr } = context;
   const folder = flags.text('config') || environment['DOCKER_CONFIG'] || `${homeDirectory}/.docker`;
   const config = readDockerConfig(folder);
   const where = () =>
@@ -163,6 +173,8 @@ function connect(flags: Flags, context: CliContext): Connection {
     return createClient({
       transport: await createTransport(address, tls),
       userAgent: `skep/${version}`,
+      headers,
+      onMissingNodes: (nodes) => void stderr.write(`WARNING: without ${nodes}\n`),
       ...(apiVersion === undefined || apiVersion === '' ? {} : { apiVersion }),
     });
   };

@@ -35,6 +35,10 @@ export interface ClientOptions {
   /** `1.41`: asks for that version of the API; absent: the newest that the peer has. */
   readonly apiVersion?: string;
   readonly userAgent: string;
+  /** Sent with every request. */
+  readonly headers?: Readonly<Record<string, string>>;
+  /** Told which nodes an answer is without, and why: `node2 (down)`. */
+  readonly onMissingNodes?: (nodes: string) => void;
 }
 
 /** An answer that is an error; the status tells a missing object from a bad request. */
@@ -51,7 +55,7 @@ const codeOfStatus: Readonly<Record<number, ErrorCode>> = {
 /** No answer is larger, except streams. */
 const MAX_ANSWER_BYTES = 256 * 1024 * 1024;
 
-export function createClient({ transport, apiVersion, userAgent }: ClientOptions): Client {
+export function createClient({ transport, apiVersion, userAgent, headers: common = {}, onMissingNodes }: ClientOptions): Client {
   const prefix = apiVersion === undefined ? '' : `/v${apiVersion}`;
 
   function start(method: string, path: string, { query = {}, body, bytes, headers = {}, signal }: ClientRequest, more: OutgoingHttpHeaders = {}) {
@@ -64,6 +68,7 @@ export function createClient({ transport, apiVersion, userAgent }: ClientOptions
       headers: {
         Host: transport.hostHeader,
         'User-Agent': userAgent,
+        ...common,
         ...(payload === undefined ? {} : { 'Content-Type': type, 'Content-Length': Buffer.byteLength(payload) }),
         ...headers,
         ...more,
@@ -78,6 +83,8 @@ export function createClient({ transport, apiVersion, userAgent }: ClientOptions
       const { outgoing, payload } = start(method, path, options);
       outgoing.on('response', (response) => {
         const { statusCode = 0 } = response;
+        const missing = response.headers['x-skep-missing-nodes'];
+        if (typeof missing === 'string') onMissingNodes?.(missing);
         if (statusCode >= 200 && statusCode < 300) resolve(response);
         else failureOf(response).then(reject, reject);
       });

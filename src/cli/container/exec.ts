@@ -3,6 +3,7 @@ import type { Duplex } from 'node:stream';
 import type { Client } from '#client/client.ts';
 import { AppError } from '#lib/errors.ts';
 import type { CommandSpec, Invocation } from '../command.ts';
+import { nodeFlag } from '../node-flags.ts';
 import { segment } from '../shared/each.ts';
 import { logFrames } from '../shared/log-stream.ts';
 import { environmentOf } from '../values/environment.ts';
@@ -17,6 +18,7 @@ export const command: CommandSpec = {
     { name: 'env', short: 'e', type: 'list', description: 'Set environment variables' },
     { name: 'env-file', type: 'list', description: 'Read in a file of environment variables' },
     { name: 'interactive', short: 'i', description: 'Keep STDIN open even if not attached' },
+    nodeFlag,
     { name: 'privileged', description: 'Give extended privileges to the command' },
     { name: 'tty', short: 't', description: 'Allocate a pseudo-TTY' },
     { name: 'user', short: 'u', type: 'string', description: 'Username or UID (format: "<name|uid>[:<group|gid>]")' },

@@ -1,6 +1,7 @@
 // `logs`: of a container; of a service or a task when no container has that name.
 import { AppError } from '#lib/errors.ts';
 import type { CommandSpec } from '../command.ts';
+import { nodeFlag } from '../node-flags.ts';
 import { findSource, logFlags, printLogs } from '../service/logs.ts';
 import { segment } from '../shared/each.ts';
 import { logFrames } from '../shared/log-stream.ts';
@@ -12,6 +13,7 @@ export const command: CommandSpec = {
   arguments: { minimum: 1, maximum: 1 },
   flags: [
     ...logFlags,
+    nodeFlag,
     { name: 'until', type: 'string', description: 'Show logs before a timestamp (e.g. "2013-01-02T13:23:37Z") or relative (e.g. "42m" for 42 minutes)' },
   ],
   completes: 'container',

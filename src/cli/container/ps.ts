@@ -1,15 +1,14 @@
-// `ps`: containers of this engine as docker lists them; with --all-nodes the tasks of all services on all nodes.
-import type { Task } from '#docker-api/task.ts';
+// `ps`: containers as docker lists them, of this engine, of another node's, or of all nodes'.
 import type { CommandSpec } from '../command.ts';
+import { allNodesFlag, nodeColumn, nodeFlag, type OnNode } from '../node-flags.ts';
 import { ago } from '../format/duration.ts';
 import { type ListFormat, renderList, shortId } from '../format/list.ts';
 import { humanSize } from '../format/size.ts';
 import { labelsText } from '../shared/file-objects.ts';
 import { filterFlag, filterQuery, filtersOf, formatOf, jsonFlag, listFormatFlag } from '../shared/options.ts';
-import { printTasks } from '../task/flags.ts';
 import { portsOfContainer } from './ports.ts';
 
-interface Container {
+interface Container extends OnNode {
   readonly Id: string;
   readonly Names: readonly string[];
   readonly Image: string;
@@ -30,12 +29,13 @@ export const command: CommandSpec = {
   arguments: { minimum: 0, maximum: 0 },
   flags: [
     { name: 'all', short: 'a', description: 'Show all containers (default shows just running)' },
-    { name: 'all-nodes', description: 'Show the tasks of all services on all nodes' },
+    allNodesFlag,
     filterFlag(),
     listFormatFlag,
     { name: 'last', short: 'n', type: 'int', description: 'Show n last created containers (includes all states)', default: '-1' },
     { name: 'latest', short: 'l', description: 'Show the latest created container (includes all states)' },
     { name: 'no-trunc', description: "Don't truncate output" },
+    nodeFlag,
     { name: 'quiet', short: 'q', description: 'Only display container IDs' },
     { name: 'size', short: 's', description: 'Display total file sizes' },
     jsonFlag,
@@ -44,10 +44,6 @@ export const command: CommandSpec = {
     const { flags, context, config } = invocation;
     const client = await invocation.client();
     const filters = filtersOf(invocation);
-    if (flags.bool('all-nodes')) {
-      const wanted = flags.bool('all') ? {} : { 'desired-state': ['running', 'complete'] };
-      return printTasks(invocation, await client.call<Task[]>('GET', '/tasks', { query: filterQuery({ ...wanted, ...filters }) }));
-    }
     const last = flags.bool('latest') ? 1 : (flags.value<number>('last') ?? -1);
     const format = formatOf(invocation, config.values.psFormat);
     const query = {
@@ -57,7 +53,8 @@ export const command: CommandSpec = {
       ...(flags.bool('size') || /\.Size/.test(format) ? { size: 1 } : {}),
     };
     const containers = await client.call<Container[]>('GET', '/containers/json', { query });
-    const table = containerFormat({ noTrunc: flags.bool('no-trunc'), withSize: flags.bool('size'), nowMs: context.clock.now() });
+    const shown = { noTrunc: flags.bool('no-trunc'), withSize: flags.bool('size'), withNode: flags.bool('all-nodes'), nowMs: context.clock.now() };
+    const table = containerFormat(shown);
     context.stdout.write(renderList(containers, table, { format, quiet: flags.bool('quiet') }));
     return undefined;
   },
@@ -66,12 +63,13 @@ export const command: CommandSpec = {
 interface Shown {
   readonly noTrunc: boolean;
   readonly withSize: boolean;
+  readonly withNode: boolean;
   readonly nowMs: number;
 }
 
 const COMMAND_LENGTH = 20;
 
-function containerFormat({ noTrunc, withSize, nowMs }: Shown): ListFormat<Container> {
+function containerFormat({ noTrunc, withSize, withNode, nowMs }: Shown): ListFormat<Container> {
   const cut = (text: string, length: number) =>
     noTrunc || Array.from(text).length <= length
       ? text
@@ -80,7 +78,7 @@ function containerFormat({ noTrunc, withSize, nowMs }: Shown): ListFormat<Contai
           .join('')}…`;
   const names = ({ Names }: Container) => Names.filter((name) => noTrunc || name.lastIndexOf('/') === 0).map((name) => name.replace(/^\//, ''));
   return {
-    defaultFormat: `table {{.ID}}\\t{{.Image}}\\t{{.Command}}\\t{{.RunningFor}}\\t{{.Status}}\\t{{.Ports}}\\t{{.Names}}${withSize ? '\\t{{.Size}}' : ''}`,
+    defaultFormat: `table {{.ID}}\\t{{.Image}}\\t{{.Command}}\\t{{.RunningFor}}\\t{{.Status}}\\t{{.Ports}}\\t{{.Names}}${withSize ? '\\t{{.Size}}' : ''}${withNode ? '\\t{{.Node}}' : ''}`,
     quietFormat: '{{.ID}}',
     typeName: '*formatter.ContainerContext',
     labels: ({ Labels }) => Labels ?? {},
@@ -107,6 +105,7 @@ function containerFormat({ noTrunc, withSize, nowMs }: Shown): ListFormat<Contai
       Mounts: { header: 'MOUNTS', value: ({ Mounts = [] }) => Mounts.map(({ Name, Source }) => cut(Name || Source, 15)).join(',') },
       LocalVolumes: { header: 'LOCAL VOLUMES', value: ({ Mounts = [] }) => String(Mounts.filter(({ Name }) => Name).length) },
       Networks: { header: 'NETWORKS', value: ({ NetworkSettings }) => Object.keys(NetworkSettings?.Networks ?? {}).join(',') },
+      ...(withNode ? { Node: nodeColumn } : {}),
     },
   };
 }

@@ -1,6 +1,7 @@
 // `events`.
 import { AppError } from '#lib/errors.ts';
 import type { CommandSpec } from '../command.ts';
+import { allNodesFlag, nodeFlag } from '../node-flags.ts';
 import { compileFormat, runFormat, templateValue } from '../format/template.ts';
 import { jsonObjects } from '../shared/json-stream.ts';
 import { filterFlag, filterQuery, filtersOf, formatOf, inspectFormatFlag, jsonFlag } from '../shared/options.ts';
@@ -20,8 +21,10 @@ export const command: CommandSpec = {
   usage: '[OPTIONS]',
   arguments: { minimum: 0, maximum: 0 },
   flags: [
+    allNodesFlag,
     filterFlag(),
     formatFlag,
+    nodeFlag,
     { name: 'since', type: 'string', description: 'Show all events created since timestamp' },
     { name: 'until', type: 'string', description: 'Stream events until this timestamp' },
     jsonFlag,

@@ -2,6 +2,7 @@
 import { AppError } from '#lib/errors.ts';
 import type { StructShape } from '#docker-api/shape.ts';
 import type { CommandSpec } from '../command.ts';
+import { nodeFlag } from '../node-flags.ts';
 import { inspect } from '../format/inspect.ts';
 import { segment } from '../shared/each.ts';
 import { inspectFormatFlag, jsonFlag } from '../shared/options.ts';
@@ -32,6 +33,7 @@ export const command: CommandSpec = {
   arguments: { minimum: 1 },
   flags: [
     inspectFormatFlag,
+    nodeFlag,
     { name: 'size', short: 's', description: 'Display total file sizes if the type is container' },
     { name: 'type', type: 'string', description: 'Only inspect objects of the given type', choices: kinds.map(({ name }) => name) },
     jsonFlag,

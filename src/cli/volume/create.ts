@@ -1,6 +1,7 @@
-// `volume create`: a volume of this engine. Cluster volumes need CSI drivers and are refused by name.
+// `volume create`: a volume of this engine, or of another node's. Cluster volumes need CSI drivers and are refused by name.
 import { AppError } from '#lib/errors.ts';
 import type { CommandSpec } from '../command.ts';
+import { nodeFlag } from '../node-flags.ts';
 import { mapOf } from '../shared/options.ts';
 
 export const command: CommandSpec = {
@@ -10,6 +11,7 @@ export const command: CommandSpec = {
     { name: 'driver', short: 'd', type: 'string', description: 'Specify volume driver name', default: '"local"' },
     { name: 'label', type: 'list', description: 'Set metadata for a volume' },
     { name: 'name', type: 'string', description: 'Specify volume name', hidden: true },
+    nodeFlag,
     { name: 'opt', short: 'o', type: 'map', description: 'Set driver specific options', default: 'map[]' },
   ],
   async run({ flags, args, context, client }) {

@@ -1,5 +1,6 @@
 // `volume inspect`.
 import type { CommandSpec } from '../command.ts';
+import { nodeFlag } from '../node-flags.ts';
 import { inspect } from '../format/inspect.ts';
 import { segment } from '../shared/each.ts';
 import { inspectFormatFlag, jsonFlag } from '../shared/options.ts';
@@ -9,7 +10,7 @@ import { volumeShape } from '../shared/shapes.ts';
 export const command: CommandSpec = {
   usage: '[OPTIONS] VOLUME [VOLUME...]',
   arguments: { minimum: 1 },
-  flags: [inspectFormatFlag, jsonFlag],
+  flags: [inspectFormatFlag, jsonFlag, nodeFlag],
   completes: 'volume',
   async run(invocation) {
     const client = await invocation.client();

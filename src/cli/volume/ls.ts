@@ -1,10 +1,11 @@
-// `volume ls`.
+// `volume ls`: of this engine, of another node's, or of all nodes'.
 import type { CommandSpec } from '../command.ts';
+import { allNodesFlag, nodeColumn, nodeFlag, type OnNode } from '../node-flags.ts';
 import { byNaturalOrder, type ListFormat, renderList } from '../format/list.ts';
 import { labelsText } from '../shared/file-objects.ts';
 import { filterFlag, filterQuery, filtersOf, formatOf, jsonFlag, listFormatFlag } from '../shared/options.ts';
 
-interface Volume {
+interface Volume extends OnNode {
   readonly Name: string;
   readonly Driver: string;
   readonly Scope: string;
@@ -16,8 +17,10 @@ export const command: CommandSpec = {
   usage: '[OPTIONS]',
   arguments: { minimum: 0, maximum: 0 },
   flags: [
+    allNodesFlag,
     filterFlag('Provide filter values (e.g. "dangling=true")'),
     listFormatFlag,
+    nodeFlag,
     { name: 'quiet', short: 'q', description: 'Only display volume names' },
     jsonFlag,
   ],
@@ -25,7 +28,12 @@ export const command: CommandSpec = {
     const { flags, context, config } = invocation;
     const answer = await (await invocation.client()).call<{ Volumes: Volume[] | null }>('GET', '/volumes', { query: filterQuery(filtersOf(invocation)) });
     const volumes = [...(answer.Volumes ?? [])].sort((a, b) => byNaturalOrder(a.Name, b.Name));
-    context.stdout.write(renderList(volumes, volumeFormat, { format: formatOf(invocation, config.values.volumesFormat), quiet: flags.bool('quiet') }));
+    context.stdout.write(
+      renderList(volumes, flags.bool('all-nodes') ? ofAllNodes : volumeFormat, {
+        format: formatOf(invocation, config.values.volumesFormat),
+        quiet: flags.bool('quiet'),
+      }),
+    );
     return undefined;
   },
 };
@@ -49,4 +57,10 @@ const volumeFormat: ListFormat<Volume> = {
     Availability: { ...notAvailable, header: 'AVAILABILITY' },
     Status: { ...notAvailable, header: 'STATUS' },
   },
+};
+
+const ofAllNodes: ListFormat<Volume> = {
+  ...volumeFormat,
+  defaultFormat: `${volumeFormat.defaultFormat}\\t{{.Node}}`,
+  columns: { ...volumeFormat.columns, Node: nodeColumn },
 };
