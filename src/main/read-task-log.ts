@@ -29,6 +29,8 @@ export interface ReadContext {
 const SILENCE_LIMIT_MS = 10_000;
 /** With follow: between tries to get on with a log whose node is there but does not answer. */
 const RETRY_MS = 1_000;
+/** A change of leader is over by then: nothing was missing, and nothing is said. */
+const WARN_AFTER_MS = 3_000;
 /** Some engines leave out the lines of the very moment that is asked from. */
 const RESUME_MARGIN_MS = 1_000;
 
@@ -39,6 +41,7 @@ export async function* readTaskLog(first: Task, context: ReadContext): AsyncGene
   const { store, clock, options, signal } = context;
   const place = createPlace();
   let task = first;
+  let failedSince: number | undefined;
   let warned = false;
   while (!signal.aborted) {
     const stored = store.view.get('task', task.id);
@@ -46,6 +49,7 @@ export async function* readTaskLog(first: Task, context: ReadContext): AsyncGene
     let failure: Failure | undefined;
     try {
       for await (const line of linesOfTask(task, place.optionsFrom(options), context)) {
+        failedSince = undefined;
         warned = false;
         if (place.isNew(line)) yield chunkOf(task, line);
       }
@@ -55,10 +59,14 @@ export async function* readTaskLog(first: Task, context: ReadContext): AsyncGene
     }
     if (signal.aborted) return;
     if (!options.follow) return context.missing(failure.reason);
-    if (!warned && options.stderr) yield chunkOf(task, warning(failure.reason, clock.now()));
-    warned = true;
+    failedSince ??= clock.now();
     // Of a task that is gone, or whose log the engine refuses, nothing more will come.
-    if (failure.kind === 'final' || stored === undefined || store.view.get('node', task.nodeId ?? '') === undefined) return;
+    const isOver = failure.kind === 'final' || stored === undefined || store.view.get('node', task.nodeId ?? '') === undefined;
+    if (!warned && options.stderr && (isOver || clock.now() - failedSince >= WARN_AFTER_MS)) {
+      yield chunkOf(task, warning(failure.reason, clock.now()));
+      warned = true;
+    }
+    if (isOver) return;
     await Promise.race([context.changed(), clock.sleep(RETRY_MS, signal).catch(() => {})]);
   }
 }
