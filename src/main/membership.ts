@@ -1,6 +1,17 @@
 // This daemon's place in a swarm: none, locked, or active; and the ways from one to the other. Texts and status codes are the Docker daemon's
 // (daemon/cluster). What runs while the node is active is node-runtime.ts.
-import type { Backup, Control, InitRequest, JoinRequest, LogChunk, LogOptions, LogsWanted, RestoreRequest, SwarmInfo, SwarmMembership } from '#control/control.ts';
+import type {
+  Backup,
+  Control,
+  InitRequest,
+  JoinRequest,
+  LogChunk,
+  LogOptions,
+  LogsWanted,
+  RestoreRequest,
+  SwarmInfo,
+  SwarmMembership,
+} from '#control/control.ts';
 import type { Task } from '#domain/objects.ts';
 import { DEFAULT_DATA_PATH_PORT } from '#domain/defaults.ts';
 import type { StoreEvent } from '#domain/view.ts';
