@@ -63,7 +63,9 @@ test('a health check holds a task at starting until its first verdict', () => {
   const ended = statusOf(
     nextStep(task, status('starting'), facts({ container: container({ status: 'exited', exitCode: 137, health: 'unhealthy' }), unhealthy: true }), 0),
   );
-  assert.deepEqual([ended.state, ended.error], ['failed', 'dockerexec: unhealthy container']);
+  assert.deepEqual([ended.state, ended.error], ['failed', 'task: non-zero exit (137): dockerexec: unhealthy container']);
+  const polite = facts({ container: container({ status: 'exited', exitCode: 0, health: 'unhealthy' }), unhealthy: true });
+  assert.equal(statusOf(nextStep(task, status('starting'), polite, 0)).error, 'dockerexec: unhealthy container');
 });
 
 test('a running task that turns unhealthy leaves the load balancers, is stopped, and has failed for that', () => {

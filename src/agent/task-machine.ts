@@ -87,7 +87,7 @@ function bringUp(task: Task, status: TaskStatus, container: ContainerState | und
   if (container === undefined) return fail(status, 'dockerexec: container destroyed', container, now);
   if (container.status === 'created') return act('start');
   if (container.status === 'exited') {
-    if (facts.unhealthy) return fail(status, 'dockerexec: unhealthy container', container, now);
+    if (facts.unhealthy) return fail(status, unhealthyError(container, facts), container, now);
     // Without a health check the task has been running, however short: SwarmKit reports both states.
     return container.health === 'none' || container.exitCode === 0
       ? become(withContainer(status, container), 'running', 'started', now)
@@ -111,9 +111,8 @@ function bringUpAttachment(status: TaskStatus, facts: TaskFacts, now: number): T
 function keepRunning(status: TaskStatus, container: ContainerState | undefined, facts: TaskFacts, now: number): TaskStep {
   if (container === undefined || container.status === 'created') return fail(status, 'dockerexec: container destroyed', undefined, now);
   if (container.status === 'exited') {
+    if (facts.unhealthy) return fail(status, unhealthyError(container, facts), container, now);
     if (container.exitCode !== 0) return fail(status, exitError(container, facts), container, now);
-    // Swarm calls this "finished"; a task that was given up by its health check has failed, whatever it says on its way out.
-    if (facts.unhealthy) return fail(status, 'dockerexec: unhealthy container', container, now);
     return become(withContainer(status, container), 'complete', 'finished', now);
   }
   if (container.health === 'unhealthy' || facts.unhealthy) {
@@ -159,6 +158,11 @@ function withContainer(status: TaskStatus, container: ContainerState | undefined
     container: { containerId, pid: container.status === 'running' ? pid : 0, exitCode: container.status === 'exited' ? exitCode : 0 },
     ...(hostPorts.length === 0 ? {} : { hostPorts }),
   };
+}
+
+/** Swarm calls a task that exits with 0 "finished"; one that was given up by its health check has failed, whatever it says on its way out. */
+function unhealthyError(container: ContainerState, facts: TaskFacts): string {
+  return container.exitCode === 0 ? 'dockerexec: unhealthy container' : exitError(container, facts);
 }
 
 function exitError(container: ContainerState, facts: TaskFacts): string {

@@ -1,7 +1,7 @@
 // The executor on a Docker-compatible engine. Each step's details live beside this file; here is what is done in which order.
 import type { ContainerState, Executor } from '#agent/executor.ts';
 import { taskName } from '#domain/template-context.ts';
-import { AppError } from '#lib/errors.ts';
+import { AppError, errorMessage } from '#lib/errors.ts';
 import type { ContainerInspect } from './api-types.ts';
 import { containerState } from './container-state.ts';
 import { attachmentEndpoint, containerEndpoint } from './endpoints.ts';
@@ -42,11 +42,22 @@ export function createDockerExecutor(options: DockerExecutorOptions): DockerExec
       parts.node.forget();
       parts.minorVersion.forget();
       tell(undefined);
+      void makeGatewayBridge();
     };
     void followEvents(
       { client, clock: options.clock, log: options.log, onConnected, onEvent: (event) => passEvent(event.Actor.Attributes[taskIdLabel]) },
       closing.signal,
     );
+  }
+
+  /** Docker has it on every node of a swarm from the beginning, and users look for it. Tasks that need it make sure of it themselves. */
+  async function makeGatewayBridge(): Promise<void> {
+    if (parts.podman !== undefined) return;
+    try {
+      await networks.ensureGatewayBridge(closing.signal);
+    } catch (error) {
+      if (!closing.signal.aborted) options.log.info({ error: errorMessage(error) }, 'docker_gwbridge could not be made');
+    }
   }
 
   function passEvent(taskId: string | undefined): void {

@@ -134,19 +134,16 @@ export function createNetworks({ client, driverName, instance, clock, log }: Net
       }
     },
     async ensureGatewayBridge(signal) {
-      // Shared by all who ask: it does not end with the one who asked first.
-      const current = (gateway ??= ensureGatewayBridge(client, instance, new AbortController().signal));
-      try {
-        await current;
-      } catch (error) {
-        if (gateway === current) gateway = undefined;
-        throw error;
-      }
+      // Shared by all who ask at the same time: it does not end with the one who asked first. Whoever asks later looks again, because a prune may
+      // have removed it; the answer costs a millisecond.
+      gateway ??= ensureGatewayBridge(client, instance, new AbortController().signal).finally(() => {
+        gateway = undefined;
+      });
+      await gateway;
       signal.throwIfAborted();
     },
     invalidate() {
       known.clear();
-      gateway = undefined;
     },
     async destroy(signal) {
       const label = [`${instanceLabel}=${instance}`];
@@ -156,7 +153,6 @@ export function createNetworks({ client, driverName, instance, clock, log }: Net
         if (Name !== GATEWAY_BRIDGE) await disconnectAll(Id, signal);
         await removeNetwork({ id: Id, name: Name }, signal);
       }
-      gateway = undefined;
       users.clear();
       known.clear();
     },

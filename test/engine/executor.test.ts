@@ -321,6 +321,12 @@ test('published traffic reaches a task on the default bridge by the gateway brid
     await executor.start(bridged.task, signal);
     const endpoint = await executor.endpoint(bridged.task, await executor.inspect(bridged.task, signal), signal);
     assert.match(endpoint?.gatewayAddress ?? '', /^172\.31\./);
+    // Somebody prunes the engine itself while nobody is on the gateway bridge.
+    await executor.remove(bridged.task, signal);
+    await engine.docker('network', 'rm', 'docker_gwbridge');
+    const next = on('bridge');
+    await executor.prepare(next, none, () => {}, signal);
+    await executor.start(next.task, signal);
     await assert.rejects(
       executor.prepare(on('host'), none, () => {}, signal),
       /cannot be connected to any other network/,

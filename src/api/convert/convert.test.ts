@@ -94,6 +94,15 @@ test('the defaults that Docker adds to a spec of one image are these', () => {
   });
 });
 
+test('a service without networks and ports has an empty endpoint', () => {
+  const task = { runtime: { kind: 'container', container: { image: 'a' } }, forceUpdate: 0 } as const;
+  const endpoint = { spec: { mode: 'vip' }, ports: [], virtualIps: [] } as const;
+  const spec = { name: 'web', labels: {}, mode: { kind: 'replicated', replicas: 1 }, task } as const;
+  assert.deepEqual(JSON.parse(serviceToText({ ...service(spec), endpoint })).Endpoint, { Spec: {} });
+  const attached = { ...spec, task: { ...task, networks: [{ target: 'n1', aliases: [] }] } };
+  assert.deepEqual(JSON.parse(serviceToText({ ...service(attached), endpoint })).Endpoint, { Spec: { Mode: 'vip' } });
+});
+
 test('a service with a status is the service with the status in its place', () => {
   const job: Service = {
     ...service({ name: 'j', labels: {}, mode: { kind: 'global-job' }, task: { runtime: { kind: 'container', container: { image: 'a' } }, forceUpdate: 0 } }),

@@ -3,7 +3,7 @@
 import type { ServiceStatus } from '#control/control.ts';
 import type { Service as WireService, ServiceStatus as WireServiceStatus } from '#docker-api/service.ts';
 import type { PortConfig as WirePort, ServiceSpec as WireServiceSpec, UpdateConfig as WireUpdateConfig } from '#docker-api/service-spec.ts';
-import type { Endpoint, Service } from '#domain/objects.ts';
+import type { Service } from '#domain/objects.ts';
 import type { EndpointSpec, PortConfig, ServiceMode, ServiceSpec, UpdateConfig } from '#domain/spec.ts';
 import { compact, invalid, memoized, metaToJson, nonEmpty, oneOf, quoted, sortedMap, timeToJson } from './common.ts';
 import { attachmentsFromJson, attachmentsToJson, taskSpecFromJson, taskSpecToJson } from './task-spec.ts';
@@ -59,7 +59,7 @@ function headOfService(service: Service): WireService {
     ...metaToJson(service),
     Spec: serviceSpecToJson(service.spec),
     PreviousSpec: service.previousSpec && serviceSpecToJson(service.previousSpec),
-    Endpoint: endpointToJson(service.endpoint),
+    Endpoint: endpointToJson(service),
     UpdateStatus: service.updateStatus && {
       State: service.updateStatus.state,
       StartedAt: service.updateStatus.startedAt === undefined ? undefined : timeToJson(service.updateStatus.startedAt),
@@ -73,8 +73,10 @@ function jobStatusToJson({ job }: Service): WireService['JobStatus'] {
   return job && { JobIteration: { Index: nonEmpty(job.iteration) }, LastExecution: timeToJson(job.lastExecutionAt) };
 }
 
-function endpointToJson(endpoint: Endpoint | undefined): WireService['Endpoint'] {
-  if (endpoint === undefined) return { Spec: {} };
+/** As in Docker, a service that has nothing to allocate (no network, no port) has an empty endpoint. */
+function endpointToJson({ endpoint, spec }: Service): WireService['Endpoint'] {
+  const networks = spec.task.networks ?? spec.networks ?? [];
+  if (endpoint === undefined || (networks.length === 0 && endpoint.ports.length === 0)) return { Spec: {} };
   return {
     Spec: endpointSpecToJson(endpoint.spec),
     Ports: nonEmpty(endpoint.ports.map(portToJson)),

@@ -5,6 +5,9 @@ import type { RouteContext, RouteRequest } from '../route.ts';
 /** On the engine's networks that back a swarm network on this node; the value is the swarm network's id. Users do not see them. */
 export const BACKING_LABEL = 'com.docker.skep.network';
 
+/** On whatever a skepd made in the engine. */
+export const OWNER_LABEL = 'com.docker.skep.instance';
+
 export function isBacking(network: NetworkResource): boolean {
   return backedNetworkId(network) !== undefined;
 }

@@ -2,7 +2,7 @@
 import type { Network } from '#domain/objects.ts';
 import { AppError } from '#lib/errors.ts';
 import { json, type RouteContext, type RouteRequest } from '../route.ts';
-import { BACKING_LABEL } from './engine-networks.ts';
+import { BACKING_LABEL, OWNER_LABEL } from './engine-networks.ts';
 import { matchesLabels } from './network-filters.ts';
 import { onlyKeys, parseFilters } from './parse.ts';
 import { swarmNetworks } from './swarm-networks.ts';
@@ -21,8 +21,8 @@ export async function pruneNetworks(request: RouteRequest, context: RouteContext
       !(filters['label!'] ?? []).some((label) => matchesLabels(network, [label])),
   );
   const removed = await removeUnused(ours, context);
-  // The engine's networks that back a swarm network may have no container at the moment; they are not the user's to prune.
-  const engineFilters = { ...filters, 'label!': [...(filters['label!'] ?? []), BACKING_LABEL] };
+  // The engine's networks that back a swarm network, and docker_gwbridge, may have no container at the moment; they are not the user's to prune.
+  const engineFilters = { ...filters, 'label!': [...(filters['label!'] ?? []), BACKING_LABEL, OWNER_LABEL] };
   const { NetworksDeleted: local } = await context.engine.json<{ readonly NetworksDeleted: readonly string[] | null }>({
     method: 'POST',
     path: '/networks/prune',

@@ -54,8 +54,7 @@ async function createService(request: RouteRequest, context: RouteContext) {
   const { services, networks } = context.membership.control();
   const spec = specOf(await withoutLocalNetworks(wire, networks, request, context), request);
   const pinned = await pinImage(spec, request, context);
-  const named = pinned.spec.name === '' ? { ...pinned.spec, name: randomName() } : pinned.spec;
-  const { id, warnings } = await services.create(named);
+  const { id, warnings } = await services.create(pinned.spec);
   const answer: ServiceCreateResponse = { ID: id, Warnings: orNull([...pinned.warnings, ...warnings]) };
   return json(answer, 201);
 }
@@ -74,8 +73,10 @@ async function updateService(request: RouteRequest, context: RouteContext) {
   return json(answer);
 }
 
+/** A spec without a name gets one, as in Docker; in an update that is an attempt to rename. */
 function specOf(wire: Parameters<typeof serviceSpecFromJson>[0], { apiVersion, headers }: RouteRequest): ServiceSpec {
-  return serviceSpecFromJson(adjustServiceSpec(wire, apiVersion), registryAuthOf(headers['x-registry-auth']));
+  const spec = serviceSpecFromJson(adjustServiceSpec(wire, apiVersion), registryAuthOf(headers['x-registry-auth']));
+  return spec.name === '' ? { ...spec, name: randomName() } : spec;
 }
 
 /** Where the credentials come from when the request brings none; not even read when it does. */
