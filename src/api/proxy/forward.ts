@@ -12,6 +12,8 @@ export interface ForwardedRequest {
   readonly body?: Buffer;
 }
 
+const methodsWithBody = new Set(['POST', 'PUT', 'PATCH']);
+
 /** Headers that a replaced body makes wrong. */
 const bodyHeaders = new Set(['content-length', 'transfer-encoding', 'trailer', 'expect']);
 
@@ -40,7 +42,12 @@ function attempt(
   engine: EngineLink,
   how: { readonly reuse: boolean; readonly withBody: boolean },
 ): Promise<boolean> {
-  const upstream = engine.open({ method: forwarded.method, path: forwarded.path, rawHeaders: engineHeaders(request, forwarded), reuse: how.reuse });
+  const upstream = engine.open({
+    method: forwarded.method,
+    path: forwarded.path,
+    rawHeaders: engineHeaders(request, forwarded, how.withBody),
+    reuse: how.reuse,
+  });
   return new Promise((resolve, reject) => {
     let answered = false;
     const clientGone = () => {
@@ -64,8 +71,13 @@ function attempt(
   });
 }
 
-function engineHeaders(request: IncomingMessage, forwarded: ForwardedRequest): string[] {
-  if (forwarded.body === undefined) return withoutConnectionHeaders(request.rawHeaders);
+function engineHeaders(request: IncomingMessage, forwarded: ForwardedRequest, withBody: boolean): string[] {
+  if (forwarded.body === undefined) {
+    const headers = withoutConnectionHeaders(request.rawHeaders);
+    // A request that says nothing about a body has none (RFC 9112, 6.3); to Node a POST would be one of unknown length, which dockerd refuses at `start`.
+    const unsaid = !withBody && request.headers['content-length'] === undefined && methodsWithBody.has(forwarded.method);
+    return unsaid ? [...headers, 'Content-Length', '0'] : headers;
+  }
   return [...withoutConnectionHeaders(request.rawHeaders, bodyHeaders), 'Content-Length', String(forwarded.body.length)];
 }
 

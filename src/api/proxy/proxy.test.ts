@@ -46,6 +46,14 @@ describe('the proxy', () => {
       );
     });
 
+    it('a POST that says nothing about a body has none for the engine either', async () => {
+      await start((call) => answer(call, '204 No Content', ''));
+      const client = rawClient('POST /v1.41/containers/a/start HTTP/1.1\r\nHost: d\r\n\r\n');
+      await until('the answer is there', () => client.received().includes('204'));
+      client.socket.destroy();
+      assert.deepEqual([engine.calls[0]?.headers['content-length'], engine.calls[0]?.headers['transfer-encoding']], ['0', undefined]);
+    });
+
     it('passes on status, headers and body as they are, errors included', async () => {
       await start((call) =>
         answer(call, '404 Not Found', '{"message":"No such image: x"}\n', [
