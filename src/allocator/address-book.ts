@@ -1,9 +1,9 @@
-// The addresses of one network during one decision: which are free, and which comes next. An address is taken if the store holds a claim on it, if
-// this round has given it out, or if the network keeps it (edges, gateway, reserved).
+// The addresses of one family of one network during one decision: which are free, and which comes next. An address is taken if the store holds a claim
+// on it, if this round has given it out, or if the network keeps it (edges, gateway, reserved).
 import { addressClaim } from '#domain/claims.ts';
 import type { Network, NetworkState } from '#domain/objects.ts';
 import type { View } from '#domain/view.ts';
-import { formatIpv4, type Ipv4Subnet, ipv4SubnetContains, lastIpv4, parseIpv4, parseIpv4Cidr } from '#lib/ip.ts';
+import { type IpSubnet, familyOf, formatIp, formatIpv4, lastAddress, parseCidr, parseIp, subnetContains, withoutPrefix } from '#lib/ip.ts';
 
 export interface AddressBook {
   /** The next free address in CIDR form, or undefined when there is none. */
@@ -16,46 +16,57 @@ export interface AddressBook {
   readonly cursor: string | undefined;
 }
 
+/** Addresses are counted from the beginning of their range: as plain numbers, for a full network has many to look at. */
 interface Pool {
-  readonly subnet: Ipv4Subnet;
-  /** Where addresses are given from. */
-  readonly range: Ipv4Subnet;
-  readonly kept: ReadonlySet<number>;
+  readonly subnet: IpSubnet;
+  /** Where addresses are given from: `size` of them from `first` on. */
+  readonly first: bigint;
+  readonly size: number;
+  readonly kept: ReadonlySet<string>;
+  /** The address at a position of the range. */
+  at(position: number): string;
 }
 
-export function createAddressBook(network: Network, state: NetworkState, view: View): AddressBook {
-  const pools = poolsOf(network, state);
-  const taken = new Set<number>();
-  let cursor = state.cursor === undefined ? undefined : parseIpv4(state.cursor);
+/** More addresses of a range than anybody has are not looked at, so that a position is an exact number. */
+const MOST_ADDRESSES = 2n ** 32n;
+
+export function createAddressBook(network: Network, state: NetworkState, view: View, family: 4 | 6): AddressBook {
+  const pools = poolsOf(network, state, family);
+  const taken = new Set<string>();
+  let cursor = family === 4 ? state.cursor : state.cursor6;
   /** Searching a full network once per round is enough. */
   let isFull = false;
 
-  function holderOf(address: number): string | undefined {
-    return view.claimant(addressClaim(network.id, formatIpv4(address)))?.id;
+  function holderOf(address: string): string | undefined {
+    return view.claimant(addressClaim(network.id, address))?.id;
   }
 
-  function isFree(pool: Pool, address: number): boolean {
+  function isFree(pool: Pool, address: string): boolean {
     return !pool.kept.has(address) && !taken.has(address) && holderOf(address) === undefined;
   }
 
-  /** The first free address of `from` … `to`. */
-  function search(pool: Pool, from: number, to: number): number | undefined {
-    for (let address = from; address <= to; address++) if (isFree(pool, address)) return address;
+  /** The first free address from a position on. */
+  function search(pool: Pool, from: number): string | undefined {
+    for (let position = from; position < pool.size; position++) {
+      const address = pool.at(position);
+      if (isFree(pool, address)) return address;
+    }
     return undefined;
   }
 
   /** Next-fit: behind the cursor in its own pool, then the other pools in order, then what is before the cursor. */
-  function next(): readonly [Pool, number] | undefined {
-    const at = Math.max(
+  function next(): readonly [Pool, string] | undefined {
+    const positions = pools.map((pool) => (cursor === undefined ? undefined : positionIn(pool, cursor)));
+    const start = Math.max(
       0,
-      pools.findIndex(({ range }) => cursor !== undefined && ipv4SubnetContains(range, cursor)),
+      positions.findIndex((position) => position !== undefined),
     );
     for (let step = 0; step <= pools.length; step++) {
-      const pool = pools[(at + step) % pools.length];
+      const index = (start + step) % pools.length;
+      const pool = pools[index];
       if (pool === undefined) return undefined;
-      const isCursorIn = cursor !== undefined && ipv4SubnetContains(pool.range, cursor);
-      const from = step === 0 && isCursorIn ? (cursor ?? 0) + 1 : pool.range.base;
-      const address = search(pool, from, lastIpv4(pool.range));
+      const position = positions[index];
+      const address = search(pool, step === 0 && position !== undefined ? position + 1 : 0);
       if (address !== undefined) return [pool, address];
     }
     return undefined;
@@ -63,7 +74,7 @@ export function createAddressBook(network: Network, state: NetworkState, view: V
 
   return {
     get cursor() {
-      return cursor === undefined ? undefined : formatIpv4(cursor);
+      return cursor;
     },
     take() {
       const found = isFull ? undefined : next();
@@ -74,42 +85,71 @@ export function createAddressBook(network: Network, state: NetworkState, view: V
       const [pool, address] = found;
       taken.add(address);
       cursor = address;
-      return `${formatIpv4(address)}/${pool.subnet.prefix}`;
+      return `${address}/${pool.subnet.prefix}`;
     },
     takeWanted(text, holderId) {
-      const address = parseIpv4(text.split('/')[0] ?? '');
-      const pool = address === undefined ? undefined : pools.find(({ subnet }) => ipv4SubnetContains(subnet, address));
+      const parsed = parseIp(withoutPrefix(text));
+      const pool = parsed === undefined ? undefined : pools.find(({ subnet }) => subnetContains(subnet, parsed));
       // libnetwork's words for both.
-      if (address === undefined || pool === undefined) return { error: 'Requested address is out of range' };
+      if (parsed === undefined || pool === undefined) return { error: 'Requested address is out of range' };
+      const address = formatIp(parsed);
       const holder = holderOf(address);
       if (pool.kept.has(address) || taken.has(address) || (holder !== undefined && holder !== holderId)) return { error: 'Address already in use' };
       taken.add(address);
-      return { address: `${formatIpv4(address)}/${pool.subnet.prefix}` };
+      return { address: `${address}/${pool.subnet.prefix}` };
     },
     giveBack(text) {
-      const address = parseIpv4(text.split('/')[0] ?? '');
-      if (address !== undefined) taken.delete(address);
+      taken.delete(withoutPrefix(text));
       isFull = false;
     },
   };
 }
 
-function poolsOf(network: Network, state: NetworkState): readonly Pool[] {
-  const reserved = new Set<number>();
-  for (const config of network.spec.ipam?.configs ?? []) {
-    for (const text of Object.values(config.reserved ?? {})) {
-      const address = parseIpv4(text);
-      if (address !== undefined) reserved.add(address);
-    }
-  }
+/** Undefined for an address outside of the pool's range. */
+function positionIn({ subnet, first, size }: Pool, text: string): number | undefined {
+  const address = parseIp(text);
+  if (address === undefined || !subnetContains(subnet, address)) return undefined;
+  const position = address.value - first;
+  return position >= 0n && position < BigInt(size) ? Number(position) : undefined;
+}
+
+function poolsOf(network: Network, state: NetworkState, family: 4 | 6): readonly Pool[] {
+  const reserved = (network.spec.ipam?.configs ?? []).flatMap((config) => Object.values(config.reserved ?? {}).map(usualForm));
   return state.pools.flatMap(({ subnet: subnetText, gateway, range: rangeText }) => {
-    const subnet = parseIpv4Cidr(subnetText)?.subnet;
-    if (subnet === undefined) return [];
-    const range = (rangeText === undefined ? undefined : parseIpv4Cidr(rangeText)?.subnet) ?? subnet;
-    const kept = new Set(reserved);
-    const gatewayAddress = parseIpv4(gateway);
-    if (gatewayAddress !== undefined) kept.add(gatewayAddress);
-    if (subnet.prefix <= 30) kept.add(subnet.base).add(lastIpv4(subnet));
-    return [{ subnet, range, kept }];
+    const subnet = parseCidr(subnetText)?.subnet;
+    if (subnet === undefined || subnet.family !== family) return [];
+    const range = (rangeText === undefined ? undefined : parseCidr(rangeText)?.subnet) ?? subnet;
+    const count = lastAddress(range) - range.base + 1n;
+    const first = range.base;
+    return [
+      {
+        subnet,
+        first,
+        size: Number(count < MOST_ADDRESSES ? count : MOST_ADDRESSES),
+        kept: new Set([...reserved, usualForm(gateway), ...edgesOf(subnet)]),
+        at:
+          family === 4
+            ? (position: number) => formatIpv4(Number(first) + position)
+            : (position: number) => formatIp({ family, value: first + BigInt(position) }),
+      },
+    ];
   });
+}
+
+/** Network and broadcast address where the subnet has them; of IPv6, the address of all its routers (RFC 4291). */
+function edgesOf(subnet: IpSubnet): readonly string[] {
+  const { family, base, prefix } = subnet;
+  if (family === 6) return prefix < 127 ? [formatIp({ family, value: base })] : [];
+  return prefix <= 30 ? [base, lastAddress(subnet)].map((value) => formatIp({ family, value })) : [];
+}
+
+/** Addresses are compared as text. */
+function usualForm(text: string): string {
+  const address = parseIp(text);
+  return address === undefined ? text : formatIp(address);
+}
+
+/** The addresses of a list that are of a family. */
+export function ofFamily(addresses: readonly string[], family: 4 | 6): readonly string[] {
+  return addresses.filter((address) => address !== '' && familyOf(address) === family);
 }

@@ -67,7 +67,7 @@ function keysOf(event: StoreEvent, view: View): readonly string[] {
 }
 
 function withoutCursor({ spec, state, allocationError }: Network): unknown {
-  return { spec, allocationError, state: state && { ...state, cursor: undefined } };
+  return { spec, allocationError, state: state && { ...state, cursor: undefined, cursor6: undefined } };
 }
 
 function isNew(task: Task): boolean {

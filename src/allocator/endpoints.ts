@@ -4,6 +4,7 @@ import { ingressPortClaim } from '#domain/claims.ts';
 import type { Endpoint, Service, VirtualIp } from '#domain/objects.ts';
 import type { PortConfig } from '#domain/spec.ts';
 import type { View } from '#domain/view.ts';
+import { familyOf } from '#lib/ip.ts';
 import type { Round } from './round.ts';
 
 /** SwarmKit's range for ports that the user leaves open. */
@@ -94,18 +95,24 @@ function allocateVirtualIps(round: Round, service: Service): VirtualIps {
   const networkIds = vipNetworks(round, service);
   if ('error' in networkIds) return networkIds;
   const virtualIps: VirtualIp[] = [];
-  const taken: VirtualIp[] = [];
+  const taken: { readonly networkId: string; readonly address: string }[] = [];
+  const take = (networkId: string, family: 4 | 6) => {
+    const address = round.addresses(networkId, family)?.take();
+    if (address !== undefined) taken.push({ networkId, address });
+    return address;
+  };
   for (const networkId of networkIds.ids) {
     const kept = service.endpoint?.virtualIps.find((vip) => vip.networkId === networkId);
-    const address = kept?.address ?? round.addresses(networkId)?.take();
+    const address = kept?.address ?? take(networkId, 4);
     // The routing mesh works without an address of the ingress network: that there is none left must not hold up anything.
     if (address === undefined && round.network(networkId)?.spec.ingress) continue;
-    if (address === undefined) {
-      for (const vip of taken) round.addresses(vip.networkId)?.giveBack(vip.address);
+    const needs6 = round.addresses(networkId, 6) !== undefined;
+    const address6 = kept?.address6 ?? (needs6 ? take(networkId, 6) : undefined);
+    if (address === undefined || (needs6 && address6 === undefined)) {
+      for (const vip of taken) round.addresses(vip.networkId, familyOf(vip.address))?.giveBack(vip.address);
       return { error: 'could not find an available IP while allocating VIP' };
     }
-    virtualIps.push({ networkId, address });
-    if (kept === undefined) taken.push({ networkId, address });
+    virtualIps.push({ networkId, address, ...(address6 === undefined ? {} : { address6 }) });
   }
   return { virtualIps };
 }

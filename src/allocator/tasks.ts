@@ -1,5 +1,7 @@
-// A task's attachments: one address on each overlay network, and the step from new to pending.
+// A task's attachments: an address of each family on each overlay network, and the step from new to pending.
 import type { NetworkAttachment, Service, Task } from '#domain/objects.ts';
+import { familyOf } from '#lib/ip.ts';
+import { type AddressBook, ofFamily } from './address-book.ts';
 import { networkProblem } from './endpoints.ts';
 import type { Round } from './round.ts';
 
@@ -21,9 +23,9 @@ function attachmentsFor(round: Round, task: Task, service: Service | undefined):
   const attachments: NetworkAttachment[] = [];
   const taken: { readonly networkId: string; readonly address: string }[] = [];
   for (const wanted of wantedAttachments(task, service)) {
-    const result = addressFor(round, task, wanted);
+    const result = addressesFor(round, task, wanted);
     if ('error' in result) {
-      for (const { networkId, address } of taken) round.addresses(networkId)?.giveBack(address);
+      for (const { networkId, address } of taken) round.addresses(networkId, familyOf(address))?.giveBack(address);
       return result;
     }
     for (const address of result.addresses) taken.push({ networkId: wanted.networkId, address });
@@ -43,24 +45,44 @@ function wantedAttachments(task: Task, service: Service | undefined): readonly N
   }));
 }
 
-function addressFor(
+/** One address of each family that the network has: the one that was asked for, or any. */
+function addressesFor(
   round: Round,
   task: Task,
   { networkId, addresses }: NetworkAttachment,
 ): { readonly addresses: readonly string[] } | { readonly error: string } {
   const problem = networkProblem(round, networkId);
   if (problem !== undefined) return { error: problem };
-  const book = round.addresses(networkId);
-  // A network of the engine's own: each node gives its addresses itself.
-  if (book === undefined) return { addresses: [] };
-  const [wanted] = addresses;
-  if (wanted !== undefined && wanted !== '') {
-    const result = book.takeWanted(wanted, task.id);
-    return 'error' in result ? result : { addresses: [result.address] };
+  const given: string[] = [];
+  for (const family of [4, 6] as const) {
+    const book = round.addresses(networkId, family);
+    const [wanted] = ofFamily(addresses, family);
+    // A network of the engine's own: each node gives its addresses itself.
+    if (book === undefined && round.addresses(networkId) === undefined) continue;
+    const result = book === undefined ? withoutFamily(wanted) : addressOf(book, wanted, task, `${round.network(networkId)?.spec.name} (${networkId})`, family);
+    if (result === undefined) continue;
+    if ('error' in result) {
+      for (const address of given) round.addresses(networkId, familyOf(address))?.giveBack(address);
+      return result;
+    }
+    given.push(result.address);
   }
+  return { addresses: given };
+}
+
+/** libnetwork's words for an address that the network has no pool for. */
+function withoutFamily(wanted: string | undefined): { readonly error: string } | undefined {
+  return wanted === undefined ? undefined : { error: 'Requested address is out of range' };
+}
+
+function addressOf(
+  book: AddressBook,
+  wanted: string | undefined,
+  task: Task,
+  network: string,
+  family: 4 | 6,
+): { readonly address: string } | { readonly error: string } {
+  if (wanted !== undefined) return book.takeWanted(wanted, task.id);
   const address = book.take();
-  const network = round.network(networkId);
-  return address === undefined
-    ? { error: `no available IPv4 addresses on this network's address pools: ${network?.spec.name} (${networkId})` }
-    : { addresses: [address] };
+  return address === undefined ? { error: `no available IPv${family} addresses on this network's address pools: ${network}` } : { address };
 }

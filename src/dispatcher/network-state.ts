@@ -5,6 +5,7 @@ import { wantsEncryption } from '#domain/encrypted.ts';
 import { taskName } from '#domain/task-name.ts';
 import { isTerminal, taskStateRank } from '#domain/task-state.ts';
 import type { StoreEvent, View } from '#domain/view.ts';
+import { familyOf, withoutPrefix } from '#lib/ip.ts';
 import type { ClusterNetworkState, IngressPort, NetworkEndpoint, NetworkNode, NetworkService, OverlayNetwork } from '#protocol/network-state.ts';
 
 /** The same for all nodes; `stateForNode` cuts out a node's part. */
@@ -66,9 +67,8 @@ export function deriveNetworkState(view: View): SharedNetworkState {
     if (!isEndpoint(task) || task.nodeId === undefined) continue;
     for (const { networkId, addresses } of task.networks) {
       group(networkIdsByNode, task.nodeId, () => new Set<string>()).add(networkId);
-      for (const address of addresses) {
-        group(endpoints, networkId, () => []).push({ taskId: task.id, nodeId: task.nodeId, address: bare(address), names: namesOf(task) });
-      }
+      for (const pair of pairsOf(addresses))
+        group(endpoints, networkId, () => []).push({ taskId: task.id, nodeId: task.nodeId, ...pair, names: namesOf(task) });
     }
   }
   const servicesByNetwork = new Map<string, NetworkService[]>();
@@ -144,11 +144,12 @@ function servicesOnNetworks(service: Service, backends: readonly Task[]): Networ
       networkId,
       name: service.spec.name,
       aliases: aliases ?? [],
-      ...(vip === undefined ? {} : { virtualIp: bare(vip.address) }),
+      ...(vip === undefined ? {} : { virtualIp: withoutPrefix(vip.address) }),
+      ...(vip?.address6 === undefined ? {} : { virtualIp6: withoutPrefix(vip.address6) }),
       backends: backends.flatMap((task) =>
         task.networks
           .filter((attachment) => attachment.networkId === networkId)
-          .flatMap(({ addresses }) => addresses.map((address) => ({ taskId: task.id, nodeId: task.nodeId ?? '', address: bare(address) }))),
+          .flatMap(({ addresses }) => pairsOf(addresses).map((pair) => ({ taskId: task.id, nodeId: task.nodeId ?? '', ...pair }))),
       ),
     };
   });
@@ -177,8 +178,12 @@ function namesOf(task: Task): string[] {
   return hostname === undefined || hostname === '' || hostname.includes('{{') ? [taskName(task)] : [taskName(task), hostname];
 }
 
-function bare(address: string): string {
-  return address.split('/', 1)[0] ?? address;
+/** An attachment's addresses, the one of IPv6 with the one of IPv4: they belong to one interface. */
+function pairsOf(addresses: readonly string[]): readonly { readonly address: string; readonly address6?: string }[] {
+  const address6 = addresses.find((address) => familyOf(address) === 6);
+  return addresses
+    .filter((address) => familyOf(address) === 4)
+    .map((address, index) => ({ address: withoutPrefix(address), ...(address6 === undefined || index > 0 ? {} : { address6: withoutPrefix(address6) }) }));
 }
 
 function group<V>(map: Map<string, V>, key: string, make: () => V): V {

@@ -48,12 +48,15 @@ export interface NetworkEndpoint {
 
 export interface NetworkServiceInfo {
   readonly VIP: string;
+  /** Ours, as the tasks' `EndpointIPv6`: absent on networks without IPv6. */
+  readonly VIPv6?: string | undefined;
   readonly Ports: readonly string[];
   readonly LocalLBIndex: number;
   readonly Tasks: readonly {
     readonly Name: string;
     readonly EndpointID: string;
     readonly EndpointIP: string;
+    readonly EndpointIPv6?: string | undefined;
     readonly Info: Readonly<Record<string, string>>;
   }[];
 }

@@ -14,7 +14,10 @@ export interface Service extends ObjectMeta {
   readonly Endpoint: {
     readonly Spec: { readonly Mode?: string | undefined; readonly Ports?: readonly PortConfig[] | undefined };
     readonly Ports?: readonly PortConfig[] | undefined;
-    readonly VirtualIPs?: readonly { readonly NetworkID?: string | undefined; readonly Addr?: string | undefined }[] | undefined;
+    /** One per network: clients look an address up by its network. `AddrIPv6` is ours. */
+    readonly VirtualIPs?:
+      | readonly { readonly NetworkID?: string | undefined; readonly Addr?: string | undefined; readonly AddrIPv6?: string | undefined }[]
+      | undefined;
   };
   readonly UpdateStatus?:
     | {

@@ -13,7 +13,9 @@ export function claimsOf(object: StoreObject): readonly string[] {
     case 'service':
       return [
         `service/name/${object.spec.name.toLowerCase()}`,
-        ...(object.endpoint?.virtualIps ?? []).map((vip) => addressClaim(vip.networkId, vip.address)),
+        ...(object.endpoint?.virtualIps ?? []).flatMap(({ networkId, address, address6 }) =>
+          [address, ...(address6 === undefined ? [] : [address6])].map((one) => addressClaim(networkId, one)),
+        ),
         ...(object.endpoint?.ports ?? [])
           .filter((port) => port.publishMode === 'ingress' && port.publishedPort)
           .map((port) => ingressPortClaim(port.protocol, port.publishedPort ?? 0)),

@@ -12,6 +12,8 @@ export const DEFAULT_TASK_HISTORY_LIMIT = 5;
 export const DEFAULT_NODE_CERT_EXPIRY_NS = 2_160 * HOUR_NS;
 export const DEFAULT_ADDRESS_POOL = '10.0.0.0/8';
 export const DEFAULT_SUBNET_SIZE = 24;
+/** Of networks with IPv6 that name no subnet. */
+export const IPV6_SUBNET_SIZE = 64;
 export const DEFAULT_DATA_PATH_PORT = 4789;
 
 export const defaultRestartPolicy = { condition: 'any', delayNs: 5 * SECOND_NS, maxAttempts: 0, windowNs: 0 } as const satisfies Required<RestartPolicy>;

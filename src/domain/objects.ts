@@ -130,6 +130,8 @@ export interface VirtualIp {
   readonly networkId: string;
   /** CIDR form, "10.0.1.5/24". */
   readonly address: string;
+  /** Likewise, on networks with IPv6. */
+  readonly address6?: string;
 }
 
 export interface UpdateStatus {
@@ -229,9 +231,11 @@ export interface NetworkState {
   readonly driver: Driver;
   /** Absent for predefined node-local networks. */
   readonly vxlanId?: number;
+  /** Those of IPv4 first. */
   readonly pools: readonly { readonly subnet: string; readonly gateway: string; readonly range?: string }[];
   /** Where the next-fit search for an address goes on, so that freed addresses are reused late. */
   readonly cursor?: string;
+  readonly cursor6?: string;
 }
 
 export interface Secret extends ObjectMeta {

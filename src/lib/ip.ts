@@ -1,5 +1,5 @@
-// IP addresses and CIDR subnets as values. IPv4 addresses are plain unsigned 32-bit numbers, because the allocator counts with them; IPv6 is parsed,
-// compared and formatted, but never allocated from. Nothing here looks at the machine's interfaces.
+// IP addresses and CIDR subnets as values. IPv4 addresses are plain unsigned 32-bit numbers where many are counted through; addresses of either family
+// are big integers. Nothing here looks at the machine's interfaces.
 
 /** An IPv4 subnet: `base` is its network address, all host bits zero. */
 export interface Ipv4Subnet {
@@ -138,6 +138,30 @@ export function subnetContains(subnet: IpSubnet, address: IpAddress): boolean {
 export function subnetsOverlap(a: IpSubnet, b: IpSubnet): boolean {
   const [wide, narrow] = a.prefix <= b.prefix ? [a, b] : [b, a];
   return subnetContains(wide, { family: narrow.family, value: narrow.base });
+}
+
+/** Whether every address of `inner` is in `outer`. */
+export function subnetCovers(outer: IpSubnet, inner: IpSubnet): boolean {
+  return inner.prefix >= outer.prefix && subnetContains(outer, { family: inner.family, value: inner.base });
+}
+
+/** How many addresses a subnet has, those at its edges included. */
+export function subnetSize({ family, prefix }: Pick<IpSubnet, 'family' | 'prefix'>): bigint {
+  return 1n << BigInt(BITS_OF_FAMILY[family] - prefix);
+}
+
+export function lastAddress(subnet: IpSubnet): bigint {
+  return subnet.base + subnetSize(subnet) - 1n;
+}
+
+/** Told by its form, for text that is known to be an address or a subnet. */
+export function familyOf(text: string): 4 | 6 {
+  return text.includes(':') ? 6 : 4;
+}
+
+/** "10.0.1.5/24" → "10.0.1.5" */
+export function withoutPrefix(cidr: string): string {
+  return cidr.split('/', 1)[0] ?? cidr;
 }
 
 /** The shortest usual form: dotted quad, or lower-case IPv6 with the longest run of zeros as "::". */

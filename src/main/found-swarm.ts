@@ -2,7 +2,7 @@
 import { createJoinSecret } from '#ca/join-token.ts';
 import { createRootCa, type RootCa } from '#ca/root.ts';
 import type { InitRequest } from '#control/control.ts';
-import { DEFAULT_ADDRESS_POOL, DEFAULT_DATA_PATH_PORT, DEFAULT_SUBNET_SIZE, insertClusterDefaults } from '#domain/defaults.ts';
+import { DEFAULT_ADDRESS_POOL, DEFAULT_DATA_PATH_PORT, DEFAULT_SUBNET_SIZE, insertClusterDefaults, IPV6_SUBNET_SIZE } from '#domain/defaults.ts';
 import type { Cluster, Network, Node } from '#domain/objects.ts';
 import type { Change } from '#domain/view.ts';
 import type { Clock, Random } from '#lib/clock.ts';
@@ -44,7 +44,7 @@ export function checkInitRequest(request: InitRequest): void {
   for (const pool of defaultAddrPool) {
     const parsed = parseCidr(pool);
     if (parsed === undefined) throw new AppError('unknown', `invalid base pool ${pool}: invalid CIDR address: ${pool}`);
-    const size = subnetSize || DEFAULT_SUBNET_SIZE;
+    const size = parsed.subnet.family === 6 ? IPV6_SUBNET_SIZE : subnetSize || DEFAULT_SUBNET_SIZE;
     if (parsed.subnet.prefix > size) throw new AppError('unknown', `invalid CIDR: "${pool}". Subnet size is too small for pool: ${size}`);
   }
 }

@@ -2,6 +2,7 @@
 // rules is in render/, how rules reach the kernel in kernel/. Everything is sorted, so that equal states give equal values.
 import type { ClusterNetworkState, IngressPort, LocalNetworkState, NetworkNode, OverlayNetwork } from '#protocol/network-state.ts';
 import type { SandboxSpec } from '#protocol/sandbox.ts';
+import { familyOf } from '#lib/ip.ts';
 import { encryptionAddressOf } from './names.ts';
 
 /** A network that the engine has made with our driver. The engine tells of it once; it is kept in the state directory. */
@@ -42,15 +43,22 @@ export interface Overlay {
   readonly mtu: number;
   /** Addresses of the bridge in CIDR form: VIPs are reached, and answers to oneself come, through them. */
   readonly gateways: readonly string[];
-  readonly virtualIps: readonly { readonly address: string; readonly backends: readonly string[] }[];
+  readonly virtualIps: readonly VirtualAddress[];
+  /** Those of IPv6; absent on networks without it. */
+  readonly virtualIps6?: readonly VirtualAddress[];
   /** Absent while the swarm has one node: then nothing leaves it. */
   readonly tunnel?: {
     readonly localAddress: string;
     readonly port: number;
-    readonly remotes: readonly { readonly address: string; readonly nodeAddress: string }[];
+    readonly remotes: readonly { readonly address: string; readonly address6?: string; readonly nodeAddress: string }[];
     /** The network is encrypted: the addresses above are those of the WireGuard mesh, and packets leave through its device or not at all. */
     readonly encrypted?: true;
   };
+}
+
+export interface VirtualAddress {
+  readonly address: string;
+  readonly backends: readonly string[];
 }
 
 /** The WireGuard mesh between the nodes, for all encrypted networks together. */
@@ -97,6 +105,8 @@ export interface Host {
 const VXLAN_OVERHEAD_BYTES = 50;
 /** What WireGuard adds at most, over IPv4 or IPv6. */
 const WIREGUARD_OVERHEAD_BYTES = 80;
+/** What IPv6 asks of every link (RFC 8200). */
+const SMALLEST_IPV6_MTU = 1280;
 /** Docker's overlay has this MTU unless told otherwise. */
 const DEFAULT_MTU = 1450;
 
@@ -115,20 +125,25 @@ export function deriveOverlays(inputs: NetworkInputs): readonly Overlay[] {
 function overlayOf(driver: DriverNetwork, network: OverlayNetwork | undefined, inputs: NetworkInputs): Overlay {
   const encrypted = isEncrypted(driver, network);
   const tunnel = network === undefined ? undefined : tunnelOf(network, inputs, encrypted);
+  const has6 = driver.gateways.some((gateway) => familyOf(gateway) === 6);
+  const mtu = driver.mtu ?? network?.mtu ?? defaultMtu(inputs, encrypted);
+  const services = inputs.cluster.services.filter(({ networkId }) => networkId === driver.networkId);
+  const virtualIps = services.map(({ virtualIp, backends }) => ({ address: virtualIp, backends: backends.map(({ address }) => address) }));
+  const virtualIps6 = services.map(({ virtualIp6, backends }) => ({ address: virtualIp6, backends: backends.flatMap(({ address6 }) => address6 ?? []) }));
   return {
     vxlanId: driver.vxlanId,
-    mtu: driver.mtu ?? network?.mtu ?? defaultMtu(inputs, encrypted),
+    // Where the underlay has no room for that much, what is around it travels in pieces.
+    mtu: has6 ? Math.max(mtu, SMALLEST_IPV6_MTU) : mtu,
     gateways: driver.gateways,
-    virtualIps: virtualIpsOf(driver.networkId, inputs.cluster),
+    virtualIps: sortedVirtualIps(virtualIps),
+    ...(has6 ? { virtualIps6: sortedVirtualIps(virtualIps6) } : {}),
     ...(tunnel === undefined ? {} : { tunnel }),
   };
 }
 
-function virtualIpsOf(networkId: string, { services }: ClusterNetworkState): Overlay['virtualIps'] {
-  return services
-    .flatMap(({ networkId: of, virtualIp, backends }) =>
-      of === networkId && virtualIp !== undefined ? [{ address: virtualIp, backends: unique(backends.map(({ address }) => address)) }] : [],
-    )
+function sortedVirtualIps(all: readonly { readonly address: string | undefined; readonly backends: readonly string[] }[]): readonly VirtualAddress[] {
+  return all
+    .flatMap(({ address, backends }) => (address === undefined ? [] : [{ address, backends: unique(backends) }]))
     .sort((a, b) => compare(a.address, b.address));
 }
 
@@ -143,9 +158,9 @@ function tunnelOf(network: OverlayNetwork, inputs: NetworkInputs, encrypted: boo
   const addressOf = (node: NetworkNode) => (encrypted ? encryptionAddressOf(node.index) : node.dataPathAddress);
   const reachable = encrypted ? inputs.cluster.nodes.filter(canEncrypt) : inputs.cluster.nodes;
   const nodes = new Map(reachable.map((node) => [node.nodeId, addressOf(node)]));
-  const remotes = network.endpoints.flatMap(({ nodeId, address }) => {
+  const remotes = network.endpoints.flatMap(({ nodeId, address, address6 }) => {
     const nodeAddress = nodes.get(nodeId);
-    return nodeAddress === undefined || nodeId === self.nodeId ? [] : [{ address, nodeAddress }];
+    return nodeAddress === undefined || nodeId === self.nodeId ? [] : [{ address, ...(address6 === undefined ? {} : { address6 }), nodeAddress }];
   });
   return {
     localAddress: addressOf(self),

@@ -94,8 +94,9 @@ function networkNames(network: OverlayNetwork, services: readonly NetworkService
   const containers = new Map<string, readonly string[]>();
   const reverse = new Map<string, string>();
   for (const service of services) {
-    const tasks = service.backends.map(({ address }) => address);
-    const addresses = service.virtualIp === undefined ? tasks : [service.virtualIp];
+    const tasks = service.backends.flatMap(bothOf);
+    const virtual = [service.virtualIp, service.virtualIp6].filter((address) => address !== undefined);
+    const addresses = virtual.length === 0 ? tasks : virtual;
     for (const [names, list] of [
       [[service.name], own],
       [service.aliases, aliases],
@@ -105,13 +106,19 @@ function networkNames(network: OverlayNetwork, services: readonly NetworkService
         append(list, `tasks.${name}`, tasks);
       }
     }
-    if (service.virtualIp !== undefined) reverse.set(service.virtualIp, `${service.name}.${network.name}`);
+    for (const address of virtual) reverse.set(address, `${service.name}.${network.name}`);
   }
-  for (const { address, names } of network.endpoints) {
-    for (const name of names) append(containers, name, [address]);
-    if (names[0] !== undefined) reverse.set(address, `${names[0]}.${network.name}`);
+  for (const endpoint of network.endpoints) {
+    const [first] = endpoint.names;
+    for (const name of endpoint.names) append(containers, name, bothOf(endpoint));
+    if (first !== undefined) for (const address of bothOf(endpoint)) reverse.set(address, `${first}.${network.name}`);
   }
   return { name: network.name.toLowerCase(), forward: new Map([...containers, ...aliases, ...own]), reverse };
+}
+
+/** An answer has those of the family that was asked for. */
+function bothOf({ address, address6 }: { readonly address: string; readonly address6?: string }): readonly string[] {
+  return address6 === undefined ? [address] : [address, address6];
 }
 
 /** Adds addresses to a name, sorted and once each. */

@@ -41,6 +41,8 @@ export interface NetworkEndpoint {
   readonly nodeId: string;
   /** Bare address. */
   readonly address: string;
+  /** Likewise, on networks with IPv6. */
+  readonly address6?: string;
   /** The task's container name and hostname, for name resolution. */
   readonly names: readonly string[];
 }
@@ -52,8 +54,9 @@ export interface NetworkService {
   readonly aliases: readonly string[];
   /** Absent for dnsrr. */
   readonly virtualIp?: string;
+  readonly virtualIp6?: string;
   /** Addresses of tasks that may get traffic now: running, healthy, serving, not on their way out. */
-  readonly backends: readonly { readonly taskId: string; readonly nodeId: string; readonly address: string }[];
+  readonly backends: readonly { readonly taskId: string; readonly nodeId: string; readonly address: string; readonly address6?: string }[];
 }
 
 export interface IngressPort {

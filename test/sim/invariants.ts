@@ -187,7 +187,9 @@ function addressesOf(object: StoreObject | undefined): readonly string[] {
   if (object?.kind === 'service') {
     const { virtualIps = [], ports = [] } = object.endpoint ?? {};
     return [
-      ...virtualIps.map(({ networkId, address }) => `address ${address} of ${networkId}`),
+      ...virtualIps.flatMap(({ networkId, address, address6 }) =>
+        [address, ...(address6 === undefined ? [] : [address6])].map((one) => `address ${one} of ${networkId}`),
+      ),
       ...ports
         .filter(({ publishMode, publishedPort }) => publishMode === 'ingress' && publishedPort)
         .map(({ protocol, publishedPort }) => `ingress port ${protocol}/${publishedPort}`),

@@ -2,12 +2,13 @@
 import type { NetworkCreateRequest, NetworkEndpoint, NetworkResource, NetworkServiceInfo, SwarmIpamOptions, SwarmNetwork } from '#docker-api/network.ts';
 import type { Network } from '#domain/objects.ts';
 import type { IpamConfig, IpamPool, NetworkSpec } from '#domain/spec.ts';
+import { parseCidr, subnetsOverlap } from '#lib/ip.ts';
 import { compact, memoized, metaToJson, nonEmpty, optionalMap, sortedMap, timeToJson } from './common.ts';
 
 /** Where other tools look for a network's VXLAN ids. */
 const VXLAN_IDS = 'com.docker.network.driver.overlay.vxlanid_list';
 /** First API version that says whether a network has IPv4. */
-const API_WITH_ENABLE_IPV4 = 48;
+export const API_WITH_ENABLE_IPV4 = 48;
 
 /** What is known of a network beyond its object: who is on it here, and which nodes are on it. */
 export interface NetworkDetails {
@@ -78,13 +79,22 @@ function ipamToResource({ spec, state }: Network): NetworkResource['IPAM'] {
   return {
     Driver: spec.ipam?.driver?.name || 'default',
     Options: spec.ipam?.driver?.options ?? null,
-    Config: state.pools.map(({ subnet, gateway, range }, index) => ({
+    Config: state.pools.map(({ subnet, gateway, range }) => ({
       Subnet: subnet,
       IPRange: range,
       Gateway: nonEmpty(gateway),
-      AuxiliaryAddresses: optionalMap(spec.ipam?.configs[index]?.reserved),
+      AuxiliaryAddresses: optionalMap(reservedIn(subnet, spec)),
     })),
   };
+}
+
+/** Of the configuration that the subnet comes from. */
+function reservedIn(text: string, { ipam }: NetworkSpec): IpamPool['reserved'] {
+  const subnet = parseCidr(text)?.subnet;
+  return ipam?.configs.find((config) => {
+    const wished = parseCidr(config.subnet ?? '')?.subnet;
+    return wished !== undefined && subnet !== undefined && subnetsOverlap(wished, subnet);
+  })?.reserved;
 }
 
 /** The network as a swarm object. */

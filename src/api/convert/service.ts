@@ -80,7 +80,9 @@ function endpointToJson({ endpoint, spec }: Service): WireService['Endpoint'] {
   return {
     Spec: endpointSpecToJson(endpoint.spec),
     Ports: nonEmpty(endpoint.ports.map(portToJson)),
-    VirtualIPs: nonEmpty(endpoint.virtualIps.map(({ networkId, address }) => ({ NetworkID: nonEmpty(networkId), Addr: nonEmpty(address) }))),
+    VirtualIPs: nonEmpty(
+      endpoint.virtualIps.map(({ networkId, address, address6 }) => ({ NetworkID: nonEmpty(networkId), Addr: nonEmpty(address), AddrIPv6: address6 })),
+    ),
   };
 }
 

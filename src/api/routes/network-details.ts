@@ -3,6 +3,7 @@ import type { Control } from '#control/control.ts';
 import type { NetworkEndpoint, NetworkResource, NetworkServiceInfo } from '#docker-api/network.ts';
 import type { Network, Task } from '#domain/objects.ts';
 import { taskName } from '#domain/task-name.ts';
+import { familyOf } from '#lib/ip.ts';
 import type { NetworkDetails } from '../convert/network.ts';
 import type { RouteContext, RouteRequest } from '../route.ts';
 
@@ -52,18 +53,26 @@ function servicesOf(network: Network, tasks: readonly Task[], control: Control):
     if (vip === undefined && members.length === 0) return [];
     const info: NetworkServiceInfo = {
       VIP: vip === undefined ? '<nil>' : bareAddress(vip.address),
+      VIPv6: vip?.address6 && bareAddress(vip.address6),
       Ports: (service.endpoint?.ports ?? []).map((port) => `Target: ${port.targetPort}, Publish: ${port.publishedPort ?? 0}`),
       LocalLBIndex: 0,
       Tasks: members.map((task) => ({
         Name: taskName(task),
         EndpointID: task.id,
-        EndpointIP: bareAddress(task.networks.find(({ networkId }) => networkId === network.id)?.addresses[0] ?? ''),
+        EndpointIP: addressIn(network, task, 4) ?? '',
+        EndpointIPv6: addressIn(network, task, 6),
         Info: { 'Host IP': addressOfNode.get(task.nodeId ?? '') ?? '' },
       })),
     };
     return [[service.spec.name, info]];
   });
   return Object.fromEntries(entries);
+}
+
+function addressIn(network: Network, task: Task, family: 4 | 6): string | undefined {
+  const addresses = task.networks.find(({ networkId }) => networkId === network.id)?.addresses ?? [];
+  const address = addresses.find((candidate) => familyOf(candidate) === family);
+  return address && bareAddress(address);
 }
 
 function bareAddress(address: string): string {

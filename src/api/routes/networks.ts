@@ -4,8 +4,9 @@ import type { NetworkControl } from '#control/control.ts';
 import { type NetworkCreateRequest, type NetworkCreateResponse, type NetworkResource, networkCreateShape } from '#docker-api/network.ts';
 import { decodeBody } from '#docker-api/shape.ts';
 import type { Network } from '#domain/objects.ts';
+import { networkWarnings } from '#domain/validate/network.ts';
 import { AppError, errorMessage } from '#lib/errors.ts';
-import { networkSpecFromJson, networkToResource } from '../convert/network.ts';
+import { API_WITH_ENABLE_IPV4, networkSpecFromJson, networkToResource } from '../convert/network.ts';
 import { empty, json, type Route, type RouteContext, type RouteRequest, toEngine } from '../route.ts';
 import { backedNetworkId, engineNetworks, isBacking } from './engine-networks.ts';
 import { networkDetails } from './network-details.ts';
@@ -109,7 +110,10 @@ async function createNetwork(request: RouteRequest, context: RouteContext) {
   const networks = networkControlFor(wire, context);
   const engines = await engineNetworks(request, context);
   if (engines.some((network) => network.Name === name && !isBacking(network))) throw nameTaken(name);
-  const answer: NetworkCreateResponse = { Id: await networks.create(networkSpecFromJson(wire)), Warning: '' };
+  if (request.apiVersion >= API_WITH_ENABLE_IPV4 && wire.EnableIPv4 === false)
+    throw new AppError('invalidArgument', 'IPv4 cannot be disabled in a Swarm scoped network');
+  const spec = networkSpecFromJson(wire);
+  const answer: NetworkCreateResponse = { Id: await networks.create(spec), Warning: networkWarnings(spec).join('; ') };
   return json(answer, 201);
 }
 

@@ -1,6 +1,6 @@
 // Network specs. Checks and texts are the Docker daemon's and SwarmKit's (manager/controlapi/network.go).
 import { AppError, rpcError } from '#lib/errors.ts';
-import { parseCidr, parseIp, subnetContains } from '#lib/ip.ts';
+import { type IpSubnet, parseCidr, parseIp, subnetContains, subnetsOverlap } from '#lib/ip.ts';
 import { PREDEFINED_LABEL } from '../predefined-network.ts';
 import type { IpamPool, NetworkSpec } from '../spec.ts';
 import { validateAnnotations } from './annotations.ts';
@@ -24,9 +24,47 @@ export function validateNetworkSpec(spec: NetworkSpec): void {
   const ipamDriver = spec.ipam?.driver?.name || 'default';
   if (ipamDriver !== 'default' && ipamDriver !== 'null') throw new AppError('notFound', `plugin "${ipamDriver}" not found`);
   for (const pool of spec.ipam?.configs ?? []) validatePool(pool);
+  if (spec.ipv6 && driver === 'overlay') validateIpv6(spec);
 }
 
-function validatePool({ subnet = '', range = '', gateway = '' }: IpamPool): void {
+/** The kernel takes IPv6 away from a device whose packets are smaller (RFC 8200). */
+export const SMALLEST_IPV6_MTU = 1280;
+const MTU_OPTION = 'com.docker.network.driver.mtu';
+/** Edge, gateway, and two more. */
+const LONGEST_IPV6_PREFIX = 126;
+/** Loopback and unspecified, IPv4 in IPv6 form, one link only, many at once: no subnets for hosts. */
+const UNUSABLE_IPV6 = ['::/8', 'fe80::/10', 'ff00::/8'];
+
+/** Docker has no words for these: there, they fail on the nodes. */
+function validateIpv6({ driver, ipam }: NetworkSpec): void {
+  const mtu = driver?.options?.[MTU_OPTION];
+  if (mtu !== undefined && Number(mtu) < SMALLEST_IPV6_MTU)
+    throw new AppError('invalidArgument', `a network with IPv6 needs an MTU of at least ${SMALLEST_IPV6_MTU}, not ${MTU_OPTION}=${mtu}`);
+  for (const { subnet = '' } of ipam?.configs ?? []) {
+    const parsed = parseCidr(subnet)?.subnet;
+    if (parsed?.family !== 6) continue;
+    if (parsed.prefix > LONGEST_IPV6_PREFIX)
+      throw rpcError(
+        'invalidArgument',
+        `ipam configuration: subnet ${subnet} is too small: an IPv6 subnet has a prefix of at most ${LONGEST_IPV6_PREFIX} bits`,
+      );
+    if (UNUSABLE_IPV6.some((text) => overlaps(text, parsed)))
+      throw rpcError('invalidArgument', `ipam configuration: subnet ${subnet} is not one of unicast addresses; private ones are in fd00::/8`);
+  }
+}
+
+function overlaps(text: string, subnet: IpSubnet): boolean {
+  const other = parseCidr(text)?.subnet;
+  return other !== undefined && subnetsOverlap(other, subnet);
+}
+
+/** What a network's creator should know: a subnet that has no effect. Docker is silent about it. */
+export function networkWarnings({ ipv6, ipam }: NetworkSpec): readonly string[] {
+  const ignored = ipv6 ? [] : (ipam?.configs ?? []).flatMap(({ subnet = '' }) => (parseCidr(subnet)?.subnet.family === 6 ? [subnet] : []));
+  return ignored.map((subnet) => `subnet ${subnet} is not used: the network is made without IPv6 (--ipv6)`);
+}
+
+function validatePool({ subnet = '', range = '', gateway = '', reserved = {} }: IpamPool): void {
   if (subnet === '' && range === '' && gateway === '') return;
   const parsed = parseCidr(subnet)?.subnet;
   if (parsed === undefined) throw rpcError('invalidArgument', `ipam configuration: invalid subnet ${subnet}`);
@@ -39,5 +77,10 @@ function validatePool({ subnet = '', range = '', gateway = '' }: IpamPool): void
     const address = parseIp(gateway);
     if (address === undefined) throw rpcError('invalidArgument', `ipam configuration: invalid gateway ${gateway}`);
     if (!subnetContains(parsed, address)) throw rpcError('invalidArgument', `ipam configuration: subnet ${subnet} does not contain gateway ${gateway}`);
+  }
+  for (const text of Object.values(reserved)) {
+    const address = parseIp(text);
+    if (address === undefined) throw rpcError('invalidArgument', `ipam configuration: invalid auxiliary address ${text}`);
+    if (!subnetContains(parsed, address)) throw rpcError('invalidArgument', `ipam configuration: subnet ${subnet} does not contain auxiliary address ${text}`);
   }
 }

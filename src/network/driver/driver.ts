@@ -1,7 +1,7 @@
 // Docker's remote network driver, as the engine calls it: networks and endpoints of plain containers and tasks alike. Addresses are the engine's
 // business (it was told them), forwarding is the reconciler's. Every call may come again after a crash and then finds what it had done.
 import { AppError } from '#lib/errors.ts';
-import { parseIpv4Cidr } from '#lib/ip.ts';
+import { parseCidr } from '#lib/ip.ts';
 import type { DriverNetwork } from '../desired.ts';
 import type { Overlays } from '../kernel/overlays.ts';
 import { macOf, type Names } from '../names.ts';
@@ -14,8 +14,14 @@ export interface DriverRequest {
   readonly NetworkID?: string;
   readonly EndpointID?: string;
   readonly Options?: Readonly<Record<string, unknown>>;
-  readonly IPv4Data?: readonly { readonly Pool?: string; readonly Gateway?: string }[];
+  readonly IPv4Data?: readonly PoolData[];
+  readonly IPv6Data?: readonly PoolData[];
   readonly Interface?: { readonly Address?: string; readonly MacAddress?: string };
+}
+
+interface PoolData {
+  readonly Pool?: string;
+  readonly Gateway?: string;
 }
 
 export type Driver = Readonly<Record<string, (request: DriverRequest) => Promise<object> | object>>;
@@ -109,7 +115,7 @@ async function createNetwork(request: DriverRequest, { names, state, reconciler,
   return {};
 }
 
-function parseNetwork({ NetworkID = '', Options = {}, IPv4Data = [] }: DriverRequest, names: Names): DriverNetwork {
+function parseNetwork({ NetworkID = '', Options = {}, IPv4Data, IPv6Data }: DriverRequest, names: Names): DriverNetwork {
   const generic = Options['com.docker.network.generic'];
   const options = typeof generic === 'object' && generic !== null ? (generic as Readonly<Record<string, unknown>>) : {};
   const networkId = options[OPTION.networkId];
@@ -118,10 +124,10 @@ function parseNetwork({ NetworkID = '', Options = {}, IPv4Data = [] }: DriverReq
     throw new AppError('invalidArgument', `networks of driver ${names.driver} are made by skepd; use --driver overlay`);
   }
   const mtu = Number(options[OPTION.mtu] ?? options[OPTION.dockerMtu]);
-  const gateways = IPv4Data.flatMap(({ Pool = '', Gateway = '' }) => {
+  const gateways = [...(IPv4Data ?? []), ...(IPv6Data ?? [])].flatMap(({ Pool = '', Gateway = '' }) => {
     const prefix = Pool.split('/')[1];
     const cidr = Gateway.includes('/') ? Gateway : `${Gateway}/${prefix}`;
-    return parseIpv4Cidr(cidr) === undefined ? [] : [cidr];
+    return parseCidr(cidr) === undefined ? [] : [cidr];
   });
   return {
     engineNetworkId: NetworkID,

@@ -24,8 +24,8 @@ export async function applyRules(text: string, namespace?: string): Promise<void
 }
 
 /** How the kernel lists a table, to see later whether somebody has touched it; undefined when it does not exist. */
-export async function listTable(table: string, namespace?: string): Promise<string | undefined> {
-  const { code, stdout } = await run(inNamespace(namespace, ['nft', 'list', 'table', 'ip', table]));
+export async function listTable(table: string, namespace?: string, family: 'ip' | 'ip6' = 'ip'): Promise<string | undefined> {
+  const { code, stdout } = await run(inNamespace(namespace, ['nft', 'list', 'table', family, table]));
   return code === 0 ? stdout : undefined;
 }
 

@@ -1,6 +1,7 @@
 // Forgets tracked connections that lead nowhere any more, so that a client of a dead task is led to a living one at its next packet.
 import type { Logger } from '#lib/log.ts';
 import { errorMessage } from '#lib/errors.ts';
+import { familyOf } from '#lib/ip.ts';
 import { inNamespace, run } from './run.ts';
 
 export interface Connections {
@@ -25,7 +26,7 @@ export function createConnections({ log }: { readonly log: Logger }): Connection
   }
   return {
     async forgetAnsweredBy(addresses, namespace) {
-      for (const address of addresses) await remove(namespace, ['--reply-src', address]);
+      for (const address of addresses) await remove(namespace, [...(familyOf(address) === 6 ? ['-f', 'ipv6'] : []), '--reply-src', address]);
     },
     async forgetUdpTo(ports) {
       for (const port of ports) await remove(undefined, ['-p', 'udp', '--orig-port-dst', String(port)]);

@@ -6,6 +6,14 @@ import type { ActualMesh } from '../render/mesh-links.ts';
 import { TUNNEL, type ActualLink, type ActualOverlay } from '../render/overlay-links.ts';
 import { NAMESPACES, run, runOrThrow } from './run.ts';
 
+interface AddrInfo {
+  readonly family: string;
+  readonly scope?: string;
+  readonly local?: string;
+  readonly prefixlen: number;
+  readonly label?: string;
+}
+
 /** A line of `ip -d -j addr show`; only what is used here. */
 interface AddrRow {
   readonly ifname?: string;
@@ -18,7 +26,7 @@ interface AddrRow {
     readonly info_data?: { readonly id?: number; readonly local?: string; readonly port?: number };
     readonly info_slave_data?: { readonly hairpin?: boolean };
   };
-  readonly addr_info?: readonly { readonly family: string; readonly local?: string; readonly prefixlen: number; readonly label?: string }[];
+  readonly addr_info?: readonly AddrInfo[];
 }
 
 export interface HostAddress {
@@ -37,7 +45,7 @@ export interface HostLinks {
 export async function observeHostLinks(gatewayBridge = GATEWAY_BRIDGE): Promise<HostLinks> {
   const rows = await addrRows(undefined);
   const links = rows.flatMap(linkOf);
-  const addresses = new Map(rows.flatMap((row) => ipv4(row).map(({ local = '' }) => [local, { mtu: row.mtu ?? 0 }] as const)));
+  const addresses = new Map(rows.flatMap((row) => lasting(row).map(({ local = '' }) => [local, { mtu: row.mtu ?? 0 }] as const)));
   const labelled = rows.flatMap((row) => ipv4(row).map(({ local = '', label }) => ({ device: row.ifname ?? '', address: local, label })));
   const gateway = links.find(({ name }) => name === gatewayBridge);
   const gatewaySubnets = (gateway?.addresses ?? []).flatMap((cidr) => {
@@ -88,14 +96,19 @@ function linkOf(row: AddrRow): readonly ActualLink[] {
       mac: row.address ?? '',
       ...(row.master === undefined ? {} : { master: row.master }),
       hairpin: linkinfo?.info_slave_data?.hairpin ?? false,
-      addresses: ipv4(row).map(({ local, prefixlen }) => `${local}/${prefixlen}`),
+      addresses: lasting(row).map(({ local, prefixlen }) => `${local}/${prefixlen}`),
       ...(data === undefined ? {} : { tunnel: { vxlanId: data.id ?? 0, localAddress: data.local ?? '', port: data.port ?? 0 } }),
     },
   ];
 }
 
-function ipv4(row: AddrRow): readonly { readonly local?: string; readonly prefixlen: number; readonly label?: string }[] {
+function ipv4(row: AddrRow): readonly AddrInfo[] {
   return (row.addr_info ?? []).filter(({ family, local }) => family === 'inet' && local !== undefined);
+}
+
+/** Those of both families that somebody has given: the kernel gives itself one of IPv6 for each link. */
+function lasting(row: AddrRow): readonly AddrInfo[] {
+  return (row.addr_info ?? []).filter(({ family, scope, local }) => (family === 'inet' || (family === 'inet6' && scope !== 'link')) && local !== undefined);
 }
 
 async function localRoutesOf(namespace: string): Promise<readonly string[]> {
@@ -107,7 +120,7 @@ async function localRoutesOf(namespace: string): Promise<readonly string[]> {
 async function neighboursOf(device: string, namespace?: string): Promise<ReadonlyMap<string, string>> {
   const output = await runOrThrow(['ip', ...inside(namespace), '-j', 'neigh', 'show', 'dev', device, 'nud', 'permanent']);
   const rows = json<{ readonly dst?: string; readonly lladdr?: string }>(output);
-  return new Map(rows.flatMap(({ dst, lladdr }) => (dst === undefined || lladdr === undefined || dst.includes(':') ? [] : [[dst, lladdr] as const])));
+  return new Map(rows.flatMap(({ dst, lladdr }) => (dst === undefined || lladdr === undefined ? [] : [[dst, lladdr] as const])));
 }
 
 async function forwardingOf(device: string, namespace?: string): Promise<ReadonlyMap<string, string>> {

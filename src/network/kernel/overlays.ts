@@ -31,6 +31,20 @@ const SYSCTLS = {
   'ipv6/conf/default/disable_ipv6': '1',
 } as const;
 
+/** Likewise for IPv6. Addresses are given once by the managers, so nothing waits to see whether another has them; there are no routers to listen to. */
+const SYSCTLS6 = {
+  ...SYSCTLS,
+  'bridge/bridge-nf-call-ip6tables': '1',
+  'ipv6/conf/default/disable_ipv6': '0',
+  'ipv6/conf/all/forwarding': '1',
+  'ipv6/conf/all/accept_ra': '0',
+  'ipv6/conf/default/accept_ra': '0',
+  'ipv6/conf/all/accept_dad': '0',
+  'ipv6/conf/default/accept_dad': '0',
+  'ipv6/conf/all/accept_redirects': '0',
+  'ipv6/conf/default/accept_redirects': '0',
+} as const;
+
 /** What is known to be in place, each part as text that can be compared. */
 interface Applied {
   links: string | undefined;
@@ -48,21 +62,21 @@ export function createOverlays({ names }: { readonly names: Names }): Overlays {
     const now: Applied = known ?? { links: undefined, rules: undefined, listing: undefined };
     applied.set(overlay.vxlanId, now);
     // Backends come and go far more often than anything else; they are in the rules only.
-    const { virtualIps, ...rest } = overlay;
-    const links = JSON.stringify([rest, virtualIps.map(({ address }) => address)]);
+    const { virtualIps, virtualIps6, ...rest } = overlay;
+    const links = JSON.stringify([rest, [virtualIps, virtualIps6].map((all) => all?.map(({ address }) => address))]);
     if (verify || now.links !== links) {
       now.links = undefined;
-      const actual = await ensureNamespace(namespace, known === undefined);
+      const actual = await ensureNamespace(namespace, known === undefined, virtualIps6 === undefined ? SYSCTLS : SYSCTLS6);
       if (actual.links.length <= 1) now.rules = undefined;
       await applySteps(planOverlayLinks(overlay, actual, names));
       now.links = links;
     }
     const rules = renderOverlayRules(overlay);
-    const isCurrent = now.rules === rules && (!verify || (now.listing !== undefined && (await listTable(OVERLAY_TABLE, namespace)) === now.listing));
+    const isCurrent = now.rules === rules && (!verify || (now.listing !== undefined && (await listRules(overlay, namespace)) === now.listing));
     if (isCurrent) return;
     now.rules = undefined;
     await applyRules(rules, namespace);
-    now.listing = verify ? await listTable(OVERLAY_TABLE, namespace) : undefined;
+    now.listing = verify ? await listRules(overlay, namespace) : undefined;
     now.rules = rules;
   }
 
@@ -93,20 +107,27 @@ export function createOverlays({ names }: { readonly names: Names }): Overlays {
 }
 
 /** The namespace as it is now, made first if need be (then it has nothing but `lo`). A name without a namespace behind it (a crash may leave one) is made anew. */
-async function ensureNamespace(namespace: string, isFirstLook: boolean): Promise<ActualOverlay> {
+async function ensureNamespace(namespace: string, isFirstLook: boolean, sysctls: Readonly<Record<string, string>>): Promise<ActualOverlay> {
   const isNew = await addNamespace(namespace);
   if (isNew || isFirstLook) {
     await ensureBridgeFilter();
     try {
-      await setSysctls(namespace, SYSCTLS);
+      await setSysctls(namespace, sysctls);
     } catch (error) {
       if (isNew || !/Invalid argument/.test(errorMessage(error))) throw error;
       await removeNamespace(namespace);
       await addNamespace(namespace);
-      await setSysctls(namespace, SYSCTLS);
+      await setSysctls(namespace, sysctls);
     }
   }
   return observeOverlay(namespace);
+}
+
+/** How the kernel lists all rules of a network; undefined when some are missing. */
+async function listRules({ virtualIps6 }: Overlay, namespace: string): Promise<string | undefined> {
+  const listing = await listTable(OVERLAY_TABLE, namespace);
+  const listing6 = virtualIps6 === undefined ? '' : await listTable(OVERLAY_TABLE, namespace, 'ip6');
+  return listing === undefined || listing6 === undefined ? undefined : listing + listing6;
 }
 
 async function addVeth(overlay: Overlay, endpointId: string, names: Names): Promise<void> {
@@ -114,7 +135,14 @@ async function addVeth(overlay: Overlay, endpointId: string, names: Names): Prom
   const port = overlayPort(endpointId);
   await applySteps([
     { tool: 'ip', lines: [`link add ${names.hostPort(endpointId)} mtu ${overlay.mtu} type veth peer name ${port} mtu ${overlay.mtu} netns ${namespace}`] },
-    { tool: 'ip', namespace, lines: [`link set ${port} master ${BRIDGE} up`, `link set ${port} type bridge_slave hairpin on`] },
+    {
+      tool: 'ip',
+      namespace,
+      lines: [
+        `link set ${port} master ${BRIDGE}${overlay.virtualIps6 === undefined ? '' : ' addrgenmode none'} up`,
+        `link set ${port} type bridge_slave hairpin on`,
+      ],
+    },
   ]);
 }
 

@@ -4,7 +4,7 @@ import { existsSync } from 'node:fs';
 import { createServer } from 'node:net';
 import type { PortConfig } from '#domain/spec.ts';
 import { AppError } from '#lib/errors.ts';
-import { formatIpv4, ipv4SubnetsOverlap, parseIpv4Cidr } from '#lib/ip.ts';
+import { familyOf, formatIpv4, ipv4SubnetsOverlap, parseIpv4Cidr } from '#lib/ip.ts';
 import type { SandboxPlace, SandboxSpec } from '#protocol/sandbox.ts';
 import type { Sandbox } from '../desired.ts';
 import { addNamespace, applySteps, removeNamespace, setSysctl, setSysctls } from '../kernel/apply.ts';
@@ -161,7 +161,7 @@ export function createSandboxKeeper(dependencies: SandboxDependencies): SandboxK
 /** The bridge, made if it is missing; resolves with its address in CIDR form. */
 async function ensureGateway(names: Names): Promise<string> {
   const { links } = await observeHostLinks(names.gatewayBridge);
-  const [there] = links.find(({ name }) => name === names.gatewayBridge)?.addresses ?? [];
+  const there = links.find(({ name }) => name === names.gatewayBridge)?.addresses.find((address) => familyOf(address) === 4);
   if (there !== undefined) return there;
   const taken = links.flatMap(({ addresses }) => addresses.flatMap((address) => parseIpv4Cidr(address)?.subnet ?? []));
   const free = GATEWAY_SUBNETS.find((candidate) => {

@@ -23,7 +23,10 @@ export function factsOf({ cluster, local, driverNetworks, hostAddresses }: Netwo
     tasks: new Map(
       cluster.networks
         .filter(({ vxlanId }) => vxlanIds.has(vxlanId))
-        .map(({ vxlanId, endpoints }) => [names.namespace(vxlanId), new Set(endpoints.map(({ address }) => address))]),
+        .map(({ vxlanId, endpoints }) => [
+          names.namespace(vxlanId),
+          new Set(endpoints.flatMap(({ address, address6 }) => [address, ...(address6 === undefined ? [] : [address6])])),
+        ]),
     ),
     host: new Set([
       ...local.endpoints.flatMap(({ gatewayAddress }) => gatewayAddress ?? []),

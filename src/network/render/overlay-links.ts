@@ -2,6 +2,7 @@
 // joins the containers' veth ends and, when there are other nodes, a VXLAN device whose entries are all static: nothing is learned, nothing flooded.
 import type { Overlay } from '../desired.ts';
 import { macOf, type Names } from '../names.ts';
+import { familyOf } from '#lib/ip.ts';
 import { steps, type Step } from './commands.ts';
 
 export const BRIDGE = 'br0';
@@ -53,15 +54,25 @@ function bridgeLines(overlay: Overlay, { links }: ActualOverlay): readonly strin
   const loopback = links.find(({ name }) => name === 'lo');
   const [gateway] = overlay.gateways;
   const mac = gateway === undefined ? '02:42:ff:ff:ff:01' : macOf(bare(gateway));
+  const addresses = [...overlay.gateways, ...(overlay.virtualIps6 ?? []).map(({ address }) => `${address}/128`)];
   return [
     ...(loopback?.up ? [] : ['link set lo up']),
-    ...(bridge === undefined ? [`link add ${BRIDGE} type bridge forward_delay 0`] : []),
+    ...(bridge === undefined ? [`link add ${BRIDGE} type bridge forward_delay 0${overlay.virtualIps6 === undefined ? '' : ' mcast_snooping 0'}`] : []),
     ...(bridge?.mac === mac ? [] : [`link set ${BRIDGE} address ${mac}`]),
-    ...overlay.gateways.filter((address) => !bridge?.addresses.includes(address)).map((address) => `addr replace ${address} dev ${BRIDGE}`),
-    ...(bridge?.addresses ?? []).filter((address) => !overlay.gateways.includes(address)).map((address) => `addr del ${address} dev ${BRIDGE}`),
+    ...addresses.filter((address) => !bridge?.addresses.includes(address)).map((address) => `addr replace ${address} dev ${BRIDGE}${flagsOf(address)}`),
+    ...(bridge?.addresses ?? []).filter((address) => !addresses.includes(address)).map((address) => `addr del ${address} dev ${BRIDGE}`),
     ...(bridge?.mtu === overlay.mtu ? [] : [`link set ${BRIDGE} mtu ${overlay.mtu}`]),
     ...(bridge?.up ? [] : [`link set ${BRIDGE} up`]),
   ];
+}
+
+/**
+ * Neighbours are told of an IPv6 address only by the interface that has it, so the bridge has the virtual ones itself, and answers for them at once. It
+ * never sends from them (they count as deprecated): that a task reaching itself sees the gateway is the rules' doing.
+ */
+function flagsOf(address: string): string {
+  if (familyOf(address) === 4) return '';
+  return address.endsWith('/128') ? ' nodad preferred_lft 0' : ' nodad';
 }
 
 /** Bound to the WireGuard device when the network is encrypted: when that goes, the tunnel goes with it, instead of sending by another way. */
@@ -74,7 +85,9 @@ function createTunnel({ tunnel, vxlanId }: Overlay, namespace: string, { encrypt
 function tunnelLines(overlay: Overlay, actual: ActualLink | undefined): readonly string[] {
   if (overlay.tunnel === undefined) return [];
   const inOrder = actual?.master === BRIDGE && actual.mtu === overlay.mtu && actual.up;
-  return inOrder ? [] : [`link set ${TUNNEL} mtu ${overlay.mtu} master ${BRIDGE} up`];
+  // It answers for neighbours, and has no business of its own.
+  const quiet = overlay.virtualIps6 === undefined ? '' : ' addrgenmode none';
+  return inOrder ? [] : [`link set ${TUNNEL} mtu ${overlay.mtu} master ${BRIDGE}${quiet} up`];
 }
 
 /** Every container's port sends back what came from it when it is meant for itself: a task may reach its own service. */
@@ -97,7 +110,11 @@ function routeLines({ virtualIps }: Overlay, { localRoutes }: ActualOverlay): re
 }
 
 function neighbourLines({ tunnel }: Overlay, { neighbours }: ActualOverlay): readonly string[] {
-  const wanted = new Map((tunnel?.remotes ?? []).map(({ address }) => [address, macOf(address)]));
+  const wanted = new Map(
+    (tunnel?.remotes ?? []).flatMap(({ address, address6 }) =>
+      [address, ...(address6 === undefined ? [] : [address6])].map((one) => [one, macOf(address)] as const),
+    ),
+  );
   return [
     ...[...neighbours.keys()].filter((address) => !wanted.has(address)).map((address) => `neigh del ${address} dev ${TUNNEL}`),
     ...[...wanted]
