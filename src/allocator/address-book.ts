@@ -32,7 +32,8 @@ const MOST_ADDRESSES = 2n ** 32n;
 
 export function createAddressBook(network: Network, state: NetworkState, view: View, family: 4 | 6): AddressBook {
   const pools = poolsOf(network, state, family);
-  const taken = new Set<string>();
+  /** Each with where the search stood before. */
+  const taken = new Map<string, string | undefined>();
   let cursor = family === 4 ? state.cursor : state.cursor6;
   /** Searching a full network once per round is enough. */
   let isFull = false;
@@ -83,7 +84,7 @@ export function createAddressBook(network: Network, state: NetworkState, view: V
         return undefined;
       }
       const [pool, address] = found;
-      taken.add(address);
+      taken.set(address, cursor);
       cursor = address;
       return `${address}/${pool.subnet.prefix}`;
     },
@@ -95,11 +96,13 @@ export function createAddressBook(network: Network, state: NetworkState, view: V
       const address = formatIp(parsed);
       const holder = holderOf(address);
       if (pool.kept.has(address) || taken.has(address) || (holder !== undefined && holder !== holderId)) return { error: 'Address already in use' };
-      taken.add(address);
+      taken.set(address, cursor);
       return { address: `${address}/${pool.subnet.prefix}` };
     },
     giveBack(text) {
-      taken.delete(withoutPrefix(text));
+      const address = withoutPrefix(text);
+      if (address === cursor) cursor = taken.get(address);
+      taken.delete(address);
       isFull = false;
     },
   };

@@ -5,12 +5,12 @@ import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import type { Network, Service, StoreObject, Task } from '#domain/objects.ts';
 import { isTerminal } from '#domain/task-state.ts';
-import { ipv4SubnetContains, ipv4SubnetsOverlap, parseIpv4, parseIpv4Cidr } from '#lib/ip.ts';
+import { familyOf, formatIp, lastAddress, parseCidr, subnetContains, subnetSize, subnetsOverlap } from '#lib/ip.ts';
 import { createSwarm, makeCluster, makeNetwork, makeService, makeTask } from '../../test/lib/swarm.ts';
 import { createAllocator } from './allocator.ts';
 
 type Step =
-  | { readonly kind: 'network'; readonly subnet: string | undefined; readonly ingress: boolean }
+  | { readonly kind: 'network'; readonly subnet: string | undefined; readonly subnet6: string | undefined; readonly ingress: boolean }
   | { readonly kind: 'removeNetwork'; readonly pick: number }
   | { readonly kind: 'service'; readonly picks: readonly number[]; readonly mode: 'vip' | 'dnsrr'; readonly ports: readonly number[] }
   | {
@@ -35,6 +35,8 @@ const steps: fc.Arbitrary<Step> = fc.oneof(
   fc.record({
     kind: fc.constant('network' as const),
     subnet: fc.constantFrom(undefined, undefined, '10.0.1.0/29', '10.0.0.0/22', '10.0.1.4/30', '10.7.0.0/30'),
+    // '' is one of the swarm's own.
+    subnet6: fc.constantFrom(undefined, undefined, '', 'fd00:1::/126', 'fd00:1::/64'),
     ingress: fc.nat(9).map((n) => n === 0),
   }),
   fc.record({ kind: fc.constant('removeNetwork' as const), pick }),
@@ -89,7 +91,8 @@ function createHistory(maxChanges: number) {
         if (step.ingress && all('network').some((network) => network.spec.ingress)) return;
         const network = makeNetwork(nextId('net'), {
           ingress: step.ingress,
-          ...(step.subnet === undefined ? {} : { ipam: { configs: [{ subnet: step.subnet }] } }),
+          ipv6: step.subnet6 !== undefined,
+          ipam: { configs: [step.subnet, step.subnet6].flatMap((subnet) => (subnet ? [{ subnet }] : [])) },
         });
         swarm.put({ ...network, createdAt: serial });
         return;
@@ -173,7 +176,7 @@ function assertNothingTwice({ all }: History): void {
     holders.set(what, who);
   };
   for (const service of all('service')) {
-    for (const vip of service.endpoint?.virtualIps ?? []) hold(`${vip.networkId} ${vip.address}`, service.id);
+    for (const { networkId, address } of virtualIpsOf(service)) hold(`${networkId} ${address}`, service.id);
     for (const port of service.endpoint?.ports ?? []) hold(`${port.protocol} ${port.publishedPort}`, service.id);
   }
   for (const task of all('task')) {
@@ -184,24 +187,38 @@ function assertNothingTwice({ all }: History): void {
 }
 
 function assertSubnetsApart({ all }: History): void {
-  const subnets = all('network').flatMap((network) => (network.state?.pools ?? []).flatMap((pool) => parseIpv4Cidr(pool.subnet)?.subnet ?? []));
-  for (const [index, subnet] of subnets.entries()) for (const other of subnets.slice(index + 1)) assert.ok(!ipv4SubnetsOverlap(subnet, other));
+  const subnets = all('network').flatMap((network) => (network.state?.pools ?? []).flatMap((pool) => parseCidr(pool.subnet)?.subnet ?? []));
+  for (const [index, subnet] of subnets.entries()) for (const other of subnets.slice(index + 1)) assert.ok(!subnetsOverlap(subnet, other));
 }
 
-/** Addresses lie in their network, and are neither its gateway nor its edges. */
+/** One of each family, if the network has both. */
+function virtualIpsOf(service: Service): readonly { readonly networkId: string; readonly address: string }[] {
+  return (service.endpoint?.virtualIps ?? []).flatMap(({ networkId, address, address6 }) =>
+    [address, ...(address6 === undefined ? [] : [address6])].map((one) => ({ networkId, address: one })),
+  );
+}
+
+/** Addresses lie in their network, and are neither its gateway nor its edges; there is one of each family that it has. */
 function assertAddressesValid({ all, view }: History): void {
-  const used = [
-    ...all('service').flatMap((service) => service.endpoint?.virtualIps ?? []),
+  const poolsOf = (networkId: string) => view.get('network', networkId)?.state?.pools ?? [];
+  for (const { networkId, address: text } of [
+    ...all('service').flatMap(virtualIpsOf),
     ...all('task').flatMap((task) => task.networks.flatMap(({ networkId, addresses }) => addresses.map((address) => ({ networkId, address })))),
-  ];
-  for (const { networkId, address } of used) {
-    const pool = view.get('network', networkId)?.state?.pools[0];
+  ]) {
+    const address = parseCidr(text)?.address;
+    const pool = poolsOf(networkId).find(({ subnet }) => familyOf(subnet) === familyOf(text));
     if (pool === undefined) continue;
-    const subnet = parseIpv4Cidr(pool.subnet)?.subnet;
-    const value = parseIpv4(address.split('/')[0] ?? '');
-    assert.ok(subnet && value !== undefined && ipv4SubnetContains(subnet, value), `${address} in ${pool.subnet}`);
-    assert.notEqual(value, parseIpv4(pool.gateway));
-    assert.ok(value !== subnet.base && value !== subnet.base + 2 ** (32 - subnet.prefix) - 1);
+    const subnet = parseCidr(pool.subnet)?.subnet;
+    assert.ok(subnet && address && subnetContains(subnet, address), `${text} in ${pool.subnet}`);
+    assert.notEqual(formatIp(address), pool.gateway);
+    assert.ok(address.value !== subnet.base && (address.family === 6 || address.value !== lastAddress(subnet)));
+  }
+  for (const task of all('task')) {
+    if (task.status.state !== 'pending') continue;
+    for (const { networkId, addresses } of task.networks) {
+      const families = poolsOf(networkId).map(({ subnet }) => familyOf(subnet));
+      if (families.length > 0) assert.deepEqual(addresses.map(familyOf), families);
+    }
   }
 }
 
@@ -210,19 +227,20 @@ function assertNobodyWaitsInVain({ all, view }: History): void {
   for (const task of all('task')) {
     if (task.status.state !== 'new' || task.desiredState === 'shutdown') continue;
     assert.ok(task.status.error, `${task.id} waits and does not say why`);
-    const full = /address pools: (\S+) /.exec(task.status.error)?.[1];
-    if (full !== undefined) assert.equal(freeAddresses(all, view.get('network', full)), 0, task.status.error);
+    const [, family, full] = /IPv([46]) addresses on this network's address pools: (\S+) /.exec(task.status.error) ?? [];
+    if (full !== undefined) assert.equal(freeAddresses(all, view.get('network', full), family === '4' ? 4 : 6), 0, task.status.error);
   }
 }
 
-function freeAddresses(all: History['all'], network: Network | undefined): number {
-  const prefix = parseIpv4Cidr(network?.state?.pools[0]?.subnet ?? '')?.subnet.prefix ?? 32;
+function freeAddresses(all: History['all'], network: Network | undefined, family: 4 | 6): number {
+  const subnet = parseCidr(network?.state?.pools.find((pool) => familyOf(pool.subnet) === family)?.subnet ?? '')?.subnet;
   const isHere = ({ networkId }: { readonly networkId: string }) => networkId === network?.id;
-  const vips = all('service').flatMap((service) => (service.endpoint?.virtualIps ?? []).filter(isHere)).length;
+  const vips = all('service').flatMap((service) => virtualIpsOf(service).filter((vip) => isHere(vip) && familyOf(vip.address) === family)).length;
   const tasks = all('task').filter(
-    (task: Task) => !isTerminal(task.status.state) && task.networks.some((one) => isHere(one) && one.addresses.length > 0),
+    (task: Task) => !isTerminal(task.status.state) && task.networks.some((one) => isHere(one) && one.addresses.some((address) => familyOf(address) === family)),
   ).length;
-  return 2 ** (32 - prefix) - 3 - vips - tasks;
+  // The edges, of which IPv6 has one, and the gateway.
+  return subnet === undefined ? 0 : Number(subnetSize(subnet)) - (family === 4 ? 3 : 2) - vips - tasks;
 }
 
 describe('allocator, whatever happens', () => {

@@ -283,3 +283,83 @@ describe('tasks', () => {
     assert.equal(task(swarm, 't').status.state, 'new');
   });
 });
+
+describe('networks with IPv6', () => {
+  const both = (id: string, fields: Partial<NetworkSpec> = {}) => makeNetwork(id, { ipv6: true, ...fields });
+  const pools = (swarm: Pick<Swarm, 'view'>, id: string) => (network(swarm, id).state?.pools ?? []).map((one) => `${one.subnet} ${one.gateway}`);
+
+  it('get a subnet of each family, of IPv6 one after the other of the 48 bits that are the swarm’s', () => {
+    const swarm = start([both('a'), both('b'), makeNetwork('c')]);
+    const [four = '', six = ''] = pools(swarm, 'a');
+    assert.equal(four, '10.0.0.0/24 10.0.0.1');
+    assert.match(six, /^fd[0-9a-f]{2}:[0-9a-f]{1,4}:[0-9a-f]{1,4}::\/64 fd\S+::1$/);
+    const prefix = six.split('::')[0];
+    assert.equal(pools(swarm, 'b')[1], `${prefix}:1::/64 ${prefix}:1::1`);
+    assert.equal(pools(swarm, 'c').length, 1);
+    const other = start([both('a')]);
+    assert.equal(pools(other, 'a')[1], six);
+  });
+
+  it('get what the user asks for: subnet, range and gateway, and nothing reserved is given', () => {
+    const reserved = { router: 'FD00:5:0::2:2' };
+    const swarm = start([both('a', pool({ subnet: 'fd00:5::/64', range: 'fd00:5::2:0/112', gateway: 'fd00:5::99', reserved }))]);
+    assert.deepEqual(pools(swarm, 'a'), ['10.0.0.0/24 10.0.0.1', 'fd00:5::/64 fd00:5::99']);
+    const web = onNetworks('web', ['a'], { mode: 'dnsrr' });
+    swarm.put(web, newTask('t1', web), newTask('t2', web), newTask('t3', web));
+    assert.deepEqual(
+      ['t1', 't2', 't3'].map((id) => addresses(swarm, id)[1]),
+      ['fd00:5::2:0/64', 'fd00:5::2:1/64', 'fd00:5::2:3/64'],
+    );
+  });
+
+  it('take their subnets from the pool that the swarm was made with', () => {
+    const swarm = createSwarm([makeCluster({ defaultAddressPools: ['fd00:ab::/56', '10.20.0.0/16'] }), both('a')]);
+    swarm.commit(createAllocator().decide(swarm.view, new Set(createAllocator().allKeys(swarm.view)), NOW).changes, 'allocator');
+    assert.deepEqual(pools(swarm, 'a'), ['10.20.0.0/24 10.20.0.1', 'fd00:ab::/64 fd00:ab::1']);
+  });
+
+  it('give services and tasks an address of each family, and keep what they have', () => {
+    const web = onNetworks('web', ['a']);
+    const swarm = start([both('a', pool({ subnet: 'fd00:5::/64' })), web, newTask('t1', web)]);
+    const before = service(swarm, 'web').endpoint?.virtualIps;
+    assert.deepEqual(before, [{ networkId: 'a', address: '10.0.0.2/24', address6: 'fd00:5::2/64' }]);
+    assert.deepEqual(addresses(swarm, 't1'), ['10.0.0.3/24', 'fd00:5::3/64']);
+    swarm.put({ ...service(swarm, 'web'), spec: { ...web.spec, labels: { a: 'b' } } });
+    assert.deepEqual(service(swarm, 'web').endpoint?.virtualIps, before);
+  });
+
+  it('take nothing of one family when the other has none left', () => {
+    const web = onNetworks('web', ['a'], { mode: 'dnsrr' });
+    const swarm = start([both('a', pool({ subnet: 'fd00:5::/126' })), web, newTask('t1', web), newTask('t2', web), newTask('t3', web)]);
+    assert.match(task(swarm, 't3').status.error ?? '', /^no available IPv6 addresses on this network's address pools: a \(a\)$/);
+    swarm.put({ ...task(swarm, 't1'), status: { state: 'failed', timestamp: 1, message: '' } });
+    assert.deepEqual(addresses(swarm, 't3'), ['10.0.0.4/24', 'fd00:5::2/126']);
+  });
+
+  it('of plain containers give the address that was asked for, and another of the other family', () => {
+    const attachment = (id: string, ...wanted: string[]): Task => {
+      const { serviceId: _service, slot: _slot, specVersion: _version, ...base } = makeTask(id, { status: { state: 'new', timestamp: 0, message: 'created' } });
+      const spec = { runtime: { kind: 'attachment', containerId: id }, forceUpdate: 0 } as const;
+      return { ...base, spec, networks: [{ networkId: 'a', addresses: wanted, aliases: [] }] };
+    };
+    const swarm = start([
+      both('a', pool({ subnet: 'fd00:5::/64' })),
+      attachment('six', 'fd00:5::AB'),
+      attachment('four', '10.0.0.77'),
+      attachment('out', 'fd00:6::1'),
+    ]);
+    assert.deepEqual(
+      [addresses(swarm, 'six'), addresses(swarm, 'four')],
+      [
+        ['10.0.0.2/24', 'fd00:5::ab/64'],
+        ['10.0.0.77/24', 'fd00:5::2/64'],
+      ],
+    );
+    assert.equal(task(swarm, 'out').status.error, 'Requested address is out of range');
+  });
+
+  it('say which family has no subnet left, or whose it meets', () => {
+    const swarm = start([both('a', pool({ subnet: 'fd00:5::/64' })), both('b', pool({ subnet: 'fd00:5:0:0:8::/80' }))]);
+    assert.equal(network(swarm, 'b').allocationError, 'Pool overlaps with other one on this address space');
+  });
+});

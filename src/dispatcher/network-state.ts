@@ -109,7 +109,10 @@ function networkNodes(view: View): NetworkNode[] {
   return [...view.list('node')].flatMap(({ id, index, description }) => {
     if (description === undefined) return [];
     const { dataPathAddress, encryption } = description;
-    const end = encryption && { publicKey: encryption.publicKey, endpoint: `${dataPathAddress}:${encryption.port}` };
+    const end = encryption && {
+      publicKey: encryption.publicKey,
+      endpoint: `${familyOf(dataPathAddress) === 6 ? `[${dataPathAddress}]` : dataPathAddress}:${encryption.port}`,
+    };
     return [{ nodeId: id, index, dataPathAddress, ...(end === undefined ? {} : { encryption: end }) }];
   });
 }

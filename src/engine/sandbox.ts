@@ -4,6 +4,7 @@ import type { Task } from '#domain/objects.ts';
 import type { ContainerSpec, PortConfig } from '#domain/spec.ts';
 import type { AssignedNetwork, AssignedTask } from '#agent/executor.ts';
 import { AppError } from '#lib/errors.ts';
+import { familyOf, withoutPrefix } from '#lib/ip.ts';
 import type { SandboxPlace, SandboxSpec } from '#protocol/sandbox.ts';
 import { isOverlay } from './container-config.ts';
 import { hostPortsLabel } from './labels.ts';
@@ -29,14 +30,16 @@ export function sandboxSpec({ task, networks }: AssignedTask): SandboxSpec | und
 }
 
 function sandboxNetwork({ id, name, vxlanId, mtu, subnets, driver }: AssignedNetwork, addresses: readonly string[]): SandboxSpec['networks'][number] {
-  const address = addresses.find((candidate) => !candidate.includes(':'));
+  const address = addresses.find((candidate) => familyOf(candidate) === 4);
+  const address6 = addresses.find((candidate) => familyOf(candidate) === 6);
   if (vxlanId === undefined || address === undefined) throw new AppError('invalidArgument', `network ${name} has no IPv4 address for the task`);
-  const gateways = subnets.filter(({ gateway }) => !gateway.includes(':')).map(({ subnet, gateway }) => withPrefix(gateway, subnet));
+  const gateways = subnets.map(({ subnet, gateway }) => withPrefix(gateway, subnet));
   return {
     networkId: id,
     vxlanId,
     gateways,
     address: withPrefix(address, subnets[0]?.subnet ?? ''),
+    ...(address6 === undefined ? {} : { address6 }),
     ...(mtu === undefined ? {} : { mtu }),
     ...(wantsEncryption(driver) ? { encrypted: true } : {}),
   };
@@ -61,7 +64,7 @@ export function hostsFile(hostname: string, { hosts = [] }: ContainerSpec, { net
     'ff02::1\tip6-allnodes',
     'ff02::2\tip6-allrouters',
     ...hosts.map((line) => line.split(/\s+/).join('\t')),
-    ...networks.map(({ address }) => `${address.split('/', 1)[0]}\t${hostname}`),
+    ...networks.flatMap(({ address, address6 }) => [address, ...(address6 === undefined ? [] : [address6])].map((one) => `${withoutPrefix(one)}\t${hostname}`)),
     '',
   ].join('\n');
 }

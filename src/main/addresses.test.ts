@@ -52,3 +52,13 @@ test('bad addresses are refused', () => {
   });
   assert.throws(() => ask({ advertiseAddr: '203.0.113.1' }, two), { message: /must specify a listening address/ });
 });
+
+test('whoever advertises an address of IPv6 listens on it, and it is written in its usual form', () => {
+  assert.deepEqual(ask({ advertiseAddr: '2001:DB8:0::1', dataPathAddr: '2001:db8::0:1' }), {
+    listenAddr: '[::]:2377',
+    advertiseAddr: '[2001:db8::1]:2377',
+    dataPathAddr: '2001:db8::1',
+  });
+  assert.equal(ask({ advertiseAddr: '[2001:db8::1]:4000' }).advertiseAddr, '[2001:db8::1]:4000');
+  assert.equal(ask({ listenAddr: '[2001:db8::1]:2377', advertiseAddr: '2001:db8::1' }).listenAddr, '[2001:db8::1]:2377');
+});

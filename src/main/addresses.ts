@@ -3,6 +3,7 @@
 import { isIP, isIPv4 } from 'node:net';
 import type { NetworkInterfaceInfo } from 'node:os';
 import { AppError } from '#lib/errors.ts';
+import { formatIp, parseIp } from '#lib/ip.ts';
 
 /** As `os.networkInterfaces()` gives them. */
 export type SystemInterfaces = Readonly<Record<string, readonly NetworkInterfaceInfo[] | undefined>>;
@@ -35,10 +36,15 @@ export function resolveNodeAddresses(
   if (request.dataPathAddr !== '' && dataPath === undefined)
     throw invalid('data path address must be a non-zero IP address or network interface (without a port number)');
   return {
-    listenAddr: joinHostPort(listenHost, listenPort),
+    listenAddr: joinHostPort(listenHostFor(listenHost, splitHostPort(advertise).host), listenPort),
     advertiseAddr: advertise,
     dataPathAddr: dataPath ?? localAddress(listenHost, splitHostPort(advertise).host, interfaces),
   };
+}
+
+/** Whoever says nothing listens on all of IPv4 (the CLI's default); the advertised address must be among what is listened on. `::` is both families. */
+function listenHostFor(listenHost: string, advertiseHost: string): string {
+  return listenHost === '0.0.0.0' && isIP(advertiseHost) === 6 ? '::' : listenHost;
 }
 
 /** host and port of "host:port", "[v6]:port", "host" or "v6". */
@@ -80,7 +86,11 @@ function localAddress(listenHost: string, advertiseHost: string, interfaces: Sys
 function resolveInput(input: string, interfaces: SystemInterfaces, mayBeUnspecified: boolean): string | undefined {
   const addresses = interfaces[input];
   if (addresses !== undefined) return interfaceAddress(input, addresses);
-  return isIP(input) !== 0 && (mayBeUnspecified || !isUnspecified(input)) ? input : undefined;
+  const address = parseIp(input);
+  if (address === undefined) return undefined;
+  // In its usual form: others, and the kernel, write the same address like that.
+  const text = formatIp(address);
+  return mayBeUnspecified || !isUnspecified(text) ? text : undefined;
 }
 
 function interfaceAddress(name: string, addresses: readonly NetworkInterfaceInfo[]): string {

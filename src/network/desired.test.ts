@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { deriveHost, deriveOverlays } from './desired.ts';
-import { alone, cluster, inputs, local, overlayNetwork } from './fixtures.ts';
+import { alone, both, cluster, inputs, local, overlayNetwork } from './fixtures.ts';
 
 const shuffled = <T>(values: readonly T[]) => fc.shuffledSubarray([...values], { minLength: values.length, maxLength: values.length });
 
@@ -79,4 +79,27 @@ test('the order of what a node is told makes no difference', () => {
       },
     ),
   );
+});
+
+test('a network of both families over IPv6 has virtual addresses of each, one entry per task, and leaves room for longer headers', () => {
+  const [overlay] = deriveOverlays(both);
+  assert.equal(overlay?.mtu, 1430);
+  assert.deepEqual(overlay.virtualIps6, [
+    { address: 'fd00:1::2', backends: ['fd00:1::11', 'fd00:1::12'] },
+    { address: 'fd00:1::3', backends: [] },
+  ]);
+  assert.deepEqual(overlay.tunnel?.remotes, [{ address: '10.0.1.12', address6: 'fd00:1::12', nodeAddress: '2001:db8::2' }]);
+  assert.equal(deriveHost(both).mesh?.mtu, 1430);
+});
+
+test('an interface with IPv6 is never smaller than IPv6 allows', () => {
+  assert.equal(deriveOverlays({ ...both, hostAddresses: new Map([['2001:db8::1', { mtu: 1300 }]]) })[0]?.mtu, 1280);
+});
+
+test('a node whose data path is of the other family is out of reach, and in nobody’s way', () => {
+  const [one, two] = both.cluster.nodes;
+  assert.ok(one && two);
+  const mixed = { ...both, cluster: { ...both.cluster, nodes: [one, { ...two, dataPathAddress: '192.0.2.2' }] } };
+  assert.deepEqual(deriveOverlays(mixed)[0]?.tunnel?.remotes, []);
+  assert.deepEqual(deriveHost(mixed).mesh?.peers, []);
 });

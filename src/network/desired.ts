@@ -2,7 +2,7 @@
 // rules is in render/, how rules reach the kernel in kernel/. Everything is sorted, so that equal states give equal values.
 import type { ClusterNetworkState, IngressPort, LocalNetworkState, NetworkNode, OverlayNetwork } from '#protocol/network-state.ts';
 import type { SandboxSpec } from '#protocol/sandbox.ts';
-import { familyOf } from '#lib/ip.ts';
+import { familyOf, parseIp } from '#lib/ip.ts';
 import { encryptionAddressOf } from './names.ts';
 
 /** A network that the engine has made with our driver. The engine tells of it once; it is kept in the state directory. */
@@ -27,7 +27,7 @@ export interface NetworkInputs {
   readonly cluster: ClusterNetworkState;
   readonly local: LocalNetworkState;
   readonly driverNetworks: readonly DriverNetwork[];
-  /** The machine's own IPv4 addresses with the MTU of their devices. */
+  /** The machine's own addresses with the MTU of their devices. */
   readonly hostAddresses: ReadonlyMap<string, { readonly mtu: number }>;
   readonly gatewaySubnets: readonly string[];
   readonly dataPathPort: number;
@@ -101,14 +101,15 @@ export interface Host {
   readonly dnsPort?: number;
 }
 
-/** What VXLAN adds to a packet over IPv4. */
-const VXLAN_OVERHEAD_BYTES = 50;
+/** What VXLAN adds to a packet over each family. */
+const VXLAN_OVERHEAD_BYTES = { 4: 50, 6: 70 } as const;
 /** What WireGuard adds at most, over IPv4 or IPv6. */
 const WIREGUARD_OVERHEAD_BYTES = 80;
 /** What IPv6 asks of every link (RFC 8200). */
 const SMALLEST_IPV6_MTU = 1280;
 /** Docker's overlay has this MTU unless told otherwise. */
 const DEFAULT_MTU = 1450;
+const USUAL_UNDERLAY_MTU = 1500;
 
 /** The node that we are: the one whose data path address this machine has. */
 export function ownNode({ cluster, hostAddresses }: Pick<NetworkInputs, 'cluster' | 'hostAddresses'>): NetworkNode | undefined {
@@ -156,7 +157,7 @@ function tunnelOf(network: OverlayNetwork, inputs: NetworkInputs, encrypted: boo
   // Traffic of an encrypted network never leaves in the clear: while there is no encryption it does not leave at all.
   if (self === undefined || inputs.cluster.nodes.length < 2 || (encrypted && inputs.encryptionPort === undefined)) return undefined;
   const addressOf = (node: NetworkNode) => (encrypted ? encryptionAddressOf(node.index) : node.dataPathAddress);
-  const reachable = encrypted ? inputs.cluster.nodes.filter(canEncrypt) : inputs.cluster.nodes;
+  const reachable = inputs.cluster.nodes.filter(encrypted ? canEncrypt : (node) => sharesFamily(node, self));
   const nodes = new Map(reachable.map((node) => [node.nodeId, addressOf(node)]));
   const remotes = network.endpoints.flatMap(({ nodeId, address, address6 }) => {
     const nodeAddress = nodes.get(nodeId);
@@ -170,9 +171,16 @@ function tunnelOf(network: OverlayNetwork, inputs: NetworkInputs, encrypted: boo
   };
 }
 
+/** One VXLAN device speaks one family: nodes whose data path is of the other are out of reach. */
+function sharesFamily(a: NetworkNode, b: NetworkNode): boolean {
+  return familyOf(a.dataPathAddress) === familyOf(b.dataPathAddress);
+}
+
 /** Only what has the form of a key and an address gets into WireGuard's configuration: a node says of itself what these are. */
 function canEncrypt({ encryption }: NetworkNode): boolean {
-  return encryption !== undefined && /^[A-Za-z0-9+/]{43}=$/.test(encryption.publicKey) && /^[0-9.]{7,15}:[0-9]{1,5}$/.test(encryption.endpoint);
+  if (encryption === undefined || !/^[A-Za-z0-9+/]{43}=$/.test(encryption.publicKey)) return false;
+  const [, six, four] = /^(?:\[([0-9a-f:.]+)\]|([0-9.]+)):[0-9]{1,5}$/.exec(encryption.endpoint) ?? [];
+  return parseIp(six ?? four ?? '') !== undefined;
 }
 
 /** Undefined while no encrypted network of this node reaches beyond it: then there is neither device nor process. */
@@ -212,7 +220,7 @@ export function deriveHost(inputs: NetworkInputs, isGuarded = false): Host {
 function meshOf(inputs: NetworkInputs): Mesh | undefined {
   const self = ownNode(inputs);
   if (self === undefined || inputs.cluster.nodes.length < 2) return undefined;
-  const peers = inputs.cluster.nodes.filter((node) => node !== self && node.dataPathAddress !== self.dataPathAddress);
+  const peers = inputs.cluster.nodes.filter((node) => node !== self && node.dataPathAddress !== self.dataPathAddress && sharesFamily(node, self));
   return {
     index: self.index,
     localAddress: self.dataPathAddress,
@@ -256,12 +264,14 @@ function withoutEgress({ cluster, local }: NetworkInputs): readonly string[] {
 
 /** The largest packet that fits into the underlay after encapsulation, but never more than everybody expects. */
 function defaultMtu(inputs: NetworkInputs, encrypted = false): number {
-  return Math.min(DEFAULT_MTU, underlayMtu(inputs) - VXLAN_OVERHEAD_BYTES - (encrypted ? WIREGUARD_OVERHEAD_BYTES : 0));
+  // Inside of WireGuard, VXLAN has IPv4 in any case.
+  const overhead = encrypted ? VXLAN_OVERHEAD_BYTES[4] + WIREGUARD_OVERHEAD_BYTES : VXLAN_OVERHEAD_BYTES[familyOf(ownNode(inputs)?.dataPathAddress ?? '')];
+  return Math.min(DEFAULT_MTU, underlayMtu(inputs) - overhead);
 }
 
 function underlayMtu(inputs: NetworkInputs): number {
   const self = ownNode(inputs);
-  return (self && inputs.hostAddresses.get(self.dataPathAddress)?.mtu) ?? DEFAULT_MTU + VXLAN_OVERHEAD_BYTES;
+  return (self && inputs.hostAddresses.get(self.dataPathAddress)?.mtu) ?? USUAL_UNDERLAY_MTU;
 }
 
 function unique(values: readonly string[]): readonly string[] {

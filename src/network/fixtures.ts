@@ -68,3 +68,24 @@ export const encrypted: NetworkInputs = {
 
 /** The same with this node alone. */
 export const alone: NetworkInputs = { ...inputs, cluster: { ...cluster, nodes: cluster.nodes.slice(0, 1) } };
+
+/** The same with IPv6 on the network, and nodes that know each other by addresses of IPv6. */
+export const both: NetworkInputs = {
+  ...inputs,
+  cluster: {
+    ...cluster,
+    nodes: cluster.nodes.map((node) => ({ ...node, dataPathAddress: `2001:db8::${node.index}` })),
+    networks: [{ ...overlayNetwork, endpoints: overlayNetwork.endpoints.map((endpoint) => ({ ...endpoint, address6: sixOf(endpoint.address) })) }],
+    services: cluster.services.map(({ backends: all, virtualIp, ...service }) => ({
+      ...service,
+      ...(virtualIp === undefined ? {} : { virtualIp, virtualIp6: sixOf(virtualIp) }),
+      backends: all.map((backend) => ({ ...backend, address6: sixOf(backend.address) })),
+    })),
+  },
+  driverNetworks: [{ engineNetworkId: 'e1', networkId: 'net-a', vxlanId: 4097, gateways: ['10.0.1.1/24', 'fd00:1::1/64'] }],
+  hostAddresses: new Map([['2001:db8::1', { mtu: 1500 }]]),
+};
+
+function sixOf(address: string): string {
+  return `fd00:1::${address.split('.')[3]}`;
+}

@@ -11,6 +11,8 @@ export interface SandboxNetwork {
   readonly gateways: readonly string[];
   /** The task's own address, in CIDR form. */
   readonly address: string;
+  /** Likewise, on networks with IPv6. */
+  readonly address6?: string;
 }
 
 export interface SandboxSpec {

@@ -23,7 +23,7 @@ suite('a swarm of Docker and Podman', { skip: podmanMissing() ?? false }, () => 
     await Promise.all(cluster.nodes.map((node) => node.engine.importBusybox(IMAGE, `CMD ["sh","-c",${JSON.stringify(SCRIPT)}]`)));
     await formSwarm(cluster);
     await until('both nodes are ready', async () => (await onDocker.docker('node', 'ls', '--format', '{{.Status}}')) === 'Ready\nReady');
-    await onDocker.docker('network', 'create', '--driver', 'overlay', 'inner');
+    await onDocker.docker('network', 'create', '--driver', 'overlay', '--ipv6', 'inner');
     const flags = ['--replicas', '4', '--network', 'inner', '--publish', '18080:80', '--stop-signal', 'SIGKILL'];
     await onDocker.docker('service', 'create', '--detach', '--quiet', '--no-resolve-image', '--name', 'web', ...flags, IMAGE);
     await until('all tasks run', async () => (await places()).length === 4, 40_000);
@@ -79,6 +79,22 @@ suite('a swarm of Docker and Podman', { skip: podmanMissing() ?? false }, () => 
       });
       const addresses = await node.engine.docker('exec', container, 'nslookup', 'tasks.web');
       assert.equal(addresses.match(/^Address: 10\./gm)?.length, 4);
+    }
+  });
+
+  test('on a network with IPv6 the tasks of both have such addresses, and reach each other by them', async () => {
+    const { json } = await onDocker.http('GET', '/services/web');
+    const { VirtualIPs } = (json as { Endpoint: { VirtualIPs: { AddrIPv6?: string }[] } }).Endpoint;
+    const [address = ''] = VirtualIPs.flatMap(({ AddrIPv6 }) => AddrIPv6?.split('/', 1) ?? []);
+    for (const node of [onDocker, onPodman]) {
+      const container = await anyContainer(node);
+      const seen = new Set<string>();
+      await until(`all tasks answer a container of ${node.name} over IPv6`, async () => {
+        const answer = await node.engine.tryDocker(['exec', container, 'wget', '-q', '-O', '-', `http://[${address}]/cgi-bin/who`]);
+        if (answer.code === 0) seen.add(answer.stdout.split(' ')[0] ?? '');
+        return seen.size === 4;
+      });
+      assert.equal((await node.engine.docker('exec', container, 'nslookup', '-type=aaaa', 'tasks.web')).match(/^Address: fd/gm)?.length, 4);
     }
   });
 

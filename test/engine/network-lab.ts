@@ -12,6 +12,8 @@ export interface LabContainer {
   readonly name: string;
   /** On the overlay. */
   readonly address: string;
+  /** On an overlay with IPv6: `fd99:…` with the same last number. */
+  readonly address6?: string;
   readonly gatewayAddress: string;
   readonly endpoint: LocalEndpoint;
   readonly pid: number;
@@ -20,11 +22,17 @@ export interface LabContainer {
   remove(): Promise<void>;
 }
 
+interface NetworkOptions {
+  readonly internal?: boolean;
+  readonly encrypted?: boolean;
+  readonly ipv6?: boolean;
+}
+
 export interface Lab {
   readonly engine: TestEngine;
   readonly dataPlane: ManagedDataPlane;
   readonly stateDirectory: string;
-  createNetwork(name: string, vxlanId: number, options?: { readonly internal?: boolean; readonly encrypted?: boolean }): Promise<OverlayNetwork>;
+  createNetwork(name: string, vxlanId: number, options?: NetworkOptions): Promise<OverlayNetwork>;
   /** A container that answers TCP 80 with "name peer-address" and UDP 90 likewise. */
   container(name: string, networks: Readonly<Record<string, string>>): Promise<LabContainer>;
   /** Tells the data plane what is so now: all networks and containers made here, and these services and ports. */
@@ -43,8 +51,10 @@ const SERVER = `
 const name = process.argv[1];
 const http = require('node:http'), dgram = require('node:dgram');
 http.createServer((request, response) => response.end(name + ' ' + request.socket.remoteAddress.replace('::ffff:', ''))).listen(80);
-const udp = dgram.createSocket('udp4');
-udp.on('message', (message, peer) => udp.send(name + ' ' + peer.address, peer.port, peer.address)).bind(90);
+for (const family of ['udp4', 'udp6']) {
+  const udp = dgram.createSocket({ type: family, ipv6Only: family === 'udp6' });
+  udp.on('message', (message, peer) => udp.send(name + ' ' + peer.address, peer.port, peer.address)).bind(90);
+}
 `;
 
 /** Sends a datagram and prints the answer, or "none" after a second. */
@@ -100,16 +110,30 @@ async function prepareLab(engine: TestEngine): Promise<Lab> {
     dataPlane,
     stateDirectory,
     connect,
-    async createNetwork(name, vxlanId, { internal = false, encrypted = false } = {}) {
-      const [subnet, gateway] = [`10.99.${vxlanId - 4096}.0/24`, `10.99.${vxlanId - 4096}.1`];
+    async createNetwork(name, vxlanId, { internal = false, encrypted = false, ipv6 = false } = {}) {
+      const number = vxlanId - 4096;
+      const [subnet, gateway] = [`10.99.${number}.0/24`, `10.99.${number}.1`];
+      const subnet6 = { subnet: `fd99:${number}::/64`, gateway: `fd99:${number}::1` };
+      const pool6 = ipv6 ? ['--ipv6', '--subnet', subnet6.subnet, '--gateway', subnet6.gateway, '--ip-range', `${subnet6.gateway}/128`] : [];
       const options = ['-o', `skep.network=id-${name}`, '-o', `skep.vni=${vxlanId}`, ...(encrypted ? ['-o', 'skep.encrypted=true'] : [])];
-      await engine.docker('network', 'create', '-d', dataPlane.driverName, '--subnet', subnet, '--gateway', gateway, ...options, name);
-      const network = { networkId: `id-${name}`, name, vxlanId, subnets: [{ subnet, gateway }], internal, attachable: true, encrypted, endpoints: [] };
+      await engine.docker('network', 'create', '-d', dataPlane.driverName, '--subnet', subnet, '--gateway', gateway, ...pool6, ...options, name);
+      const network = {
+        networkId: `id-${name}`,
+        name,
+        vxlanId,
+        subnets: [{ subnet, gateway }, ...(ipv6 ? [subnet6] : [])],
+        internal,
+        attachable: true,
+        encrypted,
+        endpoints: [],
+      };
       networks.set(name, network);
       return network;
     },
     async container(name, addresses) {
-      const made = await startContainer(engine, dataPlane.dnsAddress, name, addresses);
+      const [network = ''] = Object.keys(addresses);
+      const has6 = (networks.get(network)?.subnets.length ?? 0) > 1;
+      const made = await startContainer(engine, dataPlane.dnsAddress, name, addresses, has6);
       const container = {
         ...made,
         async remove() {
@@ -126,8 +150,10 @@ async function prepareLab(engine: TestEngine): Promise<Lab> {
       const all = [...containers.values()];
       const overlays = [...networks.values()].map((network) => ({
         ...network,
-        endpoints: all.flatMap(({ name, endpoint, address }) =>
-          endpoint.networkIds[0] === network.networkId ? [{ taskId: endpoint.taskId, nodeId: 'node', address, names: [name] }] : [],
+        endpoints: all.flatMap(({ name, endpoint, address, address6 }) =>
+          endpoint.networkIds[0] === network.networkId
+            ? [{ taskId: endpoint.taskId, nodeId: 'node', address, ...(address6 === undefined ? {} : { address6 }), names: [name] }]
+            : [],
         ),
       }));
       await dataPlane.applyLocal({ version, endpoints: all.map(({ endpoint }) => endpoint) }, signal);
@@ -152,9 +178,26 @@ async function startContainer(
   dns: string,
   name: string,
   addresses: Readonly<Record<string, string>>,
+  has6: boolean,
 ): Promise<Omit<LabContainer, 'remove'>> {
   const [[first, address] = ['', ''], ...others] = Object.entries(addresses);
-  await engine.docker('create', '--name', name, '--stop-signal', 'KILL', '--network', first, '--ip', address, '--dns', dns, IMAGE);
+  const [, , number, host] = address.split('.');
+  const address6 = has6 ? `fd99:${number}::${host}` : undefined;
+  await engine.docker(
+    'create',
+    '--name',
+    name,
+    '--stop-signal',
+    'KILL',
+    '--network',
+    first,
+    '--ip',
+    address,
+    ...(address6 === undefined ? [] : ['--ip6', address6]),
+    '--dns',
+    dns,
+    IMAGE,
+  );
   for (const [network, other] of others) await engine.docker('network', 'connect', '--ip', other, network, name);
   await engine.docker('start', name);
   const [pid, containerId] = (await engine.docker('inspect', '--format', '{{.State.Pid}} {{.Id}}', name)).split(' ');
@@ -165,6 +208,7 @@ async function startContainer(
   return {
     name,
     address,
+    ...(address6 === undefined ? {} : { address6 }),
     gatewayAddress: bare,
     pid: Number(pid),
     endpoint: {

@@ -24,29 +24,38 @@ export interface TestCluster {
 export interface ClusterOptions {
   readonly nodes: number;
   readonly args?: readonly string[];
+  /** Nodes have addresses of IPv6 only on the switch; the client has one of each family. */
+  readonly ipv6?: boolean;
   /** A node's engine; Docker unless said otherwise. */
   readonly engineOf?: (name: string) => Promise<TestEngine>;
 }
 
 /** The first node is a manager once `formSwarm` has made the swarm. Images must be imported on each node. */
-export async function startCluster({ nodes: count, args = [], engineOf = (name) => startEngine({ name }) }: ClusterOptions): Promise<TestCluster> {
+export async function startCluster({
+  nodes: count,
+  args = [],
+  ipv6 = false,
+  engineOf = (name) => startEngine({ name }),
+}: ClusterOptions): Promise<TestCluster> {
   const [x = 0, y = 0] = randomBytes(2);
   const base = `10.${100 + (x % 50)}.${y}`;
+  const base6 = `fd0a:${x.toString(16)}:${y.toString(16)}:`;
   const lan = await createNamespace('client');
   const inLan = (...command: string[]) => runOrThrow(['nsenter', `--net=/proc/${lan.pid}/ns/net`, 'ip', ...command]);
   await inLan('link', 'add', 'br0', 'type', 'bridge');
   await inLan('addr', 'add', `${base}.254/24`, 'dev', 'br0');
+  await inLan('addr', 'add', `${base6}:fe/64`, 'dev', 'br0', 'nodad');
   await inLan('link', 'set', 'br0', 'up');
   const nodes = await Promise.all(Array.from({ length: count }, (_, index) => startNode(index)));
 
   async function startNode(index: number): Promise<ClusterNode> {
     const name = `node${index + 1}`;
-    const lanAddress = `${base}.${index + 1}`;
+    const lanAddress = ipv6 ? `${base6}:${index + 1}` : `${base}.${index + 1}`;
     const engine = await engineOf(name);
     const inNode = (...command: string[]) => runOrThrow(['nsenter', `--net=/proc/${engine.pid}/ns/net`, 'ip', ...command]);
     await inLan('link', 'add', `port${index + 1}`, 'type', 'veth', 'peer', 'name', 'lan0', 'netns', String(engine.pid));
     await inLan('link', 'set', `port${index + 1}`, 'master', 'br0', 'up');
-    await inNode('addr', 'add', `${lanAddress}/24`, 'dev', 'lan0');
+    await inNode('addr', 'add', ...(ipv6 ? [`${lanAddress}/64`, 'nodad'] : [`${lanAddress}/24`]), 'dev', 'lan0');
     await inNode('link', 'set', 'lan0', 'up');
     const skepd = await startSkepd({ engine, args: ['--hostname', name, ...args] });
     return {
@@ -67,7 +76,7 @@ export async function startCluster({ nodes: count, args = [], engineOf = (name) 
   return {
     nodes,
     manager,
-    client: { exec: (argv, options) => lan.exec(argv, options), address: `${base}.254` },
+    client: { exec: (argv, options) => lan.exec(argv, options), address: ipv6 ? `${base6}:fe` : `${base}.254` },
     async stop() {
       await Promise.allSettled(nodes.map((node) => node.stop()));
       await lan.destroy();
@@ -82,6 +91,11 @@ export async function formSwarm({ nodes, manager }: TestCluster, ...initArgs: st
   await Promise.all(
     nodes
       .filter((node) => node !== manager)
-      .map((node) => node.docker('swarm', 'join', '--advertise-addr', node.lanAddress, '--token', token, `${manager.lanAddress}:2377`)),
+      .map((node) => node.docker('swarm', 'join', '--advertise-addr', node.lanAddress, '--token', token, joinAddress(manager))),
   );
+}
+
+/** As `docker swarm join` wants it. */
+export function joinAddress({ lanAddress }: Pick<ClusterNode, 'lanAddress'>): string {
+  return lanAddress.includes(':') ? `[${lanAddress}]:2377` : `${lanAddress}:2377`;
 }

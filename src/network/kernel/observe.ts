@@ -23,7 +23,7 @@ interface AddrRow {
   readonly master?: string;
   readonly linkinfo?: {
     readonly info_kind?: string;
-    readonly info_data?: { readonly id?: number; readonly local?: string; readonly port?: number };
+    readonly info_data?: { readonly id?: number; readonly local?: string; readonly local6?: string; readonly port?: number };
     readonly info_slave_data?: { readonly hairpin?: boolean };
   };
   readonly addr_info?: readonly AddrInfo[];
@@ -97,7 +97,7 @@ function linkOf(row: AddrRow): readonly ActualLink[] {
       ...(row.master === undefined ? {} : { master: row.master }),
       hairpin: linkinfo?.info_slave_data?.hairpin ?? false,
       addresses: lasting(row).map(({ local, prefixlen }) => `${local}/${prefixlen}`),
-      ...(data === undefined ? {} : { tunnel: { vxlanId: data.id ?? 0, localAddress: data.local ?? '', port: data.port ?? 0 } }),
+      ...(data === undefined ? {} : { tunnel: { vxlanId: data.id ?? 0, localAddress: data.local ?? data.local6 ?? '', port: data.port ?? 0 } }),
     },
   ];
 }

@@ -34,6 +34,14 @@ export interface SandboxDependencies {
 
 /** As Docker's containers have it: unprivileged programs may listen on low ports and ping; no IPv6 but on loopback. */
 const SYSCTLS = { 'ipv4/ip_unprivileged_port_start': '0', 'ipv4/ping_group_range': '0 2147483647', 'ipv6/conf/default/disable_ipv6': '1' } as const;
+/** Unless one of its networks has: then its addresses are there at once, and are the only ones. */
+const SYSCTLS6 = {
+  ...SYSCTLS,
+  'ipv6/conf/default/disable_ipv6': '0',
+  'ipv6/conf/default/accept_ra': '0',
+  'ipv6/conf/default/accept_dad': '0',
+  'ipv6/conf/default/autoconf': '0',
+} as const;
 
 /** Where the bridge's own subnet comes from: the first of these that meets nothing on this machine. */
 const GATEWAY_SUBNETS = Array.from({ length: 14 }, (_, index) => `172.${18 + index}.0.1/20`);
@@ -93,7 +101,7 @@ export function createSandboxKeeper(dependencies: SandboxDependencies): SandboxK
   async function build(sandbox: Sandbox, gateway: string): Promise<void> {
     const namespace = names.sandbox(sandbox.taskId);
     await addNamespace(namespace);
-    await setSysctls(namespace, SYSCTLS);
+    await setSysctls(namespace, sandbox.networks.some(({ address6 }) => address6 !== undefined) ? SYSCTLS6 : SYSCTLS);
     for (const { networkId, vxlanId } of sandbox.networks) {
       await reconciler.withOverlay(vxlanId, async (overlay) => {
         if (overlay === undefined) throw new AppError('notFound', `network ${networkId} is being removed`);

@@ -1,6 +1,7 @@
 // The nftables rules of the host's namespace: published ports, and containers without a way out. A published port is answered by translating only
 // the destination, first to a node, on that node to a container, so that the container sees the client's own address on every node.
 import type { Host, Mesh, PublishedPort } from '../desired.ts';
+import { familyOf } from '#lib/ip.ts';
 import { hex, MARK_MASK, meshAddressOf, meshMacOf, nodeMark, type Names } from '../names.ts';
 
 /** Addresses of this VXLAN id's device; user networks have other ids (they begin at 4097). */
@@ -142,13 +143,13 @@ function filterChains({ withoutEgress, known, mesh }: Host, names: Names): reado
 /** The three cases in which an answer would not find its way back past us without another source address. */
 function sourceChain({ gatewaySubnets, mesh }: Host, names: Names): readonly string[] {
   const ours = `ct mark and ${hex(MARK_MASK)} == ${hex(names.mark)}`;
-  const nodes = mesh ? [mesh.localAddress, ...mesh.peers.map(({ nodeAddress }) => nodeAddress)] : [];
+  const nodes = (mesh ? [mesh.localAddress, ...mesh.peers.map(({ nodeAddress }) => nodeAddress)] : []).filter((address) => familyOf(address) === 4);
   return chain('post', [
     'type nat hook postrouting priority 90; policy accept;',
     `ip saddr 127.0.0.0/8 oifname != "lo" ${ours} masquerade`,
     ...gatewaySubnets.map((subnet) => `ip saddr ${subnet} ip daddr ${subnet} ${ours} masquerade`),
     ...(names.ownsGateway ? gatewaySubnets.map((subnet) => `ip saddr ${subnet} oifname != "${names.gatewayBridge}" masquerade`) : []),
-    ...(mesh ? [`ip saddr { ${[...new Set(nodes)].join(', ')} } oifname "${names.meshDevice}" ${ours} masquerade`] : []),
+    ...(nodes.length > 0 ? [`ip saddr { ${[...new Set(nodes)].join(', ')} } oifname "${names.meshDevice}" ${ours} masquerade`] : []),
   ]);
 }
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { deriveOverlays, type Overlay } from '../desired.ts';
-import { alone, inputs } from '../fixtures.ts';
+import { alone, both, inputs } from '../fixtures.ts';
 import { DEFAULT_SLOT, namesOf } from '../names.ts';
 import type { Step } from './commands.ts';
 import { type ActualLink, type ActualOverlay, EMPTY_OVERLAY, planOverlayLinks } from './overlay-links.ts';
@@ -120,4 +120,13 @@ ip skep-4097
   link set p-1 type bridge_slave hairpin on
 `,
   );
+});
+
+test('with IPv6 the bridge has the virtual addresses itself, and a task of another node two neighbour entries', () => {
+  const plan = text(planOverlayLinks(overlay(both), EMPTY_OVERLAY, names));
+  assert.match(plan, /link add br0 type bridge forward_delay 0 mcast_snooping 0\n/);
+  assert.match(plan, /addr replace fd00:1::1\/64 dev br0 nodad\n {2}addr replace fd00:1::2\/128 dev br0 nodad preferred_lft 0\n/);
+  assert.match(plan, /type vxlan id 4097 dstport 4789 local 2001:db8::1 proxy nolearning\n/);
+  assert.match(plan, /neigh replace 10.0.1.12 lladdr 02:42:0a:00:01:0c .*\n {2}neigh replace fd00:1::12 lladdr 02:42:0a:00:01:0c /);
+  assert.equal(plan.match(/fdb replace/g)?.length, 1);
 });

@@ -44,3 +44,35 @@ test('a network without services has its table all the same', () => {
   assert.match(rules, /ip daddr vmap @vips/);
   assert.doesNotMatch(rules, /add element/);
 });
+
+test('IPv6 has a table of its own, with a guard against routers', () => {
+  const virtualIps6 = [{ address: 'fd00:1::2', backends: ['fd00:1::11', 'fd00:1::12'] }];
+  const without = renderOverlayRules({ vxlanId: 4097, mtu: 1450, gateways: [], virtualIps: [] });
+  const rules = renderOverlayRules({ vxlanId: 4097, mtu: 1450, gateways: [], virtualIps: [], virtualIps6 });
+  assert.equal(
+    rules.slice(without.length),
+    `table ip6 skep {}
+delete table ip6 skep
+table ip6 skep {
+  map vips { type ipv6_addr : verdict; }
+  set own { type ipv6_addr . ipv6_addr; elements = { fd00:1::11 . fd00:1::11, fd00:1::12 . fd00:1::12 }; }
+  chain vip_fd00_1__2 {
+    dnat to numgen inc mod 2 map { 0 : fd00:1::11, 1 : fd00:1::12 }
+  }
+  chain pre {
+    type nat hook prerouting priority -110; policy accept;
+    ip6 daddr vmap @vips
+  }
+  chain post {
+    type nat hook postrouting priority 90; policy accept;
+    ct status dnat ip6 saddr . ip6 daddr @own masquerade
+  }
+  chain through {
+    type filter hook forward priority -150; policy accept;
+    icmpv6 type { nd-router-advert, nd-redirect } drop
+  }
+}
+add element ip6 skep vips { fd00:1::2 : goto vip_fd00_1__2 }
+`,
+  );
+});

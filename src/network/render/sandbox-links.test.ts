@@ -29,6 +29,12 @@ test('a sandbox gets an interface for each overlay in order, and the way out las
   ]);
 });
 
+test('a sandbox on a network with IPv6 has both addresses at once', () => {
+  const networks = [{ ...network, address6: 'fd00:1::5/64' }];
+  const [, inside] = sandboxSteps({ taskId: 't1', networks, hostPorts: [], gatewayAddress: '172.18.0.7/20' }, '172.18.0.1/20', names);
+  assert.deepEqual(inside?.lines.slice(2, 4), ['addr add 10.0.1.5/24 dev eth0', 'addr add fd00:1::5/64 dev eth0 nodad']);
+});
+
 test('on a bridge of our own containers get out under the node’s address, and reach each other over published ports only', () => {
   const rules = renderHostRules({ ports: [], gatewaySubnets: ['172.18.0.0/20'], withoutEgress: [] }, names);
   assert.match(rules, /ip saddr 172\.18\.0\.0\/20 oifname != "skep-gw" masquerade/);

@@ -8,10 +8,11 @@ export function sandboxSteps(sandbox: Sandbox, gateway: string, names: Names): r
   const namespace = names.sandbox(sandbox.taskId);
   const way = `eth${sandbox.networks.length}`;
   const port = names.gatewayPort(endpointIdOf(sandbox.taskId, ''));
-  const devices = sandbox.networks.map(({ networkId, address }, index) => ({
+  const devices = sandbox.networks.map(({ networkId, address, address6 }, index) => ({
     from: names.hostPort(endpointIdOf(sandbox.taskId, networkId)),
     name: `eth${index}`,
     address,
+    address6,
   }));
   return [
     {
@@ -28,9 +29,10 @@ export function sandboxSteps(sandbox: Sandbox, gateway: string, names: Names): r
       namespace,
       lines: [
         'link set lo up',
-        ...[...devices, { name: way, address: sandbox.gatewayAddress }].flatMap(({ name, address }) => [
+        ...[...devices, { name: way, address: sandbox.gatewayAddress, address6: undefined }].flatMap(({ name, address, address6 }) => [
           `link set ${name} address ${macOf(bare(address))}`,
           `addr add ${address} dev ${name}`,
+          ...(address6 === undefined ? [] : [`addr add ${address6} dev ${name} nodad`]),
           `link set ${name} up`,
         ]),
         `route add default via ${bare(gateway)}`,
