@@ -1,4 +1,5 @@
 // `npm start`: an engine, a daemon, a swarm of one node, an example that runs, and where to look. Running it again picks up where it was.
+// `npm start -- examples/todo` deploys that example in the place of the guestbook.
 import { spawn, spawnSync } from 'node:child_process';
 import { mkdirSync, openSync } from 'node:fs';
 import { createServer } from 'node:net';
@@ -8,6 +9,7 @@ import { fileURLToPath } from 'node:url';
 import { ensureDebianPackages, findExecutable } from './debian.ts';
 import { answersPing, call, callJson, messageOf } from './docker-api.ts';
 import { ensureEngine } from './engine.ts';
+import { composeFileOf, deployExample } from './example.ts';
 import { ensureNodeImage } from './example-image.ts';
 import { ownAddress, stateFolder } from './paths.ts';
 import { waitFor } from './wait.ts';
@@ -93,8 +95,8 @@ async function ensureExample(): Promise<void> {
   if (status !== 0) fail('the example could not be deployed');
 }
 
-async function exampleServices(): Promise<ServiceAnswer[]> {
-  const filters = encodeURIComponent(JSON.stringify({ label: [`com.docker.stack.namespace=${STACK}`] }));
+async function exampleServices(stack = STACK): Promise<ServiceAnswer[]> {
+  const filters = encodeURIComponent(JSON.stringify({ label: [`com.docker.stack.namespace=${stack}`] }));
   return callJson<ServiceAnswer[]>(ownAddress, 'GET', `/services?status=true&filters=${filters}`);
 }
 
@@ -126,12 +128,14 @@ async function waitUntilConverged(): Promise<void> {
   if (!converged) fail(`the example does not converge. Look: export DOCKER_HOST=${ownAddress}; docker stack ps --no-trunc ${STACK}`);
 }
 
-async function main(): Promise<void> {
+async function main(example: string | undefined): Promise<void> {
+  if (example !== undefined) composeFileOf(example);
   const engine = await ensureEngine(ownAddress, stateFolder);
   console.log(`skep: container engine: ${engine}`);
   ensurePrograms();
   await ensureDaemon(engine);
   await ensureSwarm();
+  if (example !== undefined) return showExample(await deployExample(ownAddress, example));
   await ensureExample();
   await waitUntilConverged();
   const port = (await exampleServices()).flatMap(({ Endpoint }) => Endpoint?.Ports ?? []).find(({ PublishedPort }) => PublishedPort)?.PublishedPort;
@@ -146,7 +150,24 @@ Point the docker CLI at your swarm and look around:
     docker service scale ${STACK}_web=5
     docker service logs ${STACK}_web
 
-\`npm run stop\` ends the swarm and removes everything that it made on this machine. Logs: ${join(stateFolder, 'skepd.log')}`);
+${ending()}`);
 }
 
-await main().catch((error: unknown) => fail(error instanceof Error ? error.message : String(error)));
+async function showExample(stack: string): Promise<void> {
+  const services = await exampleServices(stack);
+  const urls = services.flatMap(({ Spec, Endpoint }) => (Endpoint?.Ports ?? []).map(({ PublishedPort }) => `${Spec.Name} is at port ${PublishedPort}`));
+  console.log(`
+${urls.join('\n')}
+
+    export DOCKER_HOST=${ownAddress}
+    bin/skep stack ps ${stack}
+    bin/skep stack rm ${stack}
+
+${ending()}`);
+}
+
+function ending(): string {
+  return `\`npm run stop\` ends the swarm and removes everything that it made on this machine. Logs: ${join(stateFolder, 'skepd.log')}`;
+}
+
+await main(process.argv[2]).catch((error: unknown) => fail(error instanceof Error ? error.message : String(error)));

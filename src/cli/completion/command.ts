@@ -16,19 +16,20 @@ const zsh = (name: string) => `#compdef ${name}
 _${name}() {
   local -a lines described
   lines=("\${(@f)$(${name} __complete -- "\${(@)words[2,CURRENT-1]}" "\${words[CURRENT]}" 2>/dev/null)}")
-  if [[ "\${lines[1]}" == ":file" ]]; then _files; return; fi
+  if [[ "\${lines[1]}" == ":file"* ]]; then _files; return; fi
   local line
   for line in $lines; do described+=("\${\${line%%$'\\t'*}//:/\\\\:}:\${line#*$'\\t'}"); done
   _describe '${name}' described
 }
-compdef _${name} ${name}
+# Read from a folder of fpath, this file is itself the function that is called.
+if [[ "\${funcstack[1]}" == "_${name}" ]]; then _${name} "$@"; else compdef _${name} ${name}; fi
 `;
 
 const fish = (name: string) => `# fish completion of ${name}: ${name} completion fish > ~/.config/fish/completions/${name}.fish
 function __${name}_complete
   set -l words (commandline -opc) (commandline -ct)
   set -l lines (${name} __complete -- $words[2..-1] 2>/dev/null)
-  if test "$lines[1]" = ":file"
+  if string match -q ':file*' -- "$lines[1]"
     __fish_complete_path (commandline -ct)
   else
     printf '%s\\n' $lines
