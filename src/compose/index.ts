@@ -5,9 +5,7 @@ export type { ExistingObjects, FieldChange, FileStep, NetworkStep, PlanOptions, 
 export type { Plain, Project } from './project.ts';
 export type {
   ComposeWarning,
-  ContainerExtras,
   Dependency,
-  DeviceRequest,
   FileSource,
   ResolvedFile,
   ResolvedNetwork,
@@ -21,7 +19,7 @@ export type { ComposeReader } from './load/session.ts';
 export { imageNames, networkNames, type PrintOptions, printProject, profileNames, serviceNames, volumeNames } from './print.ts';
 export { IMAGE_LABEL, NAMESPACE_LABEL } from './convert/common.ts';
 export { type ContentSources, readContents } from './convert/contents.ts';
-export { type ConvertOptions, convertProject } from './convert/convert.ts';
+export { convertProject } from './convert/convert.ts';
 export { formatWarnings } from './convert/warnings.ts';
 export { exportSpecs, exportStack } from './export/export.ts';
 export { planStack } from './plan/plan.ts';

@@ -18,8 +18,6 @@ export interface ResolvedService {
   readonly key: string;
   /** Networks, secrets and configs are named, not identified: `target`, `secretName` and `configName` hold names, `secretId` and `configId` are empty. */
   readonly spec: ServiceSpec;
-  /** What an engine can do and the spec has no field for. Absent when there is nothing. */
-  readonly extras?: ContainerExtras;
   readonly dependsOn: readonly Dependency[];
   readonly pullPolicy?: string;
 }
@@ -64,57 +62,6 @@ export interface ResolvedVolume {
   readonly external: boolean;
   readonly driver?: Driver;
   readonly labels: Labels;
-}
-
-/** Names are those of the Engine API's HostConfig and Config, in our spelling. Sizes are bytes, times microseconds where the engine counts so. */
-export interface ContainerExtras {
-  readonly privileged?: boolean;
-  readonly devices?: readonly { readonly pathOnHost: string; readonly pathInContainer: string; readonly permissions: string }[];
-  readonly deviceCgroupRules?: readonly string[];
-  readonly deviceRequests?: readonly DeviceRequest[];
-  /** What is not said in `privileges` of the spec already. */
-  readonly securityOptions?: readonly string[];
-  readonly shmSizeBytes?: number;
-  readonly ipcMode?: string;
-  readonly pidMode?: string;
-  readonly utsMode?: string;
-  readonly usernsMode?: string;
-  readonly cgroupnsMode?: string;
-  readonly cgroupParent?: string;
-  readonly networkMode?: string;
-  readonly runtime?: string;
-  readonly domainname?: string;
-  readonly macAddress?: string;
-  readonly annotations?: Labels;
-  readonly storageOptions?: Labels;
-  readonly oomKillDisable?: boolean;
-  readonly cpuShares?: number;
-  readonly cpuPeriodUs?: number;
-  readonly cpuQuotaUs?: number;
-  readonly cpuRealtimePeriodUs?: number;
-  readonly cpuRealtimeRuntimeUs?: number;
-  readonly cpusetCpus?: string;
-  readonly cpuCount?: number;
-  readonly cpuPercent?: number;
-  readonly blkio?: BlkioOptions;
-}
-
-export interface DeviceRequest {
-  readonly driver?: string;
-  /** -1: all there are. */
-  readonly count?: number;
-  readonly deviceIds?: readonly string[];
-  readonly capabilities: readonly string[];
-  readonly options?: Labels;
-}
-
-export interface BlkioOptions {
-  readonly weight?: number;
-  readonly weightDevices?: readonly { readonly path: string; readonly weight: number }[];
-  readonly readBps?: readonly { readonly path: string; readonly rate: number }[];
-  readonly readIops?: readonly { readonly path: string; readonly rate: number }[];
-  readonly writeBps?: readonly { readonly path: string; readonly rate: number }[];
-  readonly writeIops?: readonly { readonly path: string; readonly rate: number }[];
 }
 
 /**

@@ -1,9 +1,11 @@
 // A task's container as the Engine API's create request. Pure: every field of a container spec is carried over or refused with a reason.
 import type { Task } from '#domain/objects.ts';
 import type { ContainerSpec, GenericResource, PortConfig, Privileges, TaskSpec } from '#domain/spec.ts';
+import { extrasOfLabels } from '#domain/extras.ts';
 import { AppError } from '#lib/errors.ts';
 import type { AssignedNetwork } from '#agent/executor.ts';
 import type { SandboxPlace } from '#protocol/sandbox.ts';
+import { extrasHostConfig, type ExtrasInput, extrasSecurityOptions, refuseExtras } from './extras.ts';
 import { taskLabels } from './labels.ts';
 import { convertMounts, defined } from './mounts.ts';
 
@@ -49,6 +51,8 @@ const DEFAULT_STOP_TIMEOUT = 10;
 export function containerConfig(input: ContainerConfigInput): { readonly body: object; readonly connectLater: readonly ContainerNetwork[] } {
   const { task, spec, instance, minorVersion } = input;
   refuse(spec, minorVersion);
+  const extras = extrasInput(input);
+  refuseExtras(extras);
   const [first, ...others] = input.networks;
   // Engines before API 1.44 take one network only; the others are connected before the start.
   const atOnce = first === undefined ? [] : minorVersion >= 44 ? input.networks : [first];
@@ -57,7 +61,9 @@ export function containerConfig(input: ContainerConfigInput): { readonly body: o
     Labels: { ...spec.labels, ...taskLabels(task, instance), ...input.labels },
     Entrypoint: spec.command?.length ? spec.command : undefined,
     Cmd: spec.args?.length ? spec.args : undefined,
-    Hostname: spec.hostname || undefined,
+    // In the node's namespace of names a task has none of its own; a name that the user gave is refused with the spec.
+    Hostname: extras.extras.utsMode === 'host' ? undefined : spec.hostname || undefined,
+    Domainname: extras.extras.domainname,
     Env: [...(spec.env ?? []), ...genericResourceVariables(task.genericResources ?? [])],
     WorkingDir: spec.dir || undefined,
     User: spec.user || undefined,
@@ -68,12 +74,16 @@ export function containerConfig(input: ContainerConfigInput): { readonly body: o
     StopTimeout: stopTimeoutSeconds(spec) ?? (input.isPodman ? DEFAULT_STOP_TIMEOUT : undefined),
     Healthcheck: input.isPodman ? { Test: ['NONE'] } : healthcheck(spec, minorVersion),
     ExposedPorts: input.sandbox === undefined ? exposedPorts(task) : undefined,
-    HostConfig: hostConfig(input, input.sandbox === undefined ? first?.name : `ns:${input.sandbox.namespace}`),
+    HostConfig: hostConfig(input, extras, input.sandbox === undefined ? first?.name : `ns:${input.sandbox.namespace}`),
     NetworkingConfig: {
       EndpointsConfig: Object.fromEntries(atOnce.flatMap(({ name, endpoint }) => (input.isPodman && isNoNetwork(name) ? [] : [[name, endpoint]]))),
     },
   });
   return { body, connectLater: atOnce.length === 1 ? others : [] };
+}
+
+function extrasInput({ task, spec, minorVersion, isPodman = false }: ContainerConfigInput): ExtrasInput {
+  return { extras: extrasOfLabels(spec.labels), minorVersion, isPodman, genericResources: task.genericResources ?? [] };
 }
 
 /** Podman refuses endpoints where there is nothing to attach. */
@@ -131,12 +141,12 @@ function portBindings(task: Task): object {
   return bindings;
 }
 
-function hostConfig(input: ContainerConfigInput, networkMode: string | undefined): object {
+function hostConfig(input: ContainerConfigInput, extras: ExtrasInput, networkMode: string | undefined): object {
   const { task, spec, files, minorVersion } = input;
   const logDriver = task.spec.logDriver ?? task.logDriver;
   const ownFiles = files.map(({ source, target }) => ({ Type: 'bind', Source: source, Target: target, ReadOnly: true }));
   return defined({
-    NetworkMode: networkMode,
+    NetworkMode: extras.extras.networkMode ?? networkMode,
     RestartPolicy: { Name: 'no' },
     Mounts: [...convertMounts(spec.mounts ?? [], minorVersion), ...ownFiles],
     // The engine does not know of ports of a namespace that it has not made.
@@ -150,12 +160,13 @@ function hostConfig(input: ContainerConfigInput, networkMode: string | undefined
     CapDrop: spec.capabilityDrop,
     OomScoreAdj: spec.oomScoreAdj,
     Ulimits: spec.ulimits?.map(({ name, hard, soft }) => ({ Name: name, Hard: hard, Soft: soft })),
-    SecurityOpt: securityOptions(spec.privileges),
+    SecurityOpt: securityOptions(spec.privileges, extrasSecurityOptions(extras)),
     // In a sandbox the file is ours as a whole.
     ExtraHosts: input.sandbox !== undefined ? undefined : (spec.hosts ?? []).flatMap(extraHosts),
     LogConfig: logDriver && { Type: logDriver.name, Config: logDriver.options ?? {} },
     ...dnsConfig(input),
     ...resources(task.spec),
+    ...extrasHostConfig(extras),
   });
 }
 
@@ -184,8 +195,8 @@ function resources({ resources: asked }: TaskSpec): object {
   });
 }
 
-function securityOptions(privileges: Privileges | undefined): readonly string[] | undefined {
-  if (privileges === undefined) return undefined;
+function securityOptions(privileges: Privileges | undefined, others: readonly string[]): readonly string[] | undefined {
+  if (privileges === undefined) return others.length === 0 ? undefined : others;
   const { selinux, seccomp, apparmor, noNewPrivileges } = privileges;
   const labels = selinux === undefined ? [] : selinuxOptions(selinux);
   return [
@@ -194,6 +205,7 @@ function securityOptions(privileges: Privileges | undefined): readonly string[] 
     ...(seccomp?.mode === 'custom' ? [`seccomp=${Buffer.from(seccomp.profile ?? '', 'base64').toString()}`] : []),
     ...(apparmor?.mode === 'disabled' ? ['apparmor=unconfined'] : []),
     ...(noNewPrivileges ? ['no-new-privileges=true'] : []),
+    ...others,
   ];
 }
 

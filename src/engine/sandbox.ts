@@ -1,5 +1,6 @@
 // Tasks whose namespace is made before their container, because the engine knows no network drivers (Podman).
 import { wantsEncryption } from '#domain/encrypted.ts';
+import { extrasOfLabels } from '#domain/extras.ts';
 import type { Task } from '#domain/objects.ts';
 import type { ContainerSpec, PortConfig } from '#domain/spec.ts';
 import type { AssignedNetwork, AssignedTask } from '#agent/executor.ts';
@@ -17,7 +18,7 @@ export function sandboxSpec({ task, networks }: AssignedTask): SandboxSpec | und
     throw new AppError('invalidArgument', `network ${other.name}: on a Podman node a task is on overlay networks or on one of the engine's own, not on both`);
   if (other !== undefined && (task.endpoint?.ports ?? []).some(({ publishMode }) => publishMode === 'ingress'))
     throw new AppError('invalidArgument', `network ${other.name}: on a Podman node a task on it cannot have ports published through the ingress`);
-  if (other !== undefined) return undefined;
+  if (other !== undefined || hasNoNetwork(task)) return undefined;
   return {
     taskId: task.id,
     networks: task.networks.map(({ networkId, addresses }) => {
@@ -27,6 +28,11 @@ export function sandboxSpec({ task, networks }: AssignedTask): SandboxSpec | und
     }),
     hostPorts: (task.endpoint?.ports ?? []).filter(({ publishMode }) => publishMode === 'host'),
   };
+}
+
+/** `network_mode: none`: the engine gives it a namespace with nothing in it. */
+function hasNoNetwork({ spec: { runtime } }: Task): boolean {
+  return runtime.kind === 'container' && extrasOfLabels(runtime.container.labels).networkMode === 'none';
 }
 
 function sandboxNetwork({ id, name, vxlanId, mtu, subnets, driver }: AssignedNetwork, addresses: readonly string[]): SandboxSpec['networks'][number] {

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { convertProject, formatWarnings, loadProject, readContents, type ResolvedStack } from '#compose/index.ts';
+import { extrasOfLabels } from '#domain/extras.ts';
 import type { ContainerSpec } from '#domain/spec.ts';
 
 function convert(text: string, stack = 'app', environment: Readonly<Record<string, string>> = {}): ResolvedStack {
@@ -95,12 +96,12 @@ describe('what Docker’s stack deploy refuses', () => {
       ],
     );
   });
-  it('CX-13: keys that are warned about by name', () => {
+  it('CX-13: keys that are done by the engine, and those that are warned about by name', () => {
     const result = service(
       '{image: x, develop: {watch: [{path: ., action: sync}]}, attach: false, gpus: all, runtime: r, uts: host, annotations: [a=b], storage_opt: {size: 1G}, post_start: [{command: a}], deploy: {resources: {reservations: {devices: [{capabilities: [gpu], device_ids: [x]}]}}}}',
     );
-    assert.deepEqual(ignored(result).sort(), ['annotations', 'attach', 'develop', 'gpus', 'post_start', 'runtime', 'storage_opt', 'uts']);
-    assert.deepEqual(result.extras, {
+    assert.deepEqual(ignored(result).sort(), ['attach', 'develop', 'post_start']);
+    assert.deepEqual(extrasOfLabels(result.container.labels), {
       deviceRequests: [
         { deviceIds: ['x'], capabilities: ['gpu'] },
         { count: -1, capabilities: ['gpu'] },
@@ -133,15 +134,15 @@ describe('what Docker’s stack deploy refuses', () => {
   });
   it('CX-14: those that are kept for the engine', () => {
     const result = service('{image: x, cpu_shares: 5, cpu_quota: 50ms, cpu_period: "100000", cpuset: "0-3", volume_driver: d, volumes_from: [b]}');
-    assert.deepEqual(result.extras, { cpuShares: 5, cpuPeriodUs: 100_000, cpuQuotaUs: 50_000, cpusetCpus: '0-3' });
-    assert.deepEqual(ignored(result).sort(), ['cpu_period', 'cpu_quota', 'cpu_shares', 'cpuset', 'volume_driver', 'volumes_from']);
+    assert.deepEqual(extrasOfLabels(result.container.labels), { cpuShares: 5, cpuPeriodUs: 100_000, cpuQuotaUs: 50_000, cpusetCpus: '0-3' });
+    assert.deepEqual(ignored(result).sort(), ['volume_driver', 'volumes_from']);
   });
 
-  it('CX-15: what an engine can do is kept, and warned about until it is done', () => {
+  it('CX-15: what an engine can do is done; addresses and what joins another container are warned about', () => {
     const result = service(
       '{image: x, privileged: true, devices: ["/dev/a:/dev/b:r", /dev/c, "/dev/d:rw"], ipc: host, pid: host, shm_size: 64m, userns_mode: host, cgroup_parent: p, cgroupns_mode: private, domainname: d, mac_address: "aa:bb", network_mode: "service:b", security_opt: ["systempaths=unconfined"], blkio_config: {weight: 300, device_read_bps: [{path: /dev/a, rate: 1mb}]}}',
     );
-    assert.deepEqual(result.extras, {
+    assert.deepEqual(extrasOfLabels(result.container.labels), {
       privileged: true,
       devices: [
         { pathOnHost: '/dev/a', pathInContainer: '/dev/b', permissions: 'r' },
@@ -155,12 +156,10 @@ describe('what Docker’s stack deploy refuses', () => {
       usernsMode: 'host',
       cgroupnsMode: 'private',
       cgroupParent: 'p',
-      networkMode: 'service:b',
       domainname: 'd',
-      macAddress: 'aa:bb',
       blkio: { weight: 300, readBps: [{ path: '/dev/a', rate: 1024 ** 2 }] },
     });
-    assert.equal(ignored(result).length, 13);
+    assert.deepEqual(ignored(result).sort(), ['mac_address', 'network_mode']);
   });
   it('CX-15: what a spec has words for is done', () => {
     const { container, spec, stack } = service(
@@ -180,10 +179,10 @@ describe('what Docker’s stack deploy refuses', () => {
     assert.deepEqual(stack.warnings, []);
   });
   it('CX-15: warnings are Docker’s text, each name once', () => {
-    const stack = convert('services: {a: {image: x, build: ., privileged: true, container_name: n}, b: {image: x, build: ., expose: [80]}}');
+    const stack = convert('services: {a: {image: x, build: ., links: [b], container_name: n}, b: {image: x, build: ., expose: [80]}}');
     assert.equal(
       formatWarnings(stack.warnings),
-      "Ignoring unsupported options: build, privileged\n\nIgnoring deprecated options:\n\ncontainer_name: Setting the container name is not supported.\n\nexpose: Exposing ports is unnecessary - services on the same network can access each other's containers on any port.\n\n",
+      "Ignoring unsupported options: build, links\n\nIgnoring deprecated options:\n\ncontainer_name: Setting the container name is not supported.\n\nexpose: Exposing ports is unnecessary - services on the same network can access each other's containers on any port.\n\n",
     );
   });
 });

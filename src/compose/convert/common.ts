@@ -2,9 +2,9 @@
 import type { Labels } from '#domain/spec.ts';
 import type { AppError } from '#lib/errors.ts';
 import type { LoadedProject } from '../load/load.ts';
-import type { ComposeWarning, ContainerExtras } from '../stack.ts';
+import type { ComposeWarning } from '../stack.ts';
 import { composeError } from '../yaml/node.ts';
-import { parseDuration } from '../values/duration.ts';
+import { parseDuration } from '#lib/duration.ts';
 
 export const NAMESPACE_LABEL = 'com.docker.stack.namespace';
 export const IMAGE_LABEL = 'com.docker.stack.image';
@@ -12,7 +12,6 @@ export const IMAGE_LABEL = 'com.docker.stack.image';
 export interface ConvertContext {
   readonly stack: string;
   readonly loaded: LoadedProject;
-  readonly honours: ReadonlySet<keyof ContainerExtras>;
   readonly warn: (warning: ComposeWarning) => void;
 }
 

@@ -3,6 +3,7 @@ import type { ContainerSpec, DnsConfig, HealthConfig, Privileges } from '#domain
 import { parseImageReference } from '#lib/image-reference.ts';
 import type { Service } from '../project.ts';
 import { byText, compact, type ConvertContext, mistakeAt, nanoseconds, nonEmpty, nonZero, stackLabels } from './common.ts';
+import { extraLabels } from './extras.ts';
 import { convertConfigReferences, convertSecretReferences, credentialConfigName } from './files.ts';
 import { convertMounts } from './mounts.ts';
 import { privilegesOfSecurityOptions } from './security.ts';
@@ -11,7 +12,7 @@ export function convertContainer(context: ConvertContext, key: string, service: 
   const capabilities = effectiveCapabilities(service.cap_add, service.cap_drop);
   return compact<ContainerSpec>({
     image: checkImage(context, key, service),
-    labels: stackLabels(context.stack, service.labels),
+    labels: stackLabels(context.stack, { ...service.labels, ...extraLabels(context, key, service) }),
     command: nonEmpty(service.entrypoint ?? undefined),
     args: nonEmpty(service.command ?? undefined),
     hostname: service.hostname,

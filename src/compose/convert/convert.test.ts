@@ -54,12 +54,28 @@ describe('a stack', () => {
     const stack = convertText('services: {a: {image: x}, b: {provider: {type: other}}}');
     assert.deepEqual([stack.services.map(({ key }) => key), stack.warnings.map(({ name }) => name)], [['a'], ['provider']]);
   });
-  it('does not warn of extras that are passed on', () => {
-    const loaded = loadText('services: {a: {image: x, privileged: true, ipc: host}}');
+  it('takes what engines can do, and warns of what joins another container', () => {
+    const stack = convertText('services: {a: {image: x, privileged: true, ipc: host, pid: "service:b"}, b: {image: x}}');
     assert.deepEqual(
-      convertProject(loaded, 'app', { honours: ['privileged'] }).warnings.map(({ name }) => name),
-      ['ipc'],
+      stack.warnings.map(({ name }) => name),
+      ['pid'],
     );
+    const { runtime } = stack.services[0]?.spec.task ?? {};
+    assert.deepEqual(runtime?.kind === 'container' && runtime.container.labels, {
+      'com.docker.skep.engine.ipc': 'host',
+      'com.docker.skep.engine.privileged': 'true',
+      'com.docker.stack.namespace': 'app',
+    });
+  });
+  it('shows where a value stands that no engine could take', () => {
+    const fails = (text: string) => failureOf(() => convertText(`services:\n  a:\n    image: x\n    ${text}`));
+    assert.match(fails('ipc: hosts') ?? '', /compose.yml:4:\d+: service a: ipc: "hosts" is not one of none, private, shareable, host/);
+    assert.match(fails('devices: ["fuse"]') ?? '', /"fuse" is not a device such as/);
+    assert.match(fails('cpuset: 0-') ?? '', /"0-" is not a list of CPUs/);
+  });
+  it('has no networks for a service that wants none', () => {
+    const stack = convertText('services: {a: {image: x, network_mode: none}}');
+    assert.deepEqual([stack.networks, stack.services[0]?.spec.task.networks], [[], undefined]);
   });
   it('of a project with its variables still in it is refused', () => {
     assert.throws(() => convertText('services: {a: {image: x}}', { interpolate: false }), /variables were not replaced/);

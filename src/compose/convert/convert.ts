@@ -2,29 +2,24 @@
 import type { Driver, ServiceSpec, TaskSpec } from '#domain/spec.ts';
 import type { LoadedProject } from '../load/load.ts';
 import type { Service } from '../project.ts';
-import type { ComposeWarning, ContainerExtras, Dependency, ResolvedService, ResolvedStack, ResolvedVolume } from '../stack.ts';
+import type { ComposeWarning, Dependency, ResolvedService, ResolvedStack, ResolvedVolume } from '../stack.ts';
 import { composeError } from '../yaml/node.ts';
 import { applyRemainder } from '../export/remainder.ts';
 import { byText, compact, type ConvertContext, IMAGE_LABEL, nonEmpty, scoped, stackLabels, unsupported } from './common.ts';
 import { convertContainer } from './container.ts';
 import { convertMode, convertPlacement, convertResources, convertRestart, convertUpdate } from './deploy.ts';
-import { convertExtras, keysOfExtras } from './extras.ts';
+import { hasNoNetwork } from './extras.ts';
 import { convertFiles } from './files.ts';
 import { volumeName } from './mounts.ts';
 import { convertAttachments, convertEndpoint, convertNetworks } from './networks.ts';
 
-export interface ConvertOptions {
-  /** The extras that the caller passes on to engines: there is no warning about them. */
-  readonly honours?: readonly (keyof ContainerExtras)[];
-}
-
 /** Throws AppError, in Docker's words and with the place in the file. The warnings of loading are among those of the stack. */
-export function convertProject(loaded: LoadedProject, stackName: string, { honours = [] }: ConvertOptions = {}): ResolvedStack {
+export function convertProject(loaded: LoadedProject, stackName: string): ResolvedStack {
   if (stackName.trim() === '') throw composeError(undefined, `invalid stack name: ${JSON.stringify(stackName)}`);
   if (!loaded.interpolated) throw composeError(undefined, 'a project whose variables were not replaced cannot be deployed');
   const warnings = [...loaded.warnings];
   const warn = (warning: ComposeWarning) => void warnings.push(warning);
-  const context: ConvertContext = { stack: stackName, loaded, honours: new Set(honours), warn };
+  const context: ConvertContext = { stack: stackName, loaded, warn };
   const services = Object.entries(loaded.project.services).flatMap(([key, service]) => convertService(context, key, service));
   warnAboutNames(context);
   return {
@@ -52,7 +47,7 @@ function convertService(context: ConvertContext, key: string, service: Service):
       resources: convertResources(context, key, service),
       restart: convertRestart(context, key, service),
       placement: convertPlacement(service),
-      networks: convertAttachments(context, key, service),
+      networks: hasNoNetwork(service) ? undefined : convertAttachments(context, key, service),
       logDriver: service.logging && compact<Driver>({ name: service.logging.driver ?? '', options: nonEmpty(service.logging.options) }),
       forceUpdate: 0,
     }),
@@ -61,12 +56,9 @@ function convertService(context: ConvertContext, key: string, service: Service):
     rollback: convertUpdate(context, `services.${key}.deploy.rollback_config`, service.deploy?.rollback_config),
     endpoint: convertEndpoint(context, key, service),
   });
-  const extras = convertExtras(service);
-  for (const name of Object.keys(extras ?? {}) as (keyof ContainerExtras)[]) if (!context.honours.has(name)) unsupported(context, key, keysOfExtras[name]);
   const resolved = compact<ResolvedService>({
     key,
     spec: applyRemainder(spec, service),
-    extras,
     dependsOn: convertDependencies(service),
     pullPolicy: service.pull_policy,
   });
@@ -80,9 +72,14 @@ function convertDependencies({ depends_on: dependencies = {} }: Service): readon
 const UNSUPPORTED = [
   'attach',
   'build',
+  // Windows only.
+  'cpu_count',
+  'cpu_percent',
   'develop',
   'external_links',
   'links',
+  // An overlay's addresses follow from the swarm's, and replicas cannot share one.
+  'mac_address',
   'models',
   'post_start',
   'pre_stop',

@@ -1,89 +1,81 @@
-// What an engine can do and a spec has no field for. Until an engine is told of it, each is warned about by its Compose name.
-import type { BlkioOptions, ContainerExtras, DeviceRequest } from '../stack.ts';
-import type { DeviceReservation, Plain, Service } from '../project.ts';
-import { parseDuration } from '../values/duration.ts';
-import { compact, nonEmpty } from './common.ts';
+// What an engine can do and a spec has no field for → labels of the container spec, which nodes read (domain/extras.ts).
+import { blkioOf, deviceOf } from '#domain/extra-values.ts';
+import { type ContainerExtras, type Device, type DeviceRequest, EXTRAS_PREFIX, extrasOfLabels, labelsOfExtras } from '#domain/extras.ts';
+import type { Labels } from '#domain/spec.ts';
+import { AppError } from '#lib/errors.ts';
+import { parseDuration } from '#lib/duration.ts';
+import type { DeviceReservation, Service } from '../project.ts';
+import { compact, type ConvertContext, mistakeAt, nonEmpty, unsupported } from './common.ts';
 import { privilegesOfSecurityOptions } from './security.ts';
 
-/** The Compose key that each extra comes from: its name in warnings. */
-export const keysOfExtras: Readonly<Record<keyof ContainerExtras, string>> = {
-  privileged: 'privileged',
-  devices: 'devices',
-  deviceCgroupRules: 'device_cgroup_rules',
-  deviceRequests: 'gpus',
-  securityOptions: 'security_opt',
-  shmSizeBytes: 'shm_size',
-  ipcMode: 'ipc',
-  pidMode: 'pid',
-  utsMode: 'uts',
-  usernsMode: 'userns_mode',
-  cgroupnsMode: 'cgroupns_mode',
-  cgroupParent: 'cgroup_parent',
-  networkMode: 'network_mode',
-  runtime: 'runtime',
-  domainname: 'domainname',
-  macAddress: 'mac_address',
-  annotations: 'annotations',
-  storageOptions: 'storage_opt',
-  oomKillDisable: 'oom_kill_disable',
-  cpuShares: 'cpu_shares',
-  cpuPeriodUs: 'cpu_period',
-  cpuQuotaUs: 'cpu_quota',
-  cpuRealtimePeriodUs: 'cpu_rt_period',
-  cpuRealtimeRuntimeUs: 'cpu_rt_runtime',
-  cpusetCpus: 'cpuset',
-  cpuCount: 'cpu_count',
-  cpuPercent: 'cpu_percent',
-  blkio: 'blkio_config',
-};
-
+/** Modes that join another container: it may be on another node, or replaced at any time. */
+const OF_ANOTHER_CONTAINER = /^(service|container):/;
 /** `network_mode: host` and `bridge` are networks that a service can be on: they are no extras. */
-const NETWORK_MODES = new Set(['host', 'bridge', 'default']);
+const NETWORK_MODES = new Set(['host', 'bridge', 'default', 'none']);
 
-/** Absent when there are none. */
-export function convertExtras(service: Service): ContainerExtras | undefined {
-  const { network_mode: networkMode } = service;
-  return nonEmpty(
-    compact<ContainerExtras>({
-      privileged: service.privileged || undefined,
-      devices: nonEmpty(service.devices?.map(deviceOf)),
-      deviceCgroupRules: nonEmpty(service.device_cgroup_rules),
-      deviceRequests: nonEmpty(deviceRequests(service)),
-      securityOptions: nonEmpty(privilegesOfSecurityOptions(service.security_opt).rest),
-      shmSizeBytes: service.shm_size === undefined ? undefined : Number(service.shm_size),
-      ipcMode: service.ipc,
-      pidMode: service.pid ?? undefined,
-      utsMode: service.uts,
-      usernsMode: service.userns_mode,
-      cgroupnsMode: service.cgroup ?? service.cgroupns_mode,
-      cgroupParent: service.cgroup_parent,
-      networkMode: networkMode === undefined || (NETWORK_MODES.has(networkMode) && nonEmpty(service.networks) === undefined) ? undefined : networkMode,
-      runtime: service.runtime,
-      domainname: service.domainname,
-      macAddress: service.mac_address,
-      annotations: nonEmpty(service.annotations),
-      storageOptions: nonEmpty(service.storage_opt),
-      oomKillDisable: service.oom_kill_disable || undefined,
-      cpuShares: service.cpu_shares,
-      cpuPeriodUs: microseconds(service.cpu_period),
-      cpuQuotaUs: microseconds(service.cpu_quota),
-      cpuRealtimePeriodUs: microseconds(service.cpu_rt_period),
-      cpuRealtimeRuntimeUs: microseconds(service.cpu_rt_runtime),
-      cpusetCpus: service.cpuset,
-      cpuCount: service.cpu_count,
-      cpuPercent: service.cpu_percent,
-      blkio: blkioOf(service.blkio_config),
-    }),
-  );
+/** Throws AppError with the place of a value that no engine could take. */
+export function extraLabels(context: ConvertContext, key: string, service: Service): Labels {
+  warnAboutModes(context, key, service);
+  const labels = labelsOfExtras(extrasOf(context, key, service));
+  for (const [label, value] of Object.entries(labels)) {
+    try {
+      extrasOfLabels({ [label]: value });
+    } catch (error) {
+      if (!(error instanceof AppError)) throw error;
+      const option = label.slice(EXTRAS_PREFIX.length);
+      throw mistakeAt(context, `services.${key}.${option}`, `service ${key}: ${option}: ${error.message.slice(`label ${label}: `.length)}`);
+    }
+  }
+  return labels;
 }
 
-function deviceOf(device: NonNullable<Service['devices']>[number]): NonNullable<ContainerExtras['devices']>[number] {
-  if (typeof device !== 'string')
-    return { pathOnHost: device.source, pathInContainer: device.target ?? device.source, permissions: device.permissions ?? 'rwm' };
-  const [source = '', second, third] = device.split(':');
-  // "/dev/a:rwm" names permissions in the place of the target.
-  if (second !== undefined && third === undefined && /^[rwm]{1,3}$/.test(second)) return { pathOnHost: source, pathInContainer: source, permissions: second };
-  return { pathOnHost: source, pathInContainer: second ?? source, permissions: third ?? 'rwm' };
+function warnAboutModes(context: ConvertContext, key: string, service: Service): void {
+  for (const name of ['ipc', 'pid'] as const) if (OF_ANOTHER_CONTAINER.test(service[name] ?? '')) unsupported(context, key, name);
+  const { network_mode: mode, networks } = service;
+  if (mode !== undefined && (!NETWORK_MODES.has(mode) || nonEmpty(networks) !== undefined)) unsupported(context, key, 'network_mode');
+}
+
+/** Whether the service says that it is on no network at all. */
+export function hasNoNetwork({ network_mode: mode, networks }: Service): boolean {
+  return mode === 'none' && nonEmpty(networks) === undefined;
+}
+
+function extrasOf(context: ConvertContext, key: string, service: Service): ContainerExtras {
+  const own = (mode: string | null | undefined) => (mode === undefined || mode === null || mode === '' || OF_ANOTHER_CONTAINER.test(mode) ? undefined : mode);
+  return compact<ContainerExtras>({
+    privileged: service.privileged || undefined,
+    devices: nonEmpty(service.devices?.map((device, index) => convertDevice(context, `services.${key}.devices.${index}`, device))),
+    deviceCgroupRules: nonEmpty(service.device_cgroup_rules),
+    deviceRequests: nonEmpty(deviceRequests(service)),
+    securityOptions: nonEmpty(privilegesOfSecurityOptions(service.security_opt).rest),
+    shmSizeBytes: Number(service.shm_size ?? 0) || undefined,
+    ipcMode: own(service.ipc),
+    pidMode: own(service.pid),
+    utsMode: own(service.uts),
+    usernsMode: own(service.userns_mode),
+    cgroupnsMode: own(service.cgroup ?? service.cgroupns_mode),
+    cgroupParent: own(service.cgroup_parent),
+    networkMode: hasNoNetwork(service) ? 'none' : undefined,
+    runtime: own(service.runtime),
+    domainname: own(service.domainname),
+    annotations: nonEmpty(service.annotations),
+    storageOptions: nonEmpty(service.storage_opt),
+    oomKillDisable: service.oom_kill_disable || undefined,
+    cpuShares: service.cpu_shares || undefined,
+    cpuPeriodUs: microseconds(service.cpu_period),
+    cpuQuotaUs: microseconds(service.cpu_quota),
+    cpuRealtimePeriodUs: microseconds(service.cpu_rt_period),
+    cpuRealtimeRuntimeUs: microseconds(service.cpu_rt_runtime),
+    cpusetCpus: own(service.cpuset),
+    blkio: convertBlkio(context, key, service),
+  });
+}
+
+function convertDevice(context: ConvertContext, path: string, device: NonNullable<Service['devices']>[number]): Device {
+  const text = typeof device === 'string' ? device : [device.source, device.target ?? device.source, device.permissions ?? 'rwm'].join(':');
+  const converted = deviceOf(text);
+  if (converted !== undefined) return converted;
+  throw mistakeAt(context, path, `${JSON.stringify(text)} is not a device such as /dev/fuse or /dev/sda:/dev/disk:r`);
 }
 
 function deviceRequests({ gpus, deploy }: Service): readonly DeviceRequest[] {
@@ -111,21 +103,9 @@ function microseconds(text: string | undefined): number | undefined {
   return ns === undefined ? undefined : Math.trunc(ns / 1_000);
 }
 
-/** A rate is a size, and sizes are text. */
-type TextRates = readonly { readonly path: string; readonly rate: string }[];
-
-function blkioOf(config: Plain | undefined): BlkioOptions | undefined {
-  if (typeof config !== 'object' || config === null) return undefined;
-  const given = config as Readonly<Record<string, never>>;
-  const rates = (name: string) => (given[name] as TextRates | undefined)?.map(({ path, rate }) => ({ path, rate: Number(rate) }));
-  return nonEmpty(
-    compact<BlkioOptions>({
-      weight: given['weight'],
-      weightDevices: given['weight_device'],
-      readBps: rates('device_read_bps'),
-      readIops: rates('device_read_iops'),
-      writeBps: rates('device_write_bps'),
-      writeIops: rates('device_write_iops'),
-    }),
-  );
+function convertBlkio(context: ConvertContext, key: string, { blkio_config: config }: Service): ContainerExtras['blkio'] {
+  if (typeof config !== 'object' || config === null || Object.keys(config).length === 0) return undefined;
+  const converted = blkioOf(config as Readonly<Record<string, unknown>>);
+  if (converted !== undefined) return converted;
+  throw mistakeAt(context, `services.${key}.blkio_config`, `service ${key}: blkio_config has a device or a number that is none`);
 }

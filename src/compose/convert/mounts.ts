@@ -1,7 +1,7 @@
 // A service's volumes and tmpfs → mounts.
 import type { Mount } from '#domain/spec.ts';
 import type { Service, ServiceVolume, Volume } from '../project.ts';
-import { parseBytes } from '../values/bytes.ts';
+import { parseBytes } from '#lib/bytes.ts';
 import { compact, type ConvertContext, mistakeAt, nonEmpty, nonZero, scoped, stackLabels, unsupported } from './common.ts';
 
 type MountDetails = Omit<Mount, 'type' | 'target' | 'readOnly' | 'consistency'>;

@@ -2,6 +2,7 @@
 import type { EndpointSpec, IpamPool, NetworkAttachmentConfig, NetworkSpec, PortConfig } from '#domain/spec.ts';
 import type { Network, Port, Service } from '../project.ts';
 import type { ResolvedNetwork } from '../stack.ts';
+import { hasNoNetwork } from './extras.ts';
 import { byText, compact, type ConvertContext, mistakeAt, nonEmpty, nonZero, scoped, stackLabels, unsupported } from './common.ts';
 
 const DEFAULT_NETWORK = 'default';
@@ -20,7 +21,7 @@ export function convertNetworks(context: ConvertContext): readonly ResolvedNetwo
 }
 
 function networkKeys(service: Service): readonly string[] {
-  if (usesNetworkMode(service)) return [];
+  if (usesNetworkMode(service) || hasNoNetwork(service)) return [];
   const keys = Object.keys(service.networks ?? {});
   return keys.length === 0 ? [DEFAULT_NETWORK] : keys;
 }

@@ -45,7 +45,7 @@ services:
     networks: {front: {aliases: [www]}, default: }
     volumes: [data:/data:ro, /h:/h:rshared, {type: tmpfs, target: /t, tmpfs: {size: 10, mode: 01777}}]
     secrets: [{source: key, target: k, mode: 0400}]
-    security_opt: [no-new-privileges, "seccomp:unconfined", "label:user:u"]
+    security_opt: [no-new-privileges, "seccomp:unconfined", "label:user:u", "systempaths=unconfined"]
     group_add: [audio]
     platform: linux/arm64
     mem_limit: 10m
@@ -53,6 +53,21 @@ services:
     mem_swappiness: 5
     extra_hosts: [h=::1]
     dns_opt: [ndots:1]
+    privileged: true
+    devices: [/dev/a:/dev/b:r, vendor.com/gpu=all]
+    gpus: all
+    shm_size: 64m
+    ipc: shareable
+    pid: host
+    uts: host
+    cgroup: host
+    runtime: runc
+    cpuset: 0-1
+    cpu_shares: 5
+    cpu_period: 50ms
+    annotations: [a=b]
+    storage_opt: {size: 1G}
+    blkio_config: {weight: 300, device_read_bps: [{path: /dev/a, rate: 1mb}]}
     healthcheck: {test: x, interval: 90s}
     deploy: {mode: replicated-job, replicas: 2, update_config: {delay: 1s}, restart_policy: {condition: on-failure}, endpoint_mode: dnsrr}
 networks: {front: {name: literal}}

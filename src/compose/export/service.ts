@@ -3,7 +3,8 @@ import { Buffer } from 'node:buffer';
 import type { ContainerSpec, HealthConfig, Mount, NetworkAttachmentConfig, PortConfig, Privileges, ServiceSpec, TaskSpec, UpdateConfig } from '#domain/spec.ts';
 import { compact, IMAGE_LABEL, NAMESPACE_LABEL, nonEmpty } from '../convert/common.ts';
 import type { Deploy, FileReference, Healthcheck, Port, Service, ServiceNetwork, ServiceVolume, TextMap, UpdateSettings } from '../project.ts';
-import { formatDuration } from '../values/duration.ts';
+import { formatDuration } from '#lib/duration.ts';
+import { exportExtras } from './extras.ts';
 
 /** How the stack's objects are called in the Compose file: full name → key. */
 export interface ExportKeys {
@@ -29,7 +30,9 @@ export function exportService(key: string, spec: ServiceSpec, keys: ExportKeys):
 
 function exportContainer(container: ContainerSpec, keys: ExportKeys): Service {
   const { healthcheck, dns } = container;
+  const extras = exportExtras(container.labels);
   return compact<Service>({
+    ...extras.keys,
     cap_add: nonEmpty(container.capabilityAdd),
     cap_drop: nonEmpty(container.capabilityDrop),
     command: nonEmpty(container.args),
@@ -47,11 +50,11 @@ function exportContainer(container: ContainerSpec, keys: ExportKeys): Service {
     image: container.image,
     init: container.init,
     isolation: container.isolation,
-    labels: withoutStackLabels(container.labels),
+    labels: withoutStackLabels(extras.labels),
     oom_score_adj: container.oomScoreAdj,
     read_only: container.readOnly,
     secrets: nonEmpty(container.secrets?.map(({ secretName, file }) => reference(keys.secrets.get(secretName) ?? secretName, file))),
-    security_opt: nonEmpty(exportSecurity(container.privileges)),
+    security_opt: nonEmpty([...exportSecurity(container.privileges), ...extras.securityOptions]),
     stdin_open: container.openStdin,
     stop_grace_period: duration(container.stopGracePeriodNs),
     stop_signal: container.stopSignal,

@@ -1,5 +1,5 @@
 // Checks a tree against a shape, and writes it in its long, typed form. Complaints are in the words of Docker's own schema check, after the place.
-import { nearestWord } from '../values/nearest.ts';
+import { nearestWord } from '#lib/nearest.ts';
 import { type ComposeNode, isNull, list, type MapEntry, type MapNode, type ScalarNode, scalar, textOf, withTag } from '../yaml/node.ts';
 import type { CheckContext, EitherShape, ListShape, MapShape, ObjectShape, ScalarShape, Shape } from './shape.ts';
 

@@ -1,6 +1,6 @@
 // Forms that many keys share: lists that may be one word, maps that may be lists, durations, sizes, commands, paths.
-import { formatDuration, parseDuration } from '../values/duration.ts';
-import { parseBytes } from '../values/bytes.ts';
+import { formatDuration, parseDuration } from '#lib/duration.ts';
+import { parseBytes } from '#lib/bytes.ts';
 import { splitShellWords } from '../values/shell-words.ts';
 import { type ComposeNode, isNull, list, map, scalar, textOf } from '../yaml/node.ts';
 import { type Expand, listOf, type ListShape, mapOf, type MapShape, type ScalarShape, string, text } from './shape.ts';

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
-import { parseBytes } from './bytes.ts';
-import { formatDuration, parseDuration } from './duration.ts';
-import { nearestWord } from './nearest.ts';
+import { parseBytes } from '#lib/bytes.ts';
+import { formatDuration, parseDuration } from '#lib/duration.ts';
+import { nearestWord } from '#lib/nearest.ts';
 import { splitShellWords } from './shell-words.ts';
 
 describe('durations', () => {

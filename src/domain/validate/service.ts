@@ -4,6 +4,7 @@ import { rpcError } from '#lib/errors.ts';
 import type { EndpointSpec, Labels, ServiceMode, ServiceSpec, TaskSpec, UpdateConfig } from '../spec.ts';
 import { validateAnnotations } from './annotations.ts';
 import { validateConfigReferences, validateContainerSpec, validateSecretReferences } from './container.ts';
+import { validateExtras } from './extras.ts';
 import { validatePlacement, validateResources, validateRestartPolicy } from './resources.ts';
 
 /** Counts are 64-bit in Docker; what does not fit its signed range counts as negative. */
@@ -13,6 +14,7 @@ const COUNT_LIMIT = 2 ** 63;
 export function validateServiceSpec(spec: ServiceSpec): void {
   validateAnnotations(spec);
   validateTaskSpec(spec.task, spec.labels);
+  validateExtras(spec);
   validateMode(spec.mode, spec.update);
   if (spec.update !== undefined) validateUpdateConfig(spec.update);
   if (spec.rollback !== undefined) validateUpdateConfig(spec.rollback);
