@@ -1,4 +1,5 @@
 // What a service's spec refers to: networks by name or id become ids; secrets, configs and the ingress network must exist.
+import { deniedExtras, extraKeysOfLabels } from '#domain/extras.ts';
 import type { Network, Service } from '#domain/objects.ts';
 import { predefinedNetworkNames, predefinedNetworkSpec } from '#domain/predefined-network.ts';
 import type { NetworkAttachmentConfig, ServiceSpec } from '#domain/spec.ts';
@@ -52,6 +53,15 @@ export function assertHasIngress(view: View, spec: ServiceSpec): void {
   if (needsIngress(spec) && view.claimant('network/ingress') === undefined) {
     throw rpcError('failedPrecondition', 'service needs ingress network, but no ingress network is present');
   }
+}
+
+/** Throws AppError when the spec uses engine options that the swarm forbids. What runs already goes on running. */
+export function assertExtrasAllowed(view: View, { task: { runtime } }: ServiceSpec): void {
+  const [cluster] = view.list('cluster');
+  if (runtime.kind !== 'container' || cluster === undefined) return;
+  const denied = deniedExtras(cluster.spec.labels);
+  const used = extraKeysOfLabels(runtime.container.labels).filter((key) => denied.has(key));
+  if (used.length > 0) throw rpcError('permissionDenied', `this swarm forbids engine options that the service uses: ${used.join(', ')}`);
 }
 
 export function needsIngress(spec: ServiceSpec): boolean {

@@ -287,3 +287,24 @@ test('the status of a service counts what runs, and of jobs only the present ite
   assert.deepEqual(control.services.status(control.services.get(job)), { runningTasks: 0, desiredTasks: 2, completedTasks: 1 });
   assert.deepEqual(control.services.status(control.services.get(everywhere)), { runningTasks: 2, desiredTasks: 1, completedTasks: 0 });
 });
+
+test('engine options that the swarm forbids are refused, in new services and in changed ones', async () => {
+  const { control, store } = await createTestSwarm();
+  const privileged = { ...withContainer({ labels: { 'com.docker.skep.engine.privileged': 'true', 'com.docker.skep.engine.shm_size': '1m' } }), name: 'root' };
+  const { id } = await control.services.create(privileged);
+  const forbid = async (value: string) => {
+    const { version, spec } = control.swarm.get();
+    const none = { workerToken: false, managerToken: false, unlockKey: false };
+    await control.swarm.update(version, { ...spec, labels: { ...spec.labels, 'com.docker.skep.deny-engine-options': value } }, none);
+  };
+  await forbid('privileged,devices');
+  const refused = [403, 'rpc error: code = PermissionDenied desc = this swarm forbids engine options that the service uses: privileged'];
+  assert.deepEqual(await refusal(() => control.services.create({ ...privileged, name: 'other' })), refused);
+  const { version } = control.services.get(id);
+  assert.deepEqual(await refusal(() => control.services.update(id, version, privileged, { registryAuthFrom: 'spec', rollback: false })), refused);
+  await control.services.create({ ...withContainer({ labels: { 'com.docker.skep.engine.shm_size': '1m' } }), name: 'small' });
+  await forbid('all');
+  assert.match((await refusal(() => control.services.create({ ...privileged, name: 'other' })))[1] as string, /privileged, shm_size$/);
+  assert.match((await refusal(() => forbid('root')))[1] as string, /"root" is neither "all" nor one of annotations, /);
+  assert.equal(store.view.count('service'), 2);
+});

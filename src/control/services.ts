@@ -2,6 +2,7 @@
 import { insertServiceDefaults } from '#domain/defaults.ts';
 import type { Service, Task } from '#domain/objects.ts';
 import type { ServiceSpec } from '#domain/spec.ts';
+import { dependencyCircle } from '#domain/waiting.ts';
 import { validateServiceSpec } from '#domain/validate/service.ts';
 import type { Change, View } from '#domain/view.ts';
 import { equalSpecs } from '#lib/equal.ts';
@@ -13,7 +14,7 @@ import type { ControlDependencies, Sealer } from './dependencies.ts';
 import { matchesExactly, matchesLabels, matchesPrefix } from './filters.ts';
 import { findService } from './lookup.ts';
 import { createPublishedPorts, type PublishedPorts } from './published-ports.ts';
-import { assertFilesExist, assertHasIngress, assertIngressRules, type ResolvedSpec, resolveNetworks } from './service-references.ts';
+import { assertExtrasAllowed, assertFilesExist, assertHasIngress, assertIngressRules, type ResolvedSpec, resolveNetworks } from './service-references.ts';
 import { updatedService } from './service-update.ts';
 import type { Turns } from './turns.ts';
 import { remembered, visibleService } from './visible.ts';
@@ -46,6 +47,7 @@ export function createServiceControl({ store, clock, random, sealer }: ControlDe
       if (current === undefined) throw rpcError('notFound', `service ${id} not found`);
       const resolved = resolve(sealed);
       const next = updatedService(current, { ...options, version, spec: resolved.spec, now: clock.now() });
+      assertExtrasAllowed(view, next.spec);
       assertIngressRules(view, next.spec);
       if (!equalSpecs(next.spec.endpoint, current.spec.endpoint)) ports.assertFree(view, next.spec.endpoint, id);
       assertFilesExist(view, next.spec);
@@ -61,11 +63,11 @@ export function createServiceControl({ store, clock, random, sealer }: ControlDe
     status: (service) => statusOf(service, store.view.tasksOfService(service.id)),
     async create(spec) {
       const id = await (refersToOthers(spec) ? turns.take(() => create(spec)) : create(spec));
-      return { id, warnings: [] };
+      return { id, warnings: warningsOf(store.view, id) };
     },
     async update(ref, version, spec, options) {
       await turns.take(() => update(ref, version, spec, options));
-      return { warnings: [] };
+      return { warnings: warningsOf(store.view, ref) };
     },
     async remove(ref) {
       const { id } = findService(store.view, ref);
@@ -78,6 +80,12 @@ export function createServiceControl({ store, clock, random, sealer }: ControlDe
   };
 }
 
+/** What is not as the user may think, although it is allowed. */
+function warningsOf(view: View, ref: string): readonly string[] {
+  const circle = dependencyCircle(view, findService(view, ref));
+  return circle === undefined ? [] : [`the services depend on each other in a circle, so that none waits for the other: ${circle.join(' -> ')}`];
+}
+
 const withDefaults: (service: Service) => Service = remembered((service) => ({ ...service, spec: insertServiceDefaults(service.spec) }));
 
 /** Whether something that others may take or remove meanwhile is part of the spec. */
@@ -88,6 +96,7 @@ function refersToOthers(spec: ServiceSpec): boolean {
 }
 
 function assertCreatable(view: View, spec: ServiceSpec, ports: PublishedPorts): void {
+  assertExtrasAllowed(view, spec);
   assertIngressRules(view, spec);
   ports.assertFree(view, spec.endpoint, undefined);
   assertHasIngress(view, spec);

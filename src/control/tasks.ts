@@ -2,7 +2,8 @@
 import { isTaskDirty } from '#domain/dirty.ts';
 import type { Task } from '#domain/objects.ts';
 import { taskName } from '#domain/task-name.ts';
-import { taskStateRank } from '#domain/task-state.ts';
+import { isTerminal, taskStateRank } from '#domain/task-state.ts';
+import { waitingText, waitsFor } from '#domain/waiting.ts';
 import type { View } from '#domain/view.ts';
 import { AppError } from '#lib/errors.ts';
 import type { Filters, TaskControl } from './control.ts';
@@ -25,10 +26,18 @@ export function createTaskControl({ store }: ControlDependencies): TaskControl {
       };
       return candidates(view, resolved)
         .filter((task) => matchesTask(resolved, task, view))
-        .map(visibleTask);
+        .map((task) => explained(visibleTask(task), view));
     },
-    get: (ref) => visibleTask(findTask(store.view, ref)),
+    get: (ref) => explained(visibleTask(findTask(store.view, ref)), store.view),
   };
+}
+
+/** A task that is held back because its service waits for others says so: the reason is in the view, and nobody has to keep it up to date in the store. */
+function explained(task: Task, view: View): Task {
+  if (task.desiredState !== 'ready' || isTerminal(task.status.state) || task.status.error !== undefined) return task;
+  const service = task.serviceId === undefined ? undefined : view.get('service', task.serviceId);
+  const reasons = service === undefined ? [] : waitsFor(view, service);
+  return reasons.length === 0 ? task : { ...task, status: { ...task.status, error: waitingText(reasons) } };
 }
 
 function assertStates(states: readonly string[]): void {

@@ -155,3 +155,21 @@ export function extraKeysOfLabels(labels: Labels = {}): readonly string[] {
 export function withoutExtras(labels: Labels): Labels {
   return Object.fromEntries(Object.entries(labels).filter(([label]) => !label.startsWith(EXTRAS_PREFIX)));
 }
+
+/** On the swarm itself: engine options that its services may not use, or `all`. */
+export const DENIED_EXTRAS_LABEL = 'com.docker.skep.deny-engine-options';
+
+/** Keys of the options that a swarm with these labels forbids. Throws AppError `invalidArgument` for words that are none. */
+export function deniedExtras(swarmLabels: Labels): ReadonlySet<string> {
+  const value = swarmLabels[DENIED_EXTRAS_LABEL];
+  if (value === undefined) return new Set();
+  const words = value.split(',').map((item) => item.trim());
+  if (words.length === 1 && words[0] === 'all') return new Set(extraKeys);
+  const unknown = words.find((one) => !nameOfKey.has(one));
+  if (unknown !== undefined)
+    throw new AppError(
+      'invalidArgument',
+      `label ${DENIED_EXTRAS_LABEL}: ${JSON.stringify(unknown)} is neither "all" nor one of ${[...extraKeys].sort().join(', ')}`,
+    );
+  return new Set(words);
+}

@@ -117,6 +117,8 @@ export interface Service extends ObjectMeta {
   /** The roll-out's own memory: everything that the updater must know after a change of leader. */
   readonly rollout?: Rollout;
   readonly job?: { readonly iteration: number; readonly lastExecutionAt: number };
+  /** The time of the last update of a service with `restart` that this one was restarted after. */
+  readonly restartedFor?: number;
 }
 
 export interface Endpoint {

@@ -8,11 +8,10 @@ import { newId } from '#lib/id.ts';
 import type { Random } from '#lib/clock.ts';
 import {
   allEnforcerKeys,
-  allKeys,
+  createOrchestratorKeys,
   allReaperKeys,
   enforceConstraints,
   enforcerKeysOfEvent,
-  keysOfEvent,
   reaperKeysOfEvent,
   reapTasks,
   reconcileService,
@@ -40,12 +39,12 @@ export function createManager(options: DispatcherOptions): Manager {
 
 /** In the order of a task's life. Each has its own fields to write (store/writers.ts), so their order of running does not matter. */
 function createLoops(random: Random): readonly ControlLoop[] {
+  const orchestratorKeys = createOrchestratorKeys();
   return [
     {
       name: 'orchestrator',
       writer: 'orchestrator',
-      allKeys,
-      keysOf: keysOfEvent,
+      ...orchestratorKeys,
       decide: perKey((view, serviceId, now) => reconcileService(view, serviceId, now, () => newId(random))),
     },
     { name: 'constraint enforcer', writer: 'orchestrator', allKeys: allEnforcerKeys, keysOf: enforcerKeysOfEvent, decide: perKey(enforceConstraints) },

@@ -1,8 +1,10 @@
 // The restart policy: whether a task that ended (or must leave its node) is replaced, when the replacement may start, and how often that may
 // happen. The history is carried from task to replacement in the store, so no leader has to remember it.
 import { restartPolicyOf } from '#domain/defaults.ts';
+import { dependenciesOf } from '#domain/depends-on.ts';
 import { isTaskDirty } from '#domain/dirty.ts';
 import type { RestartRecord, Service, Task } from '#domain/objects.ts';
+import { waitsFor } from '#domain/waiting.ts';
 import { compareStates, isTerminal } from '#domain/task-state.ts';
 import type { Draft, Slot, SlotKey } from './draft.ts';
 import { isJob, isLive, mustLeave, isStopping, milliseconds, nodeOf, onManagerClock, startedState, stopWaitMs } from './task.ts';
@@ -90,7 +92,7 @@ export function addFirstTask(draft: Draft, key: SlotKey, slot: Slot | undefined)
   const isSameRun = newest?.specVersion === service.specVersion && (newest.jobIteration ?? 0) === (service.job?.iteration ?? 0);
   const history = isSameRun && service.updateStatus?.state !== 'rollback_started' ? newest.restart : undefined;
   const record = { ...waitRecord(draft, slot), attempts: history?.attempts ?? 0, restartedAt: history?.restartedAt ?? [] };
-  const isFresh = record.waitForTaskId === undefined && record.attempts === 0;
+  const isFresh = record.waitForTaskId === undefined && record.attempts === 0 && dependenciesOf(service).length === 0;
   draft.addTask(key, isFresh ? undefined : record);
 }
 
@@ -101,14 +103,18 @@ function startTimeOf({ view }: Draft, slot: Slot, { restart }: Task): number {
   return Math.max(restart.notBefore, waits ? (restart.waitUntil ?? 0) : 0);
 }
 
-/** Starts what is held back and may start now, and asks to be called when the next may. */
+/** Starts what is held back and may start now, and asks to be called when the next may. While the service waits for others nothing starts; events of theirs call. */
 export function startDue(draft: Draft, slots: readonly Slot[]): void {
+  let isWaiting: boolean | undefined;
   for (const slot of slots) {
     for (const task of slot.tasks) {
       if (task.desiredState !== 'ready' || isTerminal(task.status.state)) continue;
       const startsAt = startTimeOf(draft, slot, task);
-      if (startsAt <= draft.now) draft.setDesired(slot, task, startedState(draft.service));
-      else draft.wakeAt(startsAt);
+      if (startsAt > draft.now) draft.wakeAt(startsAt);
+      else {
+        isWaiting ??= waitsFor(draft.view, draft.service).length > 0;
+        if (!isWaiting) draft.setDesired(slot, task, startedState(draft.service));
+      }
     }
   }
 }

@@ -4,6 +4,7 @@ import { rollbackConfigOf, updateConfigOf } from '#domain/defaults.ts';
 import type { Service, Task, UpdateStatus } from '#domain/objects.ts';
 import type { UpdateConfig } from '#domain/spec.ts';
 import { isTerminal } from '#domain/task-state.ts';
+import { waitingText, waitsFor } from '#domain/waiting.ts';
 import type { Draft, Slot } from './draft.ts';
 import { isReady, mostAdvanced } from './handover.ts';
 import { shouldRestart, waitRecord } from './restart.ts';
@@ -11,6 +12,8 @@ import { contentOf, isDirty, shutDown } from './slots.ts';
 import { isLive, milliseconds, readyAtOf } from './task.ts';
 
 const SECOND_MS = 1_000;
+/** SwarmKit's words. */
+const UPDATING = 'update in progress';
 
 /** Whether an update or rollback is under way (and not paused). */
 export function isRollingOut({ updateStatus }: Service): boolean {
@@ -51,7 +54,7 @@ export function beginRollout(draft: Draft, slots: readonly Slot[]): void {
   if (totalSlots === 0 && !isRequestedRollback && service.updateStatus === undefined) return;
   const rollout = { specVersion: service.specVersion, startedAt: now, totalSlots, failedTaskIds: [] };
   if (isRequestedRollback) draft.setService({ ...service, rollout });
-  else if (totalSlots > 0) draft.setService({ ...service, rollout, updateStatus: { state: 'updating', startedAt: now, message: 'update in progress' } });
+  else if (totalSlots > 0) draft.setService({ ...service, rollout, updateStatus: { state: 'updating', startedAt: now, message: UPDATING } });
   else {
     const { updateStatus: _ofOlderSpec, rollout: _older, ...rest } = service;
     draft.setService(rest);
@@ -70,11 +73,12 @@ export function advanceRollout(draft: Draft, slots: readonly Slot[]): void {
   if (isPaused(draft.service)) return;
   const config = rolloutConfigOf(draft.service);
   const waiting = slots.filter((slot) => isWaitingForUpdate(draft, slot));
+  const isHeld = waiting.length > 0 && holdForDependencies(draft);
   const busy = draft
     .slots()
     .map((slot) => busyUntil(draft, slot, milliseconds(config.delayNs)))
     .filter((at) => at > draft.now);
-  const limit = config.parallelism === 0 ? Number.POSITIVE_INFINITY : config.parallelism;
+  const limit = isHeld ? 0 : config.parallelism === 0 ? Number.POSITIVE_INFINITY : config.parallelism;
   const next = waiting.slice(0, Math.max(0, limit - busy.length));
   let started = 0;
   for (const slot of next) {
@@ -85,6 +89,19 @@ export function advanceRollout(draft: Draft, slots: readonly Slot[]): void {
   if (started < waiting.length) for (const at of busy) if (at !== Number.POSITIVE_INFINITY) draft.wakeAt(at);
   const idle = waiting.length === 0 && !busy.includes(Number.POSITIVE_INFINITY);
   if (isRollingOut(draft.service)) finishRollout(draft, idle, monitorMsOf(config));
+}
+
+/**
+ * While the service waits for others its running tasks stay: their successors could not start. The status says so. A rollback does not wait, because what runs is
+ * what somebody wants to be rid of.
+ */
+function holdForDependencies(draft: Draft): boolean {
+  const { updateStatus } = draft.service;
+  if (updateStatus?.state !== 'updating') return false;
+  const reasons = waitsFor(draft.view, draft.service);
+  const message = reasons.length === 0 ? UPDATING : `${UPDATING}: ${waitingText(reasons)}`;
+  if (message !== updateStatus.message) draft.setService({ ...draft.service, updateStatus: { ...updateStatus, message } });
+  return reasons.length > 0;
 }
 
 /** Outdated, not yet begun, and not given up: a slot whose new task used up its restarts keeps its old task. */

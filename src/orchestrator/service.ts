@@ -3,11 +3,13 @@
 import type { Service } from '#domain/objects.ts';
 import type { Change, Decision, View } from '#domain/view.ts';
 import { unreachable } from '#lib/assert.ts';
+import { restartAfterDependencies } from './dependency-restart.ts';
 import type { Draft } from './draft.ts';
 import { createDraft, MAX_CHANGES_PER_DECISION } from './draft.ts';
 import { reconcileGlobal } from './global.ts';
 import { reconcileGlobalJob, reconcileReplicatedJob } from './jobs.ts';
 import { reconcileReplicated } from './replicated.ts';
+import { isJob } from './task.ts';
 
 /**
  * Decides for one service; for one that was deleted, that its tasks go. `wakeAt` (milliseconds since the epoch) is when to ask again without
@@ -18,7 +20,8 @@ export function reconcileService(view: View, serviceId: string, now: number, new
   if (service === undefined) return removeTasks(view, serviceId, now);
   const [cluster] = view.list('cluster');
   const draft = createDraft(service, { view, now, newId, cluster });
-  reconcileMode(draft, service);
+  if (!isJob(service)) restartAfterDependencies(draft);
+  reconcileMode(draft, draft.service);
   return draft.decision();
 }
 

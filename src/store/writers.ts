@@ -57,6 +57,7 @@ const rules: { readonly [K in ObjectKind]: Rules<K> } = {
       updateStatus: SERVICE_SPEC,
       rollout: SERVICE_SPEC,
       job: SERVICE_SPEC,
+      restartedFor: ['orchestrator'],
     },
   },
   task: {

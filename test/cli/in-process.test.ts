@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { engineFlags } from '#cli/service/engine-flags.ts';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -56,7 +57,11 @@ describe('the command line on a daemon in this process', () => {
 
   it("prints docker's help where there is nothing of our own", { skip: existsSync(helpFolder) ? false : 'the recorded help texts are not here' }, async () => {
     const own = /^(stack|volume-|info|events|service|node|swarm|secret|config)\.txt$|^(stack-(deploy|config|rm)|volume-\w+)\.txt$/;
-    const withoutOurs = (text: string) => text.replaceAll(/^ +--json +Print in JSON format\n/gm, '').trimEnd();
+    // An option's description may go on in further lines, which begin with spaces only.
+    const ownFlags = ['json', 'deny-engine-options', ...engineFlags.map(({ name }) => name)].map(
+      (name) => new RegExp(`^ +--${name}\\b(?!-).*\\n( {10,}[^ -].*\\n)*`, 'gm'),
+    );
+    const withoutOurs = (text: string) => ownFlags.reduce((rest, line) => rest.replaceAll(line, ''), text).trimEnd();
     const differences: string[] = [];
     for (const file of readdirSync(helpFolder).filter((name) => !own.test(name))) {
       const words = file.replace('.txt', '');

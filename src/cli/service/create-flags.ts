@@ -15,8 +15,10 @@ import {
   parseUlimit,
   shellWords,
 } from '../values/service.ts';
+import { engineFlags } from './engine-flags.ts';
 
 export const createFlags: readonly FlagSpec[] = [
+  ...engineFlags,
   { name: 'cap-add', type: 'list', description: 'Add Linux capabilities' },
   { name: 'cap-drop', type: 'list', description: 'Drop Linux capabilities' },
   { name: 'config', type: 'config', description: 'Specify configurations to expose to the service', parse: parseFileReference },

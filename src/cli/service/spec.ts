@@ -7,6 +7,7 @@ import { mapOf } from '../shared/options.ts';
 import { type Environment, environmentOf } from '../values/environment.ts';
 import type { PublishedPorts } from '../values/port.ts';
 import { genericResources, type Ulimit } from '../values/service.ts';
+import { withEngineLabels } from './engine-flags.ts';
 import { healthOptions, restartPolicy, rolloutConfig } from './spec-parts.ts';
 
 export interface SpecInput {
@@ -92,7 +93,7 @@ function containerOf({ image, args, flags, environment }: SpecInput): ContainerS
   const hosts = flags.values<string>('host').map(swarmHost);
   const { add, drop } = capabilities(flags.texts('cap-add'), flags.texts('cap-drop'));
   const sysctls = mapOf(flags.texts('sysctl'));
-  const labels = mapOf(flags.texts('container-label'));
+  const labels = withEngineLabels(mapOf(flags.texts('container-label')), flags);
   return {
     Image: image,
     ...(Object.keys(labels).length > 0 ? { Labels: labels } : {}),

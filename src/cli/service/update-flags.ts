@@ -15,8 +15,10 @@ import {
   parseUlimit,
   shellWords,
 } from '../values/service.ts';
+import { engineFlags } from './engine-flags.ts';
 
 export const updateFlags: readonly FlagSpec[] = [
+  ...engineFlags,
   { name: 'args', type: 'command', description: 'Service command args', parse: shellWords },
   { name: 'cap-add', type: 'list', description: 'Add Linux capabilities' },
   { name: 'cap-drop', type: 'list', description: 'Drop Linux capabilities' },

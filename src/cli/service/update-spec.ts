@@ -5,6 +5,7 @@ import type { Flags } from '../flags.ts';
 import { mapOf } from '../shared/options.ts';
 import { type Environment, withValue } from '../values/environment.ts';
 import { genericResources } from '../values/service.ts';
+import { engineFlags, withEngineLabels } from './engine-flags.ts';
 import { healthOptions, restartPolicy, rolloutConfig } from './spec-parts.ts';
 import {
   changedCapabilities,
@@ -139,6 +140,11 @@ function changedPlacement(placement: TaskSpec['Placement'], flags: Flags): TaskS
   };
 }
 
+function changedLabels(labels: ContainerSpec['Labels'], flags: Flags): ContainerSpec['Labels'] {
+  const changed = changedMap(labels, flags, 'container-label');
+  return engineFlags.some(({ name }) => flags.has(name)) ? withEngineLabels(changed ?? {}, flags) : changed;
+}
+
 function changedContainer(container: ContainerSpec, input: UpdateInput): ContainerSpec {
   const { flags } = input;
   const text = (name: string, field: keyof ContainerSpec) => (flags.has(name) ? { [field]: flags.text(name) } : {});
@@ -146,7 +152,7 @@ function changedContainer(container: ContainerSpec, input: UpdateInput): Contain
   const credential = flags.value<NonNullable<Privileges['CredentialSpec']>>('credential-spec');
   return {
     ...container,
-    ...present('Labels', changedMap(container.Labels, flags, 'container-label')),
+    ...present('Labels', changedLabels(container.Labels, flags)),
     ...text('image', 'Image'),
     ...(flags.has('args') ? { Args: flags.value<readonly string[]>('args') } : {}),
     ...(flags.has('entrypoint') ? { Command: flags.value<readonly string[]>('entrypoint') } : {}),

@@ -37,6 +37,11 @@ export const joinFlags: readonly FlagSpec[] = [
 export const updateFlags: readonly FlagSpec[] = [
   { name: 'autolock', description: 'Change manager autolocking setting (true|false)' },
   { name: 'cert-expiry', type: 'duration', description: 'Validity period for node certificates (ns|us|ms|s|m|h)', default: '2160h0m0s' },
+  {
+    name: 'deny-engine-options',
+    type: 'string',
+    description: 'Engine options that no service may use: "all", or a list such as privileged,devices,pid ("" allows them again)',
+  },
   { name: 'dispatcher-heartbeat', type: 'duration', description: 'Dispatcher heartbeat period (ns|us|ms|s|m|h)', default: '5s' },
   { name: 'external-ca', type: 'external-ca', description: 'Specifications of one or more certificate signing endpoints', parse: parseExternalCa },
   { name: 'max-snapshots', type: 'uint', description: 'Number of additional Raft snapshots to retain' },
@@ -54,11 +59,17 @@ export const caFlags: readonly FlagSpec[] = [
   { name: 'rotate', description: 'Rotate the swarm CA - if no certificate or key are provided, new ones will be generated' },
 ];
 
+/** Of the swarm's spec: engine options that services may not use. */
+const DENY_LABEL = 'com.docker.skep.deny-engine-options';
+
 /** The spec with what was asked for put in its place; the rest stays. */
 export function changedSpec(spec: SwarmSpec, flags: Flags): SwarmSpec {
   const number = (name: string) => flags.value<number>(name);
+  const { [DENY_LABEL]: _denied, ...labels } = spec.Labels ?? {};
+  const denied = flags.text('deny-engine-options');
   return {
     ...spec,
+    ...(flags.has('deny-engine-options') ? { Labels: denied === '' ? labels : { ...labels, [DENY_LABEL]: denied } } : {}),
     Orchestration: { ...spec.Orchestration, ...(flags.has('task-history-limit') ? { TaskHistoryRetentionLimit: number('task-history-limit') } : {}) },
     Raft: {
       ...spec.Raft,

@@ -1,5 +1,6 @@
 // A Compose project → a resolved stack, named and labelled as Docker's CLI does it.
-import type { Driver, ServiceSpec, TaskSpec } from '#domain/spec.ts';
+import { DEPENDS_ON_LABEL, writeDependencies } from '#domain/depends-on.ts';
+import type { Driver, Labels, ServiceSpec, TaskSpec } from '#domain/spec.ts';
 import type { LoadedProject } from '../load/load.ts';
 import type { Service } from '../project.ts';
 import type { ComposeWarning, Dependency, ResolvedService, ResolvedStack, ResolvedVolume } from '../stack.ts';
@@ -41,7 +42,7 @@ function convertService(context: ConvertContext, key: string, service: Service):
   const container = convertContainer(context, key, service);
   const spec = compact<ServiceSpec>({
     name: scoped(stack, key),
-    labels: { ...stackLabels(stack, service.deploy?.labels), [IMAGE_LABEL]: container.image },
+    labels: { ...stackLabels(stack, service.deploy?.labels), ...dependencyLabel(context, service), [IMAGE_LABEL]: container.image },
     task: compact<TaskSpec>({
       runtime: { kind: 'container', container },
       resources: convertResources(context, key, service),
@@ -67,6 +68,13 @@ function convertService(context: ConvertContext, key: string, service: Service):
 
 function convertDependencies({ depends_on: dependencies = {} }: Service): readonly Dependency[] {
   return Object.entries(dependencies).map(([key, { condition, required = true, restart = false }]) => ({ key, condition, required, restart }));
+}
+
+/** For the swarm, which holds new tasks back until the others are there. A service that a provider runs is none of its. */
+function dependencyLabel({ stack, loaded }: ConvertContext, service: Service): Labels {
+  const dependencies = convertDependencies(service).filter(({ key }) => loaded.project.services[key]?.provider === undefined);
+  if (dependencies.length === 0) return {};
+  return { [DEPENDS_ON_LABEL]: writeDependencies(dependencies.map(({ key, ...how }) => ({ service: scoped(stack, key), ...how }))) };
 }
 
 const UNSUPPORTED = [

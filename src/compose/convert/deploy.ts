@@ -40,7 +40,7 @@ export function convertUpdate(context: ConvertContext, path: string, settings: U
 }
 
 /**
- * `deploy.restart_policy`, else `restart`. Docker's CLI sends nothing for `restart: "no"`, which then means to restart always; here it means what it says.
+ * `deploy.restart_policy`, else `restart`; without either, whoever others wait for to complete runs until it has. Docker's CLI sends nothing for `restart: "no"`, which then means to restart always; here it means what it says.
  */
 export function convertRestart(context: ConvertContext, key: string, { restart, deploy }: Service): RestartPolicy | undefined {
   const policy = deploy?.restart_policy;
@@ -52,13 +52,17 @@ export function convertRestart(context: ConvertContext, key: string, { restart, 
     const windowNs = nanoseconds(policy.window);
     return compact<RestartPolicy>({ condition, delayNs: nanoseconds(policy.delay), maxAttempts: policy.max_attempts ?? 0, windowNs });
   }
-  if (restart === undefined || restart === '') return undefined;
+  if (restart === undefined || restart === '') return isWaitedForToComplete(context, key) ? { condition: 'on-failure', maxAttempts: 0 } : undefined;
   const [word = '', attempts] = restart.split(':');
   const isCounted = attempts === undefined || /^[0-9]+$/.test(attempts);
   if (word === 'no' && attempts === undefined) return { condition: 'none', maxAttempts: 0 };
   if ((word === 'always' || word === 'unless-stopped') && attempts === undefined) return { condition: 'any', maxAttempts: 0 };
   if (word === 'on-failure' && isCounted) return { condition: 'on-failure', maxAttempts: Number(attempts ?? 0) };
   throw mistakeAt(context, `services.${key}.restart`, `service ${key}: unknown restart policy: ${restart}`);
+}
+
+function isWaitedForToComplete({ loaded }: ConvertContext, key: string): boolean {
+  return Object.values(loaded.project.services).some(({ depends_on: on }) => on?.[key]?.condition === 'service_completed_successfully');
 }
 
 export function convertPlacement(service: Service): Placement {

@@ -1,6 +1,7 @@
 // A running stack → a Compose project. Converting what comes out gives the same specs again, on every field: what Compose cannot say is found by converting
 // the exported service and comparing, and goes along as the service's remainder.
 import { Buffer } from 'node:buffer';
+import { dependenciesOf } from '#domain/depends-on.ts';
 import type { NetworkSpec, ServiceSpec } from '#domain/spec.ts';
 import { compact, type Loose, NAMESPACE_LABEL, nonEmpty, scoped } from '../convert/common.ts';
 import { convertProject } from '../convert/convert.ts';
@@ -28,17 +29,17 @@ export function exportStack(stack: string, objects: ExistingObjects): LoadedProj
 
 /** Specs with names in the place of ids. */
 export function exportSpecs(stack: string, specs: readonly ServiceSpec[], objects: ExistingObjects): LoadedProject {
-  const keys = keysOf(stack, specs, objects);
+  const serviceKeys = uniqueKeys(
+    stack,
+    specs.map(({ name }) => name),
+  );
+  const keys = { ...keysOf(stack, specs, objects), services: dependencyKeys(stack, specs, serviceKeys) };
   const sections = {
     networks: exportNetworks(stack, keys.networks, objects),
     volumes: exportVolumes(stack, keys.volumes, specs),
     secrets: exportFiles(stack, keys.secrets, []),
     configs: exportFiles(stack, keys.configs, objects.configs),
   };
-  const serviceKeys = uniqueKeys(
-    stack,
-    specs.map(({ name }) => name),
-  );
   const services = specs.map((spec) => [serviceKeys.get(spec.name) ?? spec.name, spec] as const);
   const draft = loadedProject({ services: Object.fromEntries(services.map(([key, spec]) => [key, exportService(key, spec, keys)])), ...sections });
   const complete = services.map(([key, spec]) => [key, withRemainder(stack, { key, spec, draft })] as const);
@@ -63,7 +64,7 @@ function loadedProject({ services, networks, volumes, secrets, configs }: Loose<
 function withRemainder(stack: string, { key, spec, draft }: { readonly key: string; readonly spec: ServiceSpec; readonly draft: LoadedProject }): Service {
   const full = draft.project.services[key] ?? {};
   for (const service of [full, full.image === undefined ? {} : { image: full.image }, { image: PLACEHOLDER }]) {
-    const converted = convertAlone(stack, { ...draft.project, services: { [key]: service } });
+    const converted = convertAlone(stack, key, { ...draft.project, services: { ...stubsOf(draft.project), [key]: service } });
     if (converted === undefined) continue;
     const patch = equalSpecs(converted, spec) ? undefined : makePatch(converted, spec);
     return patch === undefined ? service : { ...service, [REMAINDER_KEY]: patch };
@@ -74,7 +75,24 @@ function withRemainder(stack: string, { key, spec, draft }: { readonly key: stri
 /** Stands where the remainder brings the image. */
 const PLACEHOLDER = 'image';
 
-function convertAlone(stack: string, project: Project): ServiceSpec | undefined {
+/** Of the other services what a service's own conversion asks of them: that they are there, and whom they wait for. */
+function stubsOf({ services }: Project): Project['services'] {
+  return Object.fromEntries(
+    Object.entries(services).map(([key, { depends_on: dependsOn }]) => [key, compact<Service>({ image: PLACEHOLDER, depends_on: dependsOn })]),
+  );
+}
+
+/** Full name → key, of the services that `depends_on` can name: of this stack, and in no circle. Else the label says it. */
+function dependencyKeys(stack: string, specs: readonly ServiceSpec[], keys: ReadonlyMap<string, string>): ReadonlyMap<string, string> {
+  const named = new Map([...keys].filter(([name, key]) => scoped(stack, key) === name));
+  const byName = new Map(specs.map((spec) => [spec.name, dependenciesOf({ spec }).map(({ service }) => service)]));
+  const reaches = (from: string, to: string, seen: Set<string>): boolean =>
+    (byName.get(from) ?? []).some((next) => next === to || (!seen.has(next) && reaches(next, to, seen.add(next))));
+  return new Map([...named].filter(([name]) => !reaches(name, name, new Set())));
+}
+
+/** The spec of one service of a project. */
+function convertAlone(stack: string, key: string, project: Project): ServiceSpec | undefined {
   const text = new TextEncoder().encode(printProject(loadedProject(project)));
   try {
     const loaded = loadProject({
@@ -84,7 +102,7 @@ function convertAlone(stack: string, project: Project): ServiceSpec | undefined 
       reader: { read: (path) => (path === '-' ? text : undefined) },
       profiles: ['*'],
     });
-    return convertProject(loaded, stack).services[0]?.spec;
+    return convertProject(loaded, stack).services.find((service) => service.key === key)?.spec;
   } catch (error) {
     if (error instanceof AppError) return undefined;
     throw error;
@@ -97,7 +115,7 @@ function keyOf(stack: string, name: string): string {
   return NAME_PATTERN.test(own) ? own : own.replaceAll(/[^a-zA-Z0-9._-]/g, '-') || '-';
 }
 
-function keysOf(stack: string, specs: readonly ServiceSpec[], { networks, configs }: ExistingObjects): ExportKeys {
+function keysOf(stack: string, specs: readonly ServiceSpec[], { networks, configs }: ExistingObjects): Omit<ExportKeys, 'services'> {
   const containers = specs.flatMap(({ task: { runtime } }) => (runtime.kind === 'container' ? [runtime.container] : []));
   const ofStack = (objects: readonly { readonly spec: { readonly name: string; readonly labels: Readonly<Record<string, string>> } }[]) =>
     objects.filter(({ spec }) => spec.labels[NAMESPACE_LABEL] === stack && spec.labels[LOGICAL_NAME_LABEL] === undefined).map(({ spec }) => spec.name);

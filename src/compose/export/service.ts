@@ -1,13 +1,16 @@
 // A service's spec → a service of a Compose file: the reverse of convert/. What Compose has no key for is left to the remainder.
 import { Buffer } from 'node:buffer';
+import { dependenciesOf, DEPENDS_ON_LABEL } from '#domain/depends-on.ts';
 import type { ContainerSpec, HealthConfig, Mount, NetworkAttachmentConfig, PortConfig, Privileges, ServiceSpec, TaskSpec, UpdateConfig } from '#domain/spec.ts';
 import { compact, IMAGE_LABEL, NAMESPACE_LABEL, nonEmpty } from '../convert/common.ts';
-import type { Deploy, FileReference, Healthcheck, Port, Service, ServiceNetwork, ServiceVolume, TextMap, UpdateSettings } from '../project.ts';
+import type { DependsOn, Deploy, FileReference, Healthcheck, Port, Service, ServiceNetwork, ServiceVolume, TextMap, UpdateSettings } from '../project.ts';
 import { formatDuration } from '#lib/duration.ts';
 import { exportExtras } from './extras.ts';
 
 /** How the stack's objects are called in the Compose file: full name → key. */
 export interface ExportKeys {
+  /** Only those that a dependency can name. */
+  readonly services: ReadonlyMap<string, string>;
   readonly networks: ReadonlyMap<string, string>;
   readonly volumes: ReadonlyMap<string, string>;
   readonly secrets: ReadonlyMap<string, string>;
@@ -18,9 +21,11 @@ export function exportService(key: string, spec: ServiceSpec, keys: ExportKeys):
   const { runtime } = spec.task;
   if (runtime.kind !== 'container') return {};
   const { container } = runtime;
+  const dependsOn = exportDependencies(spec.labels, keys);
   return compact<Service>({
     ...exportContainer(container, keys),
-    deploy: nonEmpty(exportDeploy(spec)),
+    depends_on: dependsOn,
+    deploy: nonEmpty(exportDeploy(spec, dependsOn !== undefined)),
     logging: spec.task.logDriver && compact({ driver: spec.task.logDriver.name || undefined, options: nonEmpty(spec.task.logDriver.options) }),
     networks: nonEmpty(exportNetworks(key, spec.task.networks ?? [], keys)),
     ports: nonEmpty(spec.endpoint?.ports?.map(exportPort)),
@@ -65,6 +70,10 @@ function exportContainer(container: ContainerSpec, keys: ExportKeys): Service {
     volumes: nonEmpty(container.mounts?.flatMap((mount) => exportMount(mount, keys))),
     working_dir: container.dir,
   });
+}
+
+function withoutDependencies({ [DEPENDS_ON_LABEL]: _dependencies, ...labels }: TextMap): TextMap {
+  return labels;
 }
 
 function withoutStackLabels(labels: TextMap | undefined): TextMap | undefined {
@@ -173,13 +182,26 @@ function exportPort(port: PortConfig): Port {
   return compact<Port>({ name: port.name, mode: port.publishMode, target: port.targetPort, published: port.publishedPort, protocol: port.protocol });
 }
 
-function exportDeploy(spec: ServiceSpec): Deploy {
+/** Undefined when a Compose file cannot say it: then it stays a label. */
+function exportDependencies(labels: TextMap, { services }: ExportKeys): Service['depends_on'] {
+  const dependencies = dependenciesOf({ spec: { labels } });
+  const isSayable = dependencies.length > 0 && dependencies.every(({ service }) => services.has(service));
+  if (!isSayable || new Set(dependencies.map(({ service }) => service)).size < dependencies.length) return undefined;
+  return Object.fromEntries(
+    dependencies.map(({ service, condition, required, restart }) => [
+      services.get(service) ?? service,
+      compact<DependsOn>({ condition, required: required ? undefined : false, restart: restart || undefined }),
+    ]),
+  );
+}
+
+function exportDeploy(spec: ServiceSpec, saysDependencies: boolean): Deploy {
   const { mode, task, endpoint } = spec;
   const { placement, restart } = task;
   return compact<Deploy>({
     mode: mode.kind === 'replicated' ? undefined : mode.kind,
     replicas: mode.kind === 'replicated' ? mode.replicas : mode.kind === 'replicated-job' ? mode.maxConcurrent : undefined,
-    labels: withoutStackLabels(spec.labels),
+    labels: withoutStackLabels(saysDependencies ? withoutDependencies(spec.labels) : spec.labels),
     update_config: exportUpdate(spec.update),
     rollback_config: exportUpdate(spec.rollback),
     resources: exportResources(task),

@@ -1,6 +1,7 @@
 // Service specs as far as they can be judged alone; whether what they refer to exists is the use case's business. Checks, their order and texts
 // are SwarmKit's (manager/controlapi/service.go).
-import { rpcError } from '#lib/errors.ts';
+import { AppError, rpcError } from '#lib/errors.ts';
+import { DEPENDS_ON_LABEL, dependenciesOfLabels } from '../depends-on.ts';
 import type { EndpointSpec, Labels, ServiceMode, ServiceSpec, TaskSpec, UpdateConfig } from '../spec.ts';
 import { validateAnnotations } from './annotations.ts';
 import { validateConfigReferences, validateContainerSpec, validateSecretReferences } from './container.ts';
@@ -13,12 +14,24 @@ const COUNT_LIMIT = 2 ** 63;
 /** Throws AppError `invalidArgument` (`unknown` for constraints) in Docker's words. */
 export function validateServiceSpec(spec: ServiceSpec): void {
   validateAnnotations(spec);
+  validateDependencies(spec);
   validateTaskSpec(spec.task, spec.labels);
   validateExtras(spec);
   validateMode(spec.mode, spec.update);
   if (spec.update !== undefined) validateUpdateConfig(spec.update);
   if (spec.rollback !== undefined) validateUpdateConfig(spec.rollback);
   if (spec.endpoint !== undefined) validateEndpoint(spec.endpoint);
+}
+
+function validateDependencies({ name, labels }: ServiceSpec): void {
+  let dependencies: ReturnType<typeof dependenciesOfLabels>;
+  try {
+    dependencies = dependenciesOfLabels(labels);
+  } catch (error) {
+    throw error instanceof AppError ? rpcError('invalidArgument', error.message, { cause: error }) : error;
+  }
+  const isSelf = dependencies.some(({ service }) => service.toLowerCase() === name.toLowerCase());
+  if (isSelf) throw rpcError('invalidArgument', `label ${DEPENDS_ON_LABEL}: service ${name} cannot depend on itself`);
 }
 
 function validateTaskSpec(task: TaskSpec, serviceLabels: Labels): void {

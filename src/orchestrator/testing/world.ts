@@ -9,9 +9,9 @@ import { createSwarm, makeCluster, makeNode, makeService, type Swarm } from '../
 import {
   allEnforcerKeys,
   allReaperKeys,
+  createOrchestratorKeys,
   enforceConstraints,
   enforcerKeysOfEvent,
-  keysOfEvent,
   reaperKeysOfEvent,
   reapTasks,
   reconcileService,
@@ -43,8 +43,10 @@ export class World {
       { ...cluster, spec: { ...cluster.spec, orchestration: { taskHistoryRetentionLimit: historyLimit } } },
       ...Array.from({ length: nodes }, (_, index) => makeNode(index + 1)),
     ]);
+    const keys = createOrchestratorKeys();
+    for (const key of keys.allKeys(this.swarm.view)) this.dirty.add(key);
     this.swarm.onEvent((event, view) => {
-      for (const key of keysOfEvent(event, view)) this.dirty.add(key);
+      for (const key of keys.keysOf(event, view)) this.dirty.add(key);
       for (const key of enforcerKeysOfEvent(event)) this.dirtyNodes.add(key);
       for (const key of reaperKeysOfEvent(event, view)) this.dirtyHistory.add(key);
     });
