@@ -28,6 +28,11 @@ export function dependencyCircle(view: View, service: Pick<Service, 'spec'>): re
   return undefined;
 }
 
+/** Whether the dependency leads back to the service. */
+export function isInCircle(view: View, service: Pick<Service, 'spec'>, { service: name }: ServiceDependency): boolean {
+  return pathTo(view, service.spec.name, name) !== undefined;
+}
+
 /** The names from `from` to `to` along dependencies, both included. */
 function pathTo(view: View, to: string, from: string, seen: Set<string> = new Set()): readonly string[] | undefined {
   const name = from.toLowerCase();
@@ -48,7 +53,7 @@ function problemOf(view: View, service: Service, dependency: ServiceDependency):
   if (other === undefined) return dependency.required ? ', which does not exist' : undefined;
   const tasks = [...view.tasksOfService(other.id)].map((task) => factsOf(view, other, task));
   if (isMet(other, tasks, dependency.condition)) return undefined;
-  if (pathTo(view, service.spec.name, dependency.service) !== undefined) return undefined;
+  if (isInCircle(view, service, dependency)) return undefined;
   const hopeless = hopelessness(other, tasks);
   const mayFail = hopeless !== undefined || tasks.some(({ isCurrent, task }) => isCurrent && FAILED.has(task.status.state));
   return !dependency.required && mayFail ? undefined : (hopeless ?? '');

@@ -3,6 +3,7 @@
 import { dependenciesOf } from '#domain/depends-on.ts';
 import type { Service } from '#domain/objects.ts';
 import type { View } from '#domain/view.ts';
+import { isInCircle } from '#domain/waiting.ts';
 import type { Draft } from './draft.ts';
 import { isDirty } from './slots.ts';
 import { isLive, startedAtOf } from './task.ts';
@@ -10,7 +11,9 @@ import { isLive, startedAtOf } from './task.ts';
 /** Gives the service a new spec version, which the roll-out then brings to its slots. */
 export function restartAfterDependencies(draft: Draft): void {
   const { view, service } = draft;
-  const updates = dependenciesOf(service).flatMap(({ service: name, restart }) => (restart ? (updatedAt(view, name) ?? []) : []));
+  // In a circle each would restart the other for ever.
+  const causes = dependenciesOf(service).filter((dependency) => dependency.restart && !isInCircle(view, service, dependency));
+  const updates = causes.flatMap(({ service: name }) => updatedAt(view, name) ?? []);
   const at = Math.max(...updates);
   if (updates.length === 0 || at <= (service.restartedFor ?? 0)) return;
   const isOlder = draft.slots().some((slot) => slot.tasks.some((task) => isLive(task) && !isDirty(draft, task) && (startedAtOf(task) ?? at) < at));

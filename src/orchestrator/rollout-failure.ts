@@ -1,4 +1,5 @@
 // What a roll-out does when its tasks fail: it counts them and, past the ratio that is allowed, pauses or goes back to the previous spec.
+import { restartPolicyOf } from '#domain/defaults.ts';
 import type { Service, Task } from '#domain/objects.ts';
 import { isTerminal } from '#domain/task-state.ts';
 import type { Draft, Slot } from './draft.ts';
@@ -29,8 +30,13 @@ export function noteFailures(draft: Draft, slots: readonly Slot[]): void {
   }
 }
 
+/** A task that is not started again after it succeeded is not meant to stay: it did what it is for. */
+function hasDoneItsWork({ status, spec }: Task): boolean {
+  return status.state === 'complete' && restartPolicyOf(spec).condition !== 'any';
+}
+
 function failedEarly(task: Task, monitorMs: number): boolean {
-  if (task.status.state === 'orphaned') return false;
+  if (task.status.state === 'orphaned' || hasDoneItsWork(task)) return false;
   const startedAt = startedAtOf(task);
   return startedAt === undefined || onManagerClock(task, task.status.timestamp) - startedAt <= monitorMs;
 }

@@ -28,7 +28,7 @@ function servicesOn(skepd: () => TestSkepd) {
     until(`a task of ${name} was started`, async () => {
       const [state = '', error] =
         (await docker('service', 'ps', '--no-trunc', '--format', '{{.CurrentState}}|{{.Error}}', name)).split('\n')[0]?.split('|') ?? [];
-      if (/^Rejected/.test(state)) throw new Error(`${name}: ${error}`);
+      if (state.startsWith('Rejected')) throw new Error(`${name}: ${error}`);
       return /^(Running|Failed)/.test(state);
     });
   return {
@@ -36,14 +36,14 @@ function servicesOn(skepd: () => TestSkepd) {
     started,
     containerOf,
     /** A service of one task, and its container as the engine describes it. */
-    async create(name: string, options: Readonly<Record<string, string>>): Promise<Inspected> {
+    create: async (name: string, options: Readonly<Record<string, string>>): Promise<Inspected> => {
       const detached = ['--quiet', '--no-resolve-image', '--detach', '--restart-condition', 'none'];
       await docker('service', 'create', ...detached, '--name', name, ...labels(options), IMAGE, 'sleep', '1000');
       await started(name);
       return containerOf(name);
     },
     /** Why no task of a service that is made with these options can run. */
-    async refused(name: string, options: Readonly<Record<string, string>>): Promise<string> {
+    refused: async (name: string, options: Readonly<Record<string, string>>): Promise<string> => {
       const once = ['--restart-condition', 'none', '--detach', '--quiet', '--no-resolve-image'];
       await docker('service', 'create', ...once, '--name', name, ...labels(options), IMAGE, 'sleep', '1000');
       let error = '';

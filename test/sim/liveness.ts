@@ -5,6 +5,7 @@ import { isTaskDirty } from '#domain/dirty.ts';
 import type { Node, Service, Task } from '#domain/objects.ts';
 import { isTerminal, taskStateRank } from '#domain/task-state.ts';
 import type { View } from '#domain/view.ts';
+import { waitsFor } from '#domain/waiting.ts';
 import { isLive, slotOf } from './invariants.ts';
 import type { SimulatedNode } from './node.ts';
 
@@ -27,7 +28,7 @@ function missingOfTask(view: View, task: Task): readonly string[] {
   if (!isLive(task)) return taskStateRank[state] >= taskStateRank.assigned ? [`${name} is not stopped`] : [];
   if (state === 'running')
     return task.desiredState === 'complete' ? [`${name} is not complete`] : task.status.serving === false ? [`${name} does not serve`] : [];
-  return isExplained(task) ? [] : [`${name} does not run and does not say why: ${error ?? ''}`];
+  return isExplained(task) || isHeld(view, task) ? [] : [`${name} does not run and does not say why: ${error ?? ''}`];
 }
 
 /** A task that cannot be placed or have its addresses says so. */
@@ -35,10 +36,16 @@ function isExplained({ status }: Task): boolean {
   return (status.state === 'pending' || status.state === 'new') && status.error !== undefined && status.error !== '';
 }
 
+/** A task whose service waits for another. */
+function isHeld(view: View, task: Task): boolean {
+  const service = view.get('service', task.serviceId ?? '');
+  return task.desiredState === 'ready' && service !== undefined && waitsFor(view, service).length > 0;
+}
+
 function missingOfService(view: View, service: Service): readonly string[] {
   const { spec, updateStatus } = service;
   const tasks = [...view.tasksOfService(service.id)];
-  const waits = tasks.some((task) => isLive(task) && isExplained(task));
+  const waits = tasks.some((task) => isLive(task) && isExplained(task)) || waitsFor(view, service).length > 0;
   const missing: string[] = [];
   const isRolling = updateStatus?.state === 'updating' || updateStatus?.state === 'rollback_started';
   if (isRolling && !waits) missing.push(`${spec.name} is ${updateStatus.state} still`);
@@ -59,7 +66,7 @@ function outdated(view: View, service: Service, tasks: readonly Task[]): readonl
     tasks
       .filter((task) => isLive(task) && isTaskDirty(service, task, task.nodeId === undefined ? undefined : view.get('node', task.nodeId)))
       // What replaces it may have no place (its resources are taken by the old one).
-      .filter((task) => !tasks.some((other) => slotOf(other) === slotOf(task) && isLive(other) && isExplained(other)))
+      .filter((task) => !tasks.some((other) => slotOf(other) === slotOf(task) && isLive(other) && (isExplained(other) || isHeld(view, other))))
       // An update that may go on in spite of failures leaves an old task where the new one used up its restarts.
       .filter((task) => !tasks.some((other) => slotOf(other) === slotOf(task) && other.createdAt > task.createdAt && !isLive(other)))
       .map((task) => `task ${task.id} of ${service.spec.name} is outdated`)

@@ -1,7 +1,8 @@
 // What users of a simulation ask for, and what their containers do.
 import type { TaskScript } from '#agent/testing/fake-executor.ts';
 import type { Task } from '#domain/objects.ts';
-import type { EndpointSpec, PortConfig, RestartPolicy, ServiceMode, ServiceSpec, TaskSpec, UpdateConfig } from '#domain/spec.ts';
+import { DEPENDS_ON_LABEL, dependencyConditions } from '#domain/depends-on.ts';
+import type { EndpointSpec, Labels, PortConfig, RestartPolicy, ServiceMode, ServiceSpec, TaskSpec, UpdateConfig } from '#domain/spec.ts';
 import { type Chance, hashText } from './chance.ts';
 
 const SECOND_NS = 1_000_000_000;
@@ -13,11 +14,19 @@ export function randomSpec(name: string, chance: Chance): ServiceSpec {
   const isJob = mode.kind.endsWith('-job');
   return {
     name,
-    labels: {},
+    labels: randomDependencies(name, chance),
     mode,
     task: randomTask(chance),
     ...(isJob ? {} : { update: randomUpdate(chance), rollback: randomUpdate(chance), endpoint: randomEndpoint(chance) }),
   };
+}
+
+/** Circles come of it, too, and a service that does not exist. */
+function randomDependencies(name: string, chance: Chance): Labels {
+  if (!chance.happens(0.3)) return {};
+  const others = ['nobody', ...serviceNames.filter((other) => other !== name)] as const;
+  const how = () => `:${chance.pick(dependencyConditions)}${chance.happens(0.4) ? ':optional' : ''}${chance.happens(0.3) ? ':restart' : ''}`;
+  return { [DEPENDS_ON_LABEL]: [chance.pick(others), ...(chance.happens(0.3) ? [chance.pick(others)] : [])].map((other) => other + how()).join(',') };
 }
 
 function randomMode(chance: Chance): ServiceMode {

@@ -25,7 +25,8 @@ export interface WorldOptions {
 
 export class World {
   readonly swarm: Swarm;
-  readonly serviceId: string;
+  /** Which service the methods speak of; tests with several change it. */
+  serviceId: string;
   now = 1_000_000;
   /** Wake-ups asked for, by service. */
   readonly wakeUps = new Map<string, number>();
@@ -221,7 +222,7 @@ export class World {
     this.wakeUps.clear();
     for (const key of allEnforcerKeys(this.swarm.view)) this.dirtyNodes.add(key);
     for (const key of allReaperKeys(this.swarm.view)) this.dirtyHistory.add(key);
-    this.dirty.add(this.serviceId);
+    for (const { id } of this.swarm.view.list('service')) this.dirty.add(id);
     const before = this.commits;
     this.settle();
     assert.equal(this.commits, before, 'a new leader finds nothing to do');
