@@ -22,5 +22,6 @@ export { type ContentSources, readContents } from './convert/contents.ts';
 export { convertProject } from './convert/convert.ts';
 export { formatWarnings } from './convert/warnings.ts';
 export { exportSpecs, exportStack } from './export/export.ts';
+export { type Snapshot, snapshotStack } from './export/snapshot.ts';
 export { planStack } from './plan/plan.ts';
 export { DIGEST_LABEL, LOGICAL_NAME_LABEL } from './plan/versions.ts';

@@ -1,6 +1,6 @@
 // Carries out a plan, in an order in which each thing finds what it needs. Done again after an interruption it goes on: what is there is left.
 import type { Client } from '#client/client.ts';
-import type { Dependency, ExistingObjects, ResolvedStack, ServiceStep, StackPlan } from '#compose/index.ts';
+import type { ExistingObjects, ResolvedStack, ServiceStep, StackPlan } from '#compose/index.ts';
 import { AppError, errorMessage } from '#lib/errors.ts';
 import type { Invocation } from '../command.ts';
 import type { SpecConverters } from '../context.ts';
@@ -8,7 +8,6 @@ import { authHeader } from '../registry/credentials.ts';
 import { readService, writeService } from '../service/change.ts';
 import { pinImage } from '../service/image.ts';
 import { segment } from '../shared/each.ts';
-import { waitForDependencies } from './dependencies.ts';
 import { fileRequest, networkRequest } from './objects.ts';
 
 export interface ApplyOptions {
@@ -18,7 +17,6 @@ export interface ApplyOptions {
   readonly existing: ExistingObjects;
   readonly resolveImage: 'always' | 'changed' | 'never';
   readonly withRegistryAuth: boolean;
-  readonly deadlineMs: number;
 }
 
 export interface AppliedService {
@@ -46,10 +44,8 @@ export async function applyPlan(invocation: Invocation, options: ApplyOptions): 
   await applyFiles(client, 'config', plan.configs, say);
   const ids = await readIds(client);
   const applied: AppliedService[] = [];
-  for (const { step, dependsOn } of inOrder(plan.services, stack)) {
-    await waitForDependencies(invocation, { stack: stack.name, of: step.name, dependsOn, deadlineMs: options.deadlineMs });
-    applied.push(await applyService(invocation, { step, ids, say, ...options }));
-  }
+  // In order of their dependencies, but without waiting for them: the managers hold tasks back, also when nobody waits here any more.
+  for (const step of inOrder(plan.services, stack)) applied.push(await applyService(invocation, { step, ids, say, ...options }));
   return applied;
 }
 
@@ -100,7 +96,7 @@ async function readIds(client: Client): Promise<Ids> {
 type Change = Extract<ServiceStep, { action: 'create' | 'update' }>;
 
 /** Services after those that they depend on; otherwise in order of their names. A cycle cannot be: loading refuses it. */
-function inOrder(steps: readonly ServiceStep[], { services }: ResolvedStack): readonly { readonly step: Change; readonly dependsOn: readonly Dependency[] }[] {
+function inOrder(steps: readonly ServiceStep[], { services }: ResolvedStack): readonly Change[] {
   const changes = steps.filter((step): step is Change => step.action === 'create' || step.action === 'update');
   const dependenciesOf = (key: string) => services.find((service) => service.key === key)?.dependsOn ?? [];
   const ordered = new Map<string, Change>();
@@ -113,7 +109,7 @@ function inOrder(steps: readonly ServiceStep[], { services }: ResolvedStack): re
     if (step !== undefined) ordered.set(key, step);
   };
   for (const { key } of changes) visit(key);
-  return [...ordered.values()].map((step) => ({ step, dependsOn: dependenciesOf(step.key) }));
+  return [...ordered.values()];
 }
 
 type ServiceInput = ApplyOptions & { readonly step: Change; readonly ids: Ids; readonly say: (text: string) => void };

@@ -79,7 +79,9 @@ async function lookAt(client: Client, { id }: AppliedService, startedAt: number)
   if (isDone(service, tasks)) return { kind: 'converged', text: 'complete' };
   const failures = tasks.filter(({ Status, CreatedAt }) => ['failed', 'rejected'].includes(Status.State) && Date.parse(CreatedAt) >= startedAt - 1_000);
   if (isGivenUp(service, tasks) || failures.length >= MAX_FAILURES) return { kind: 'failed', text: `${text}; ${failures.length} tasks failed` };
-  const waiting = tasks.find(({ Status, DesiredState }) => Status.Err && DesiredState === 'running' && Status.State === 'pending')?.Status.Err;
+  const held = tasks.find(({ Status, DesiredState }) => Status.Err && (DesiredState === 'ready' || (DesiredState === 'running' && Status.State === 'pending')));
+  // An update that waits for another service says so after a colon.
+  const waiting = held?.Status.Err ?? (status?.State === 'updating' ? /: (.*)$/.exec(status.Message ?? '')?.[1] : undefined);
   return { kind: 'waiting', text: waiting === undefined ? text : `${text}: ${waiting}` };
 }
 

@@ -3,6 +3,7 @@ import { convertProject, type ExistingObjects, planStack, printProject, readCont
 import { AppError } from '#lib/errors.ts';
 import { type CommandSpec, ExitError, type Invocation } from '../command.ts';
 import type { SpecConverters } from '../context.ts';
+import { forgetInactive } from './activation.ts';
 import { applyPlan, collectOldVersions } from './apply.ts';
 import { converge } from './converge.ts';
 import { composeFiles, composeFlags, load, warn } from './load.ts';
@@ -74,7 +75,7 @@ export async function planFor(invocation: Invocation, stack: ResolvedStack): Pro
   return { plan, existing, converters };
 }
 
-async function checkManager({ client }: Invocation): Promise<void> {
+export async function checkManager({ client }: Invocation): Promise<void> {
   const { Swarm } = await (await client()).call<{ Swarm: { ControlAvailable: boolean } }>('GET', '/info');
   if (!Swarm.ControlAvailable)
     throw new AppError(
@@ -114,7 +115,6 @@ export async function carryOut(invocation: Invocation, { stack, source, plan, ex
     existing,
     resolveImage,
     withRegistryAuth: flags.bool('with-registry-auth'),
-    deadlineMs,
   });
   const known = await readRevisions(client, stack.name);
   const changed = [...plan.services, ...plan.networks, ...plan.secrets, ...plan.configs].some(
@@ -129,6 +129,7 @@ export async function carryOut(invocation: Invocation, { stack, source, plan, ex
       stack: withoutContents(stack, servicesOf(stack, plan, known.at(-1)?.revision.stack)),
     });
   await collectOldVersions(client, plan, namesInRevisions(await readRevisions(client, stack.name)));
+  await forgetInactive(client, stack.name);
   if (flags.bool('detach') || services.length === 0) return undefined;
   if (!(await converge(invocation, { services, deadlineMs, quiet: flags.bool('quiet') }))) throw new ExitError(1);
   return undefined;

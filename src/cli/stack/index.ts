@@ -5,10 +5,17 @@ export const stackGroup: CommandGroup = {
   name: 'stack',
   summary: 'Manage Swarm stacks',
   commands: [
+    { name: 'activate', summary: 'Start the services of an inactive stack again', own: true, load: async () => (await import('./activation.ts')).activate },
     {
       name: 'config',
       summary: 'Outputs the final config file, after doing merges and interpolations',
       load: async () => (await import('./config.ts')).command,
+    },
+    {
+      name: 'deactivate',
+      summary: 'Remove the services of a stack and keep everything else',
+      own: true,
+      load: async () => (await import('./activation.ts')).deactivate,
     },
     { name: 'deploy', aliases: ['up'], summary: 'Deploy a new stack or update an existing stack', load: async () => (await import('./deploy.ts')).deploy },
     { name: 'diff', summary: 'Print what a deploy would do', own: true, load: async () => (await import('./deploy.ts')).diff },

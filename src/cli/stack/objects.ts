@@ -1,4 +1,4 @@
-// The swarm's objects as compose/ compares them: JSON of the API → values of the domain. Revisions of stacks are ours and no part of any stack.
+// The swarm's objects as compose/ compares them: JSON of the API → values of the domain. Revisions and snapshots of stacks are ours and no part of any stack.
 import type { Client } from '#client/client.ts';
 import type { ExistingObjects, NetworkStep } from '#compose/index.ts';
 import type { NetworkResource, SwarmIpamOptions } from '#docker-api/network.ts';
@@ -10,6 +10,8 @@ import type { SpecConverters } from '../context.ts';
 import { REVISION_LABEL } from './revisions.ts';
 
 export const NAMESPACE_LABEL = 'com.docker.stack.namespace';
+/** On the config that holds the services of a deactivated stack. */
+export const INACTIVE_LABEL = 'com.docker.skep.stack.inactive';
 
 type NetworkSpec = Extract<NetworkStep, { action: 'create' }>['spec'];
 
@@ -34,7 +36,7 @@ export async function readObjects(client: Client, { serviceFromJson }: SpecConve
       spec: { name: Spec.Name ?? '', labels: Spec.Labels ?? {}, ...driver('driver', Spec.Driver), ...driver('templating', Spec.Templating) },
     })),
     configs: configs
-      .filter(({ Spec }) => Spec.Labels?.[REVISION_LABEL] === undefined)
+      .filter(({ Spec }) => Spec.Labels?.[REVISION_LABEL] === undefined && Spec.Labels?.[INACTIVE_LABEL] === undefined)
       .map(({ ID, Spec }) => ({
         id: ID,
         spec: { name: Spec.Name ?? '', labels: Spec.Labels ?? {}, data: Spec.Data ?? '', ...driver('templating', Spec.Templating) },

@@ -1,5 +1,6 @@
 // `stack rm`: services, secrets, configs, networks; volumes only when asked for.
 import type { Client } from '#client/client.ts';
+import type { Node } from '#docker-api/node.ts';
 import type { Task } from '#docker-api/task.ts';
 import { errorMessage } from '#lib/errors.ts';
 import { type CommandSpec, ExitError, type Invocation } from '../command.ts';
@@ -9,8 +10,8 @@ import { NAMESPACE_LABEL } from './objects.ts';
 
 const POLL_MS = 200;
 const TERMINAL = new Set(['complete', 'shutdown', 'failed', 'rejected', 'remove', 'orphaned']);
-/** A network is held by tasks that are ending; it is tried again while they do. */
-const NETWORK_PATIENCE_MS = 30_000;
+/** Networks and volumes are held by tasks that are ending. */
+const HELD_PATIENCE_MS = 30_000;
 
 interface Thing {
   readonly kind: 'service' | 'secret' | 'config' | 'network';
@@ -23,7 +24,7 @@ export const command: CommandSpec = {
   arguments: { minimum: 1 },
   flags: [
     { name: 'detach', short: 'd', description: 'Do not wait for stack removal' },
-    { name: 'volumes', description: "Remove the stack's volumes of this engine, too" },
+    { name: 'volumes', description: "Remove the stack's volumes, too, on all nodes" },
   ],
   completes: 'stack',
   async run(invocation) {
@@ -80,20 +81,11 @@ function byName(a: Thing, b: Thing): number {
 }
 
 async function remove({ context }: Invocation, client: Client, { kind, id }: Thing): Promise<void> {
-  const deadline = context.clock.now() + (kind === 'network' ? NETWORK_PATIENCE_MS : 0);
-  for (;;) {
-    try {
-      await client.call('DELETE', `/${kind}s/${segment(id)}`);
-      return;
-    } catch (error) {
-      const isHeld = /in use|active endpoints/.test(errorMessage(error));
-      if (!isHeld || context.clock.now() >= deadline) throw error;
-    }
-    await context.clock.sleep(POLL_MS);
-  }
+  const work = () => client.call('DELETE', `/${kind}s/${segment(id)}`);
+  await (kind === 'network' ? whileHeld(context, work) : work());
 }
 
-async function waitForTasks({ context }: Invocation, client: Client, stack: string): Promise<void> {
+export async function waitForTasks({ context }: Invocation, client: Client, stack: string): Promise<void> {
   for (;;) {
     const tasks = await client.call<Task[]>('GET', '/tasks', { query: filterQuery({ label: [`${NAMESPACE_LABEL}=${stack}`] }) });
     if (tasks.every(({ Status }) => TERMINAL.has(Status.State))) return;
@@ -101,17 +93,58 @@ async function waitForTasks({ context }: Invocation, client: Client, stack: stri
   }
 }
 
-async function removeVolumes({ context }: Invocation, client: Client, stack: string): Promise<boolean> {
-  const { Volumes } = await client.call<{ Volumes: { Name: string }[] | null }>('GET', '/volumes', {
-    query: filterQuery({ label: [`${NAMESPACE_LABEL}=${stack}`] }),
-  });
+/** Each node's engine has volumes of its own. What is on a node that cannot be asked is named, and stays. */
+async function removeVolumes(invocation: Invocation, client: Client, stack: string): Promise<boolean> {
+  const nodes = await client.call<Node[]>('GET', '/nodes');
   let allRemoved = true;
-  for (const { Name } of Volumes ?? []) {
-    context.stdout.write(`Removing volume ${Name}\n`);
-    await client.call('DELETE', `/volumes/${segment(Name)}`).catch((error: unknown) => {
-      context.stderr.write(`Failed to remove volume ${Name}: ${errorMessage(error)}\n`);
+  for (const { ID, Description, Status } of nodes.sort((a, b) => (a.ID < b.ID ? -1 : 1))) {
+    const name = Description?.Hostname ?? ID;
+    if (Status?.State !== 'ready') {
+      invocation.context.stderr.write(`Node ${name} is ${Status?.State ?? 'unknown'}: volumes of the stack there stay\n`);
       allRemoved = false;
-    });
+    } else allRemoved = (await removeVolumesOf(invocation, client, { stack, node: { id: ID, name } })) && allRemoved;
   }
   return allRemoved;
+}
+
+interface VolumesOfNode {
+  readonly stack: string;
+  readonly node: { readonly id: string; readonly name: string };
+}
+
+async function removeVolumesOf({ context }: Invocation, client: Client, { stack, node }: VolumesOfNode): Promise<boolean> {
+  const headers = { 'X-Skep-Node': node.id };
+  const fail = (what: string) => (error: unknown) => {
+    context.stderr.write(`${what} on node ${node.name}: ${errorMessage(error)}\n`);
+    return false;
+  };
+  const query = filterQuery({ label: [`${NAMESPACE_LABEL}=${stack}`] });
+  let names: readonly string[];
+  try {
+    names = ((await client.call<{ Volumes: { Name: string }[] | null }>('GET', '/volumes', { query, headers })).Volumes ?? []).map(({ Name }) => Name);
+  } catch (error) {
+    return fail('Failed to list volumes')(error);
+  }
+  let allRemoved = true;
+  for (const name of names) {
+    context.stdout.write(`Removing volume ${name} on node ${node.name}\n`);
+    const removal = whileHeld(context, () => client.call('DELETE', `/volumes/${segment(name)}`, { headers })).then(() => true);
+    allRemoved = (await removal.catch(fail(`Failed to remove volume ${name}`))) && allRemoved;
+  }
+  return allRemoved;
+}
+
+/** Tries again for a while when tasks that are ending still hold what is to go. */
+async function whileHeld(context: Invocation['context'], work: () => Promise<unknown>): Promise<void> {
+  const deadline = context.clock.now() + HELD_PATIENCE_MS;
+  for (;;) {
+    try {
+      await work();
+      return;
+    } catch (error) {
+      const isHeld = /in use|active endpoints/.test(errorMessage(error));
+      if (!isHeld || context.clock.now() >= deadline) throw error;
+    }
+    await context.clock.sleep(POLL_MS);
+  }
 }
