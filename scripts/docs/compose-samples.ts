@@ -44,7 +44,9 @@ export function around(path: string): Values {
 
 /** Keys that are done or not done as a whole. */
 const whole = new Set(
-  ['build', 'develop', 'devices', 'extends', 'blkio_config', 'post_start', 'pre_stop', 'gpus'].map((key) => `services{}.${key}`).concat('include', 'models'),
+  ['build', 'develop', 'devices', 'extends', 'blkio_config', 'post_start', 'pre_stop', 'gpus']
+    .map((key) => `services{}.${key}`)
+    .concat('include', 'models', 'services{}.deploy.resources.reservations.devices'),
 );
 
 export const isWhole = (path: string) => whole.has(path);
@@ -56,6 +58,11 @@ const special: Readonly<Record<string, readonly unknown[]>> = {
   'services{}.build': [{ context: '.' }],
   'services{}.develop': [{ watch: [{ path: '.', action: 'rebuild' }] }],
   'services{}.devices': [['/dev/a:/dev/b:r'], [{ source: '/dev/a' }]],
+  'services{}.deploy.resources.reservations.devices': [[{ capabilities: ['gpu'], count: 1 }]],
+  'services{}.device_cgroup_rules': [['c 1:3 r']],
+  'services{}.cpuset': ['0-1'],
+  'services{}.cgroup': ['private'],
+  'services{}.cgroupns_mode': ['private'],
   'services{}.extends': [{ service: 'base', file: 'other.yaml' }],
   'services{}.env_file[].path': ['variables'],
   'services{}.env_file[].required': [false],

@@ -120,7 +120,8 @@ export async function carryOut(invocation: Invocation, { stack, source, plan, ex
   const changed = [...plan.services, ...plan.networks, ...plan.secrets, ...plan.configs].some(
     (step) => step.action !== 'unchanged' && step.action !== 'collect',
   );
-  if (changed || known.length === 0)
+  // What is activated is what the last revision says already.
+  if ((changed && action !== 'activate') || known.length === 0)
     await keepRevision(client, known, {
       deployedAt: new Date(context.clock.now()).toISOString(),
       action,

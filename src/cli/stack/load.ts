@@ -1,6 +1,7 @@
 // Compose files from this machine's files and standard input.
 import { readFileSync } from 'node:fs';
 import { type ComposeReader, formatWarnings, type LoadedProject, loadProject, type ResolvedStack } from '#compose/index.ts';
+import { AppError } from '#lib/errors.ts';
 import type { FlagSpec, Invocation } from '../command.ts';
 
 export const composeFlags: readonly FlagSpec[] = [
@@ -23,7 +24,11 @@ export function load({ flags, context }: Invocation, files: readonly string[], i
       try {
         return readFileSync(path);
       } catch (error) {
-        if (error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ENOTDIR')) return undefined;
+        const code = error instanceof Error && 'code' in error ? error.code : undefined;
+        if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;
+        // Docker's words.
+        if (code === 'EISDIR') throw new AppError('invalidArgument', `read ${path}: is a directory`, { cause: error });
+        if (code === 'EACCES') throw new AppError('permissionDenied', `open ${path}: permission denied`, { cause: error });
         throw error;
       }
     },
