@@ -104,6 +104,7 @@ export const topLevelCommands: readonly CommandEntry[] = [
   },
   { name: 'events', summary: 'Get real time events from the server', load: async () => (await import('./system/events.ts')).command },
   { name: 'exec', summary: 'Execute a command in a running container', load: async () => (await import('./container/exec.ts')).command },
+  { name: 'images', summary: 'List images', load: async () => (await import('./image/ls.ts')).command },
   { name: 'info', summary: 'Display system-wide information', load: async () => (await import('./system/info.ts')).command },
   { name: 'inspect', summary: 'Return low-level information on Docker objects', load: async () => (await import('./system/inspect.ts')).command },
   { name: 'login', summary: 'Authenticate to a registry', load: async () => (await import('./registry/login.ts')).command },
@@ -111,6 +112,7 @@ export const topLevelCommands: readonly CommandEntry[] = [
   { name: 'logs', summary: 'Fetch the logs of a container, service or task', load: async () => (await import('./container/logs.ts')).command },
   { name: 'ps', summary: 'List containers', load: async () => (await import('./container/ps.ts')).command },
   { name: 'restore', summary: 'Bring a swarm back from a backup', own: true, load: async () => (await import('./backup/restore.ts')).command },
+  { name: 'top', summary: 'Display the running processes of a container', load: async () => (await import('./container/top.ts')).command },
   {
     name: 'up',
     summary: 'Start a swarm on this machine if there is none, and deploy a Compose file to it',
