@@ -21,7 +21,7 @@ export function apiPage(): string {
     routeTable(mixed),
     'Every other request goes to the engine as it came, and its answer comes back as it is: containers, images, volumes, builds, `exec`, `attach` …',
     '## One node of many',
-    'A manager answers for containers of every node: a path that names a container by its id, or by the id or name of a task (`web.1`), goes to the engine of the node that has it. The header `X-Skep-Node: NODE` sends any other request to the engine of that node; `X-Skep-Node: *` asks all of them for a list (`/containers/json`, `/images/json`, `/volumes`, `/networks`, `/system/df`, `/events`) or a prune (`/containers/prune`, `/images/prune`, `/volumes/prune`, `/build/prune`), and the header `X-Skep-Missing-Nodes` of the answer names the nodes that did not give one.',
+    'A manager answers for containers of every node: a path that names a container by its id, or by the id or name of a task (`web.1`), goes to the engine of the node that has it. The header `X-Skep-Node: NODE` sends any other request to the engine of that node; `X-Skep-Node: *` asks all of them for a list (`/containers/json`, `/images/json`, `/volumes`, `/networks`, `/system/df`, `/events`) or a prune (`/containers/prune`, `/images/prune`, `/networks/prune`, `/volumes/prune`, `/build/prune`), and the header `X-Skep-Missing-Nodes` of the answer names the nodes that did not give one.',
   );
 }
 

@@ -173,8 +173,8 @@ export interface SwarmMembership {
 export interface LogsWanted {
   /** The tasks to read now; asked again whenever tasks change. */
   readonly taskIds: () => readonly string[];
-  /** Given when the logs of the service's tasks that are gone are wanted, too. */
-  readonly serviceId?: string;
+  /** Given when logs of tasks that are gone are wanted, too: those of a service, or that of one task. */
+  readonly kept?: { readonly service: string } | { readonly task: string };
 }
 
 export interface Backup {

@@ -14,7 +14,7 @@ export interface MergeOptions<T> {
 }
 
 /** Items of one source that wait for the others; then it is not read on. */
-const MAX_WAITING = 256;
+const MAX_WAITING = 64;
 
 interface Source<T> {
   readonly waiting: T[];

@@ -5,7 +5,8 @@ import type { KeptTask } from '#engine/kept-logs.ts';
 
 export interface GoneTasks {
   note(tasks: readonly KeptTask[]): void;
-  find(taskId: string): Task | undefined;
+  /** By its id, or the beginning of that if no other begins so. */
+  find(ref: string): Task | undefined;
 }
 
 /** The ones that were noted longest ago are forgotten. */
@@ -24,8 +25,9 @@ export function createGoneTasks(): GoneTasks {
         known.delete(oldest);
       }
     },
-    find(taskId) {
-      const task = known.get(taskId);
+    find(ref) {
+      const begun = known.has(ref) ? [ref] : ref === '' ? [] : [...known.keys()].filter((taskId) => taskId.startsWith(ref));
+      const task = begun.length === 1 ? known.get(begun[0] ?? '') : undefined;
       return task === undefined ? undefined : asTask(task);
     },
   };

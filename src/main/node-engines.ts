@@ -107,7 +107,8 @@ export function createNodeEngines(options: NodeEnginesOptions): NodeEngines {
   return {
     async linkTo(nodeId, to = 'engine') {
       if (nodeId === self.nodeId) return to === 'engine' ? self.engine : self.keptLogs;
-      const path = join(folder, to === 'engine' ? `${nodeId}.sock` : `${nodeId}.${to}.sock`);
+      // Short: the path of a socket has 107 letters at most.
+      const path = join(folder, `${nodeId}.${to === 'engine' ? 'sock' : 'kept'}`);
       let node = nodes.get(path);
       if (node === undefined) {
         const unreachableText = () => `node ${nameOf(nodeId)} is not available`;

@@ -106,8 +106,8 @@ interface KeptRequest {
   readonly context: ReadContext;
 }
 
-function keptOfNodes(sources: LogSources, { wanted: { serviceId }, started, context }: KeptRequest): readonly AsyncIterable<LogChunk>[] {
-  if (serviceId === undefined) return [];
+function keptOfNodes(sources: LogSources, { wanted: { kept }, started, context }: KeptRequest): readonly AsyncIterable<LogChunk>[] {
+  if (kept === undefined) return [];
   const { store, engines, gone, clock, log } = sources;
   const nodes = [...store.view.list('node')].filter(({ status }) => status.state === 'ready');
   return nodes.map(async function* ({ id: nodeId }): AsyncGenerator<LogChunk> {
@@ -116,13 +116,14 @@ function keptOfNodes(sources: LogSources, { wanted: { serviceId }, started, cont
     const signal = AbortSignal.any([context.signal, late.signal]);
     try {
       const link = await engines.linkTo(nodeId, 'kept-logs');
-      const tasks = (await keptTasks(link, { service: serviceId }, signal)).filter(({ taskId }) => !started.has(taskId));
+      const tasks = (await keptTasks(link, kept, signal)).filter(({ taskId }) => !started.has(taskId));
       gone.note(tasks);
-      const ids = new Set(tasks.map(({ taskId }) => taskId));
-      if (ids.size === 0) return;
-      for await (const { taskId, line } of keptLines(link, { service: serviceId }, context.options, signal)) {
+      const services = new Map(tasks.map(({ taskId, serviceId }) => [taskId, serviceId]));
+      if (services.size === 0) return;
+      for await (const { taskId, line } of keptLines(link, kept, context.options, signal)) {
         cancel();
-        if (ids.has(taskId)) yield chunkOf({ id: taskId, nodeId, serviceId }, line);
+        const serviceId = services.get(taskId);
+        if (serviceId !== undefined) yield chunkOf({ id: taskId, nodeId, serviceId }, line);
       }
     } catch (error) {
       if (context.signal.aborted) return;

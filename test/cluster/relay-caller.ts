@@ -6,8 +6,12 @@ import { readIdentity } from '../../src/main/identity.ts';
 const [stateDirectory = '', manager = '', nodeId = ''] = process.argv.slice(2);
 const client = createManagerClient(manager, readIdentity(createStateDirectory(stateDirectory).certificateFolder));
 const call = client.openRelay(nodeId, 'engine');
-call.on('data', (frame: Buffer) => console.log(`data ${frame.toString('latin1')}`));
-call.on('error', (error) => console.log(`error ${error.message}`));
-call.on('close', () => client.close());
+call.on('data', (frame: Buffer) => end(`data ${frame.toString('latin1')}`));
+call.on('error', (error) => end(`error ${error.message}`));
 // A frame of data: a byte that says so, and a request.
 call.write(Buffer.from('\0GET /_ping HTTP/1.1\r\nHost: docker\r\nConnection: close\r\n\r\n'));
+
+function end(text: string): void {
+  console.log(text);
+  process.exit(0);
+}

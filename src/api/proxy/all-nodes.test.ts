@@ -130,6 +130,18 @@ test('a prune of volumes on all nodes removes anonymous ones only, also where th
   assert.deepEqual((value as { VolumesDeleted: unknown }).VolumesDeleted, [anonymous, anonymous]);
 });
 
+test('a prune of networks on all nodes spares what carries a swarm network there', async () => {
+  const asked: string[] = [];
+  const engine: Ask = ({ query }) => {
+    asked.push(query?.get('filters') ?? '');
+    return { status: 200, body: { NetworksDeleted: ['old'] } };
+  };
+  const { ask } = world([nodeNamed('n1')], { n1: engine });
+  const { value } = await ask('POST', '/networks/prune', { filters: '{"label":{"a":true}}' });
+  assert.deepEqual(asked, ['{"label":["a"],"label!":["com.docker.skep.network"]}']);
+  assert.deepEqual((value as { NetworksDeleted: unknown }).NetworksDeleted, ['old']);
+});
+
 test('events of all nodes are one stream in order of time, each with its node and with all its digits', async () => {
   const event = (nanoseconds: string, attributes: string) => `{"Type":"container","Actor":{"ID":"c","Attributes":{${attributes}}},"timeNano":${nanoseconds}}\n`;
   const streams: Record<string, PassThrough> = { n1: new PassThrough(), n2: new PassThrough() };

@@ -8,7 +8,7 @@ import { BACKING_LABEL } from '../routes/engine-networks.ts';
 import type { Route, RouteContext, RouteRequest, RouteResult } from '../route.ts';
 import { withSwarmNetworks } from './container-views.ts';
 import { arrayAt, isObject, type JsonObject, objectAt } from './json-object.ts';
-import type { OtherEngines } from './other-engines.ts';
+import { type OtherEngines, sparingBackingNetworks } from './other-engines.ts';
 import { pruneVolumes } from './volume-prune.ts';
 
 export const NODE_LABEL = 'com.docker.swarm.node.name';
@@ -32,7 +32,7 @@ export function allNodesRoutes(all: AllNodes): readonly Route[] {
     list('/networks', mergeNetworks),
     list('/volumes', mergeVolumes),
     list('/system/df', mergeUsage),
-    ...['/containers/prune', '/images/prune', '/volumes/prune', '/build/prune'].map(prune),
+    ...['/containers/prune', '/images/prune', '/networks/prune', '/volumes/prune', '/build/prune'].map(prune),
   ];
 }
 
@@ -158,7 +158,7 @@ function sums(answers: readonly Answer[], keys: readonly string[]): JsonObject {
   return Object.fromEntries(present.map((key) => [key, answers.reduce((sum, { body }) => sum + (numberAt(body, key) ?? 0), 0)]));
 }
 
-const deletedLists = ['ContainersDeleted', 'ImagesDeleted', 'VolumesDeleted', 'CachesDeleted'] as const;
+const deletedLists = ['ContainersDeleted', 'ImagesDeleted', 'NetworksDeleted', 'VolumesDeleted', 'CachesDeleted'] as const;
 
 async function pruneAll(request: RouteRequest, context: RouteContext, all: AllNodes): Promise<RouteResult> {
   const { answers, missing } = await askAll(context, all, (engine) => pruneOne(request, engine));
@@ -176,6 +176,7 @@ async function pruneOne(request: RouteRequest, engine: EngineLink): Promise<Engi
   const { method, path, query, apiVersion, signal } = request;
   const translated = path === '/volumes/prune' ? await pruneVolumes(request, engine) : undefined;
   if (translated?.kind === 'json') return { status: translated.status, headers: {}, body: translated.value };
-  const asked = translated?.kind === 'engine' ? (translated.query ?? query) : query;
+  const translatedQuery = translated?.kind === 'engine' ? (translated.query ?? query) : query;
+  const asked = path === '/networks/prune' ? sparingBackingNetworks(query) : translatedQuery;
   return engine.request({ method, path, query: asked, apiVersion, signal });
 }

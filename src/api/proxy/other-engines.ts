@@ -1,7 +1,9 @@
 // What the proxy does for engines besides its own: the same routes in front of each, and what is known of its networks.
 import type { SwarmMembership } from '#control/control.ts';
 import type { EngineLink } from '#engine-link/connection.ts';
-import type { Route } from '../route.ts';
+import { parseEventFilters } from '../events.ts';
+import { BACKING_LABEL } from '../routes/engine-networks.ts';
+import { type Route, toEngine } from '../route.ts';
 import { createRouter, type Router } from '../router.ts';
 import { type BackingNetworks, createBackingNetworks } from './backing-networks.ts';
 import { containerRoutes } from './container-routes.ts';
@@ -26,12 +28,30 @@ export function createOtherEngines({ membership, onExec }: OtherEnginesOptions):
     if (found !== undefined) return found;
     const backing = createBackingNetworks({ engine, membership });
     // A plain container of another node cannot be put on a swarm network from here: its address would be given on this node.
-    const router = createRouter([...containerRoutes({ engine, backing, networks: undefined, keeper: undefined }), execRoute(engine, onExec)]);
+    const router = createRouter([
+      ...containerRoutes({ engine, backing, networks: undefined, keeper: undefined }),
+      execRoute(engine, onExec),
+      networkPruneRoute,
+    ]);
     const parts = { router, backing };
     known.set(engine, parts);
     return parts;
   }
   return { routerOf: (engine) => partsOf(engine).router, backingOf: (engine) => partsOf(engine).backing };
+}
+
+const networkPruneRoute: Route = {
+  method: 'POST',
+  path: '/networks/prune',
+  body: 'raw',
+  handler: ({ query }) => toEngine({ query: sparingBackingNetworks(query) }),
+};
+
+/** What carries a swarm network on a node may have no container at the moment: it is not the user's to prune. What cannot be read the engine refuses. */
+export function sparingBackingNetworks(query: URLSearchParams): URLSearchParams {
+  const filters = parseEventFilters(query.get('filters'));
+  if (filters === undefined) return query;
+  return new URLSearchParams({ filters: JSON.stringify({ ...filters, 'label!': [...(filters['label!'] ?? []), BACKING_LABEL] }) });
 }
 
 function execRoute(engine: EngineLink, onExec: OtherEnginesOptions['onExec']): Route {

@@ -19,16 +19,32 @@ export function serviceLogs(request: RouteRequest, context: RouteContext): Route
   const options = logOptions(request.query);
   // Of a service that is removed while its log is followed, nothing more comes.
   const taskIds = () => tasksWithNode(exists(context, service.id) ? context.membership.control().tasks.list({ service: [service.id] }) : []);
-  return streamOf(request, viewOf(request.query, service.spec.task), context.membership.logs({ taskIds, serviceId: service.id }, options, request.signal));
+  return streamOf(
+    request,
+    viewOf(request.query, service.spec.task),
+    context.membership.logs({ taskIds, kept: { service: service.id } }, options, request.signal),
+  );
 }
 
 export function taskLogs(request: RouteRequest, context: RouteContext): RouteResult {
   requireStream(request.query);
-  const task = context.membership.control().tasks.get(param(request, 'id'));
+  const task = storedOrGone(context, param(request, 'id'));
   const options = logOptions(request.query);
-  const chunks =
-    task.nodeId === undefined && !options.follow ? unscheduled(task) : context.membership.logs({ taskIds: () => [task.id] }, options, request.signal);
+  // A task that is in no store any more has no version.
+  const wanted = { taskIds: () => [task.id], ...(task.version === 0 ? { kept: { task: task.id } } : {}) };
+  const chunks = task.nodeId === undefined && !options.follow ? unscheduled(task) : context.membership.logs(wanted, options, request.signal);
   return streamOf(request, viewOf(request.query, task.spec), chunks);
+}
+
+/** A task that is in no store any more is known for a while after its log was read. */
+export function storedOrGone({ membership }: RouteContext, ref: string): Task {
+  try {
+    return membership.control().tasks.get(ref);
+  } catch (error) {
+    const gone = error instanceof AppError && error.code === 'notFound' ? membership.goneTask(ref) : undefined;
+    if (gone === undefined) throw error;
+    return gone;
+  }
 }
 
 function exists({ membership }: RouteContext, serviceId: string): boolean {

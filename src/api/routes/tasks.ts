@@ -4,7 +4,7 @@ import type { Network } from '#domain/objects.ts';
 import { joinJson } from '../convert/common.ts';
 import { type NetworkLookup, taskToText } from '../convert/task.ts';
 import { jsonText, type Route } from '../route.ts';
-import { taskLogs } from './logs.ts';
+import { storedOrGone, taskLogs } from './logs.ts';
 import { param } from './params.ts';
 import { onlyKeys, parseFilters } from './parse.ts';
 
@@ -24,13 +24,8 @@ export const taskRoutes: readonly Route[] = [
   {
     method: 'GET',
     path: '/tasks/{id}',
-    handler(request, { membership }) {
-      const { tasks, networks } = membership.control();
-      // `docker service logs` asks what a task is when it gets its first line.
-      const gone = membership.goneTask(param(request, 'id'));
-      const isStored = gone === undefined || tasks.list({ id: [gone.id] }).some(({ id }) => id === gone.id);
-      return jsonText(taskToText(isStored ? tasks.get(param(request, 'id')) : gone, lookupOf(networks)));
-    },
+    // `docker service logs` asks what a task is when it gets its first line.
+    handler: (request, context) => jsonText(taskToText(storedOrGone(context, param(request, 'id')), lookupOf(context.membership.control().networks))),
   },
   { method: 'GET', path: '/tasks/{id}/logs', handler: taskLogs },
 ];
