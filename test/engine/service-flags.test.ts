@@ -182,7 +182,9 @@ test('flags that connect', async () => {
 });
 
 test('what cannot be had on this node is said in the task, in words that tell why', async (t) => {
-  const refused: [name: string, flags: readonly string[], error: RegExp, since: number][] = [
+  const engineApi = Number((await skepd.engine.docker('version', '--format', '{{.Server.APIVersion}}')).split('.')[1]);
+  /** `until`: the engine's API from which on it can be had. */
+  const refused: [name: string, flags: readonly string[], error: RegExp, since: number, until?: number][] = [
     [
       'nobind',
       ['--mount', 'type=bind,source=/no/such/folder,target=/x'],
@@ -192,13 +194,14 @@ test('what cannot be had on this node is said in the task, in words that tell wh
     [
       'nosub',
       ['--mount', 'type=volume,source=v,target=/x,volume-subpath=s'],
-      /volume-subpath needs Engine API 1\.45; the engine of this node speaks 1\.41/,
+      /volume-subpath needs Engine API 1\.45; the engine of this node speaks 1\.\d+/,
       26,
+      45,
     ],
-    ['nostart', ['--health-start-interval', '1s', '--health-cmd', 'true'], /health-start-interval needs Engine API 1\.44/, 25],
+    ['nostart', ['--health-start-interval', '1s', '--health-cmd', 'true'], /health-start-interval needs Engine API 1\.44/, 25, 44],
   ];
-  for (const [name, flags, error, since] of refused) {
-    const tooOld = lacksCli(since, flags.join(' '));
+  for (const [name, flags, error, since, untilApi = Infinity] of refused) {
+    const tooOld = lacksCli(since, flags.join(' ')) || (engineApi >= untilApi ? `this engine can: ${flags.join(' ')}` : undefined);
     if (tooOld) {
       t.diagnostic(tooOld);
       continue;

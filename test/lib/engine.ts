@@ -49,7 +49,7 @@ export interface EngineOptions {
   readonly name?: string;
   /** More arguments for dockerd, for instance `--live-restore` or `--label a=b`. */
   readonly daemonArgs?: readonly string[];
-  /** The binary, to try another version. */
+  /** The binary, to try another version: `SKEP_TEST_DOCKERD` for all tests, with its containerd in the same folder or on the path. */
   readonly daemon?: string;
   /** Another engine altogether: its whole command line, and what must be done before its containers can be killed with it. */
   readonly other?: {
@@ -58,7 +58,12 @@ export interface EngineOptions {
   };
 }
 
-export async function startEngine({ name = 'engine', daemonArgs = [], daemon = 'dockerd', other }: EngineOptions = {}): Promise<TestEngine> {
+export async function startEngine({
+  name = 'engine',
+  daemonArgs = [],
+  daemon = process.env['SKEP_TEST_DOCKERD'] ?? 'dockerd',
+  other,
+}: EngineOptions = {}): Promise<TestEngine> {
   const folder = await mkdtemp(join(tmpdir(), `skep-${name}-`));
   const id = `${name}-${randomBytes(4).toString('hex')}`;
   const removeFiles = () => {
