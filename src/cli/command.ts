@@ -34,7 +34,7 @@ export interface Invocation {
   readonly where: { readonly context: string; readonly address: string };
 }
 
-export type CompletionKind = 'service' | 'node' | 'secret' | 'config' | 'network' | 'volume' | 'stack' | 'container' | 'task' | 'file';
+export type CompletionKind = 'service' | 'node' | 'secret' | 'config' | 'network' | 'volume' | 'stack' | 'container' | 'task' | 'file' | 'dev-node';
 
 export interface CommandSpec {
   /** What follows the command's name in the usage line: `[OPTIONS] SERVICE`. */

@@ -1,5 +1,6 @@
 // All commands, with what help says about them. Their files are imported only when one is meant.
 import type { CommandEntry, CommandGroup } from './command.ts';
+import { devGroup } from './dev/index.ts';
 import { serviceGroup } from './service/index.ts';
 import { stackGroup } from './stack/index.ts';
 
@@ -85,7 +86,7 @@ const volumeGroup: CommandGroup = {
   ],
 };
 
-export const groups: readonly CommandGroup[] = [configGroup, networkGroup, nodeGroup, secretGroup, serviceGroup, stackGroup, swarmGroup, volumeGroup];
+export const groups: readonly CommandGroup[] = [configGroup, devGroup, networkGroup, nodeGroup, secretGroup, serviceGroup, stackGroup, swarmGroup, volumeGroup];
 
 export const topLevelCommands: readonly CommandEntry[] = [
   { name: 'backup', summary: "Save the swarm's state to a file", own: true, load: async () => (await import('./backup/backup.ts')).command },

@@ -1,27 +1,18 @@
-// Keeps a second daemon off a state directory. The lock is the kernel's lock on a file, held through SQLite because Node has no call for it:
-// it ends with the process, however that ends, so there is no stale lock to judge.
-import { chmodSync } from 'node:fs';
+// Keeps a second daemon off a state directory.
 import { join } from 'node:path';
-import { DatabaseSync } from 'node:sqlite';
 import { AppError } from '#lib/errors.ts';
+import { type FileLock, tryLockFile } from './lock-file.ts';
 
-export interface StateLock {
-  release(): void;
-}
+export type StateLock = FileLock;
 
 /** Throws AppError `failedPrecondition` when another process holds the directory. */
 export function lockStateDirectory(directory: string): StateLock {
-  const path = join(directory, 'skepd.lock');
-  const database = new DatabaseSync(path);
+  let lock: FileLock | undefined;
   try {
-    chmodSync(path, 0o600);
-    database.exec('PRAGMA journal_mode=MEMORY; PRAGMA busy_timeout=0; BEGIN EXCLUSIVE');
-  } catch (error) {
-    database.close();
-    const busy = error instanceof Error && /locked|busy/i.test(error.message);
-    throw new AppError('failedPrecondition', busy ? `another skepd uses the state directory ${directory}` : `cannot lock the state directory ${directory}`, {
-      cause: error,
-    });
+    lock = tryLockFile(join(directory, 'skepd.lock'));
+  } catch (cause) {
+    throw new AppError('failedPrecondition', `cannot lock the state directory ${directory}`, { cause });
   }
-  return { release: () => database.close() };
+  if (lock === undefined) throw new AppError('failedPrecondition', `another skepd uses the state directory ${directory}`);
+  return lock;
 }

@@ -39,7 +39,8 @@ const mayImport: Readonly<Record<string, readonly string[] | 'everything'>> = {
   network: ['protocol', ...decisions],
   volume: ['agent', ...decisions],
   client: ['docker-api', 'compose', 'lib'],
-  cli: ['client', 'docker-api', 'compose', 'lib'],
+  dev: ['client', 'platform', 'lib'],
+  cli: ['client', 'dev', 'docker-api', 'compose', 'lib'],
   platform: ['lib'],
   main: 'everything',
 };

@@ -73,9 +73,10 @@ type Named = { readonly ID?: string; readonly Spec?: { readonly Name?: string; r
 
 async function objectWords(invocation: Invocation, kind: CompletionKind): Promise<readonly Word[]> {
   if (kind === 'file') return [{ word: ':file', meaning: '' }];
+  const plain = (names: readonly string[]) => [...new Set(names)].sort().map((word) => ({ word, meaning: kind }));
   try {
+    if (kind === 'dev-node') return plain((await import('../dev/shared.ts')).nodeNames(invocation));
     const client = await invocation.client();
-    const plain = (names: readonly string[]) => [...new Set(names)].sort().map((word) => ({ word, meaning: kind }));
     if (kind === 'network') return plain((await client.call<{ Name: string }[]>('GET', '/networks')).map(({ Name }) => Name));
     if (kind === 'volume') return plain(((await client.call<{ Volumes: { Name: string }[] | null }>('GET', '/volumes')).Volumes ?? []).map(({ Name }) => Name));
     if (kind === 'container')
