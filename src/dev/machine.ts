@@ -14,6 +14,8 @@ export interface Machine {
 }
 
 const MARK = 'skep-dev';
+/** What the first process of a machine is called. */
+const HOLDER = 'hold';
 const READY = 'skep-dev.ready';
 
 /** The namespaces of a machine. `ip netns` must not be used inside: it hides the cgroup mounts from the engine. */
@@ -30,6 +32,10 @@ echo "$2" > /proc/sys/kernel/hostname
 : > /run/${READY}
 while :; do sleep 86400 & wait; done`;
 
+/** What this process has open beside its streams (a lock of a script around it, say) must not stay open as long as a cluster lives. */
+const CLOSE_SCRIPT = `for file in /proc/$$/fd/*; do file=\${file##*/}; if [ "$file" -gt 2 ]; then eval "exec $file>&-"; fi; done; exec "$@"`;
+const CLOSE = ['bash', '-c', CLOSE_SCRIPT, 'close'] as const;
+
 /** What daemons of a node see of the user's environment: nothing but the way to programs. Options of skepd are environment variables too. */
 export function cleanEnvironment(): Record<string, string> {
   return { PATH: `${process.env['PATH'] ?? ''}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin`, HOME: '/root', LANG: 'C.UTF-8' };
@@ -37,11 +43,11 @@ export function cleanEnvironment(): Record<string, string> {
 
 /** The machines of the cluster in `folder` that run, by name. */
 export function machinesOf(folder: string): ReadonlyMap<string, Machine> {
-  const inside = holdersOf(folder).filter(({ argv }) => argv[0] === 'bash');
+  const inside = holdersOf(folder).filter(({ argv }) => argv[3] === HOLDER);
   return new Map(inside.map(({ pid, argv }) => [argv.at(-1) ?? '', { name: argv.at(-1) ?? '', pid }]));
 }
 
-/** Both the first process of each machine and the unshare before it, whose end kills it: an `unshare` alone is a machine that is being made. */
+/** Both the first process of each machine and the unshare before it, whose end kills it. Without the other, either is a machine that is being made. */
 function holdersOf(folder: string) {
   return listProcesses().filter(({ argv }) => argv.at(-3) === MARK && argv.at(-2) === folder && ['bash', 'unshare'].includes(argv[0] ?? ''));
 }
@@ -62,8 +68,8 @@ export async function ensureMachine({ folder, name, engineConfig, logFile }: Mac
   let hasEnded = false;
   if (holdersOf(folder).every(({ argv }) => argv.at(-1) !== name)) {
     const log = openSync(logFile, 'a', 0o600);
-    const argv = [...UNSHARE.slice(1), '--uts', 'bash', '-c', HOLD_SCRIPT, 'bash', engineConfig ?? '', name, MARK, folder, name];
-    const child = spawn(UNSHARE[0], argv, { detached: true, stdio: ['ignore', 'ignore', log], cwd: '/', env: cleanEnvironment() });
+    const argv = [...CLOSE.slice(1), ...UNSHARE, '--uts', 'bash', '-c', HOLD_SCRIPT, HOLDER, engineConfig ?? '', name, MARK, folder, name];
+    const child = spawn(CLOSE[0], argv, { detached: true, stdio: ['ignore', 'ignore', log], cwd: '/', env: cleanEnvironment() });
     closeSync(log);
     child.on('error', () => (hasEnded = true));
     child.on('exit', () => (hasEnded = true));
@@ -112,7 +118,7 @@ export function insideNetwork({ pid }: Machine): readonly string[] {
 export async function startInside(machine: Machine, argv: readonly string[], logFile: string): Promise<void> {
   const log = openSync(logFile, 'a', 0o600);
   try {
-    const [command = '', ...rest] = [...inside(machine), 'setsid', '--fork', ...argv];
+    const [command = '', ...rest] = [...CLOSE, ...inside(machine), 'setsid', '--fork', ...argv];
     const child = spawn(command, rest, { stdio: ['ignore', log, log], cwd: '/', env: cleanEnvironment() });
     const code = await new Promise((resolve, reject) => {
       child.once('error', reject);

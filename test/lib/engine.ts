@@ -3,11 +3,12 @@
 // there is traffic from outside. Everything ends with `stop()`, or with the test's process.
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { randomBytes } from 'node:crypto';
-import { closeSync, existsSync, openSync, readdirSync, rmdirSync, rmSync } from 'node:fs';
-import { request } from 'node:http';
+import { closeSync, openSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { SpawnOptions } from 'node:child_process';
+import { removeCgroups } from '#dev/cgroups.ts';
+import { ping } from '#dev/ping.ts';
 import { importBusybox } from './busybox-image.ts';
 import { createNamespace, type ExecOptions, type ExecResult, type InsideProcess, type Namespace, run, runOrThrow, until } from './namespace.ts';
 
@@ -66,15 +67,16 @@ export async function startEngine({
 }: EngineOptions = {}): Promise<TestEngine> {
   const folder = await mkdtemp(join(tmpdir(), `skep-${name}-`));
   const id = `${name}-${randomBytes(4).toString('hex')}`;
+  const cgroup = `skep-test-${id}`;
   const removeFiles = () => {
-    removeCgroups(id);
+    removeCgroups([cgroup]);
     rmSync(folder, { recursive: true, force: true, maxRetries: 3 });
   };
   const node = await createNamespace('node');
   const client = await createNamespace('client');
   process.once('exit', removeFiles);
   const socket = join(folder, 'docker.sock');
-  const argv = other === undefined ? [daemon, ...daemonArguments(folder, socket, id), ...daemonArgs] : await other.argv(folder, socket);
+  const argv = other === undefined ? [daemon, ...daemonArguments(folder, socket, cgroup), ...daemonArgs] : await other.argv(folder, socket);
   const dockerd = createDaemon({ node, folder, socket, argv });
   const [addresses] = await Promise.all([link(node, client), dockerd.start()]);
   const tryDocker: TestEngine['tryDocker'] = (args, { socket: other = socket, ...options } = {}) =>
@@ -103,15 +105,15 @@ export async function startEngine({
       await other?.beforeEnd(node, folder).catch(() => {});
       await Promise.all([node.destroy(), client.destroy()]);
       process.off('exit', removeFiles);
-      removeCgroups(id);
+      removeCgroups([cgroup]);
       await rm(folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 });
     },
   };
 }
 
-function daemonArguments(folder: string, socket: string, id: string): readonly string[] {
+function daemonArguments(folder: string, socket: string, cgroup: string): readonly string[] {
   const files = ['--data-root', join(folder, 'data'), '--exec-root', join(folder, 'exec'), '--pidfile', join(folder, 'dockerd.pid'), '-H', `unix://${socket}`];
-  return [...files, '--bip', '172.30.0.1/24', '--default-address-pool', 'base=172.31.0.0/16,size=24', '--cgroup-parent', `/skep-test-${id}`];
+  return [...files, '--bip', '172.30.0.1/24', '--default-address-pool', 'base=172.31.0.0/16,size=24', '--cgroup-parent', `/${cgroup}`];
 }
 
 interface Daemon {
@@ -161,18 +163,6 @@ function createDaemon({
   };
 }
 
-function ping(socket: string): Promise<boolean> {
-  return new Promise((resolve) => {
-    const probe = request({ socketPath: socket, path: '/_ping', timeout: 1_000 }, (response) => {
-      response.resume();
-      resolve(response.statusCode === 200);
-    });
-    probe.on('error', () => resolve(false));
-    probe.on('timeout', () => probe.destroy());
-    probe.end();
-  });
-}
-
 /** Connects both namespaces by a veth pair with addresses of a random 10.x.y.0/24, so that tests side by side cannot be mistaken for each other. */
 async function link(node: Namespace, client: Namespace): Promise<{ readonly node: string; readonly client: string }> {
   const [x = 0, y = 0] = randomBytes(2);
@@ -185,20 +175,4 @@ async function link(node: Namespace, client: Namespace): Promise<{ readonly node
   await inClient('addr', 'add', `${base}.2/24`, 'dev', 'eth0');
   await inClient('link', 'set', 'eth0', 'up');
   return { node: `${base}.1`, client: `${base}.2` };
-}
-
-/** dockerd leaves the cgroup folders of containers that were killed with it. */
-function removeCgroups(id: string): void {
-  for (const controller of readdirSync('/sys/fs/cgroup')) removeTree(join('/sys/fs/cgroup', controller, `skep-test-${id}`));
-  removeTree(join('/sys/fs/cgroup', `skep-test-${id}`));
-}
-
-function removeTree(path: string): void {
-  if (!existsSync(path)) return;
-  for (const entry of readdirSync(path, { withFileTypes: true })) if (entry.isDirectory()) removeTree(join(path, entry.name));
-  try {
-    rmdirSync(path);
-  } catch {
-    // A process in it has not quite ended; an empty cgroup folder does no harm.
-  }
 }

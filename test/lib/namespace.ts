@@ -4,18 +4,10 @@ import { type ChildProcess, spawn, type SpawnOptions } from 'node:child_process'
 import { once } from 'node:events';
 import { existsSync, readFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
+import { SETUP_SCRIPT, UNSHARE } from '#dev/machine.ts';
+import { type ExecOptions, type ExecResult, run } from '#dev/run.ts';
 
-export interface ExecResult {
-  readonly code: number;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
-export interface ExecOptions {
-  readonly input?: string | Uint8Array;
-  readonly env?: Readonly<Record<string, string>>;
-  readonly timeoutMs?: number;
-}
+export { type ExecOptions, type ExecResult, run, runOrThrow } from '#dev/run.ts';
 
 /** A process started inside. `signal` reaches the process itself, not the nsenter in front of it. */
 export interface InsideProcess {
@@ -36,33 +28,6 @@ export interface Namespace {
   destroy(): Promise<void>;
 }
 
-/** Runs a command to its end. Rejects only when it cannot be started or takes longer than `timeoutMs` (60 s). */
-export async function run(argv: readonly string[], { input, env, timeoutMs = 60_000 }: ExecOptions = {}): Promise<ExecResult> {
-  const [command = 'true', ...rest] = argv;
-  const child = spawn(command, rest, { stdio: ['pipe', 'pipe', 'pipe'], env: { ...process.env, ...env } });
-  const output: Buffer[] = [];
-  const errors: Buffer[] = [];
-  child.stdout.on('data', (chunk: Buffer) => output.push(chunk));
-  child.stderr.on('data', (chunk: Buffer) => errors.push(chunk));
-  child.stdin.on('error', () => {});
-  child.stdin.end(input);
-  const timer = setTimeout(() => child.kill('SIGKILL'), timeoutMs);
-  try {
-    const [code, signal] = (await once(child, 'close')) as [number | null, NodeJS.Signals | null];
-    if (signal === 'SIGKILL' && code === null) throw new Error(`${argv.join(' ')} took longer than ${timeoutMs} ms`);
-    return { code: code ?? 128, stdout: Buffer.concat(output).toString(), stderr: Buffer.concat(errors).toString() };
-  } finally {
-    clearTimeout(timer);
-  }
-}
-
-/** As `run`, but rejects with what the command said when its exit code is not 0. Resolves with its output, trimmed. */
-export async function runOrThrow(argv: readonly string[], options?: ExecOptions): Promise<string> {
-  const result = await run(argv, options);
-  if (result.code !== 0) throw new Error(`${argv.join(' ')} ended with ${result.code}: ${result.stderr.trim() || result.stdout.trim()}`);
-  return result.stdout.trim();
-}
-
 /** Polls until `condition` holds; rejects after `timeoutMs` with what was waited for. */
 export async function until(what: string, condition: () => boolean | Promise<boolean>, timeoutMs = 20_000): Promise<void> {
   const deadline = Date.now() + timeoutMs;
@@ -78,15 +43,16 @@ process.on('exit', () => {
   for (const pid of living) kill(pid, 'SIGKILL');
 });
 
-/** /run and /etc/docker are private and empty; `ip netns exec` must not be used inside (it hides the cgroup mounts). */
-const NODE_SCRIPT = `mount -t tmpfs tmpfs /run && mkdir -p /run/docker/plugins /run/netns /run/lock /etc/docker && mount -t tmpfs tmpfs /etc/docker
-ip link set lo up; echo 1 > /proc/sys/net/ipv4/ip_forward; echo ready; while read -r line; do :; done`;
+const NODE_SCRIPT = `${SETUP_SCRIPT}
+echo ready; while read -r line; do :; done`;
 const CLIENT_SCRIPT = 'ip link set lo up; echo ready; while read -r line; do :; done';
 
 /** `node`: for an engine, with private /run. `client`: a machine outside the swarm. */
 export async function createNamespace(kind: 'node' | 'client'): Promise<Namespace> {
-  const flags = ['--net', '--mount', '--propagation', 'private', '--pid', '--fork', '--kill-child', '--mount-proc'];
-  const outer = spawn('unshare', [...flags, 'bash', '-c', kind === 'node' ? NODE_SCRIPT : CLIENT_SCRIPT], { stdio: ['pipe', 'pipe', 'pipe'], cwd: '/' });
+  const outer = spawn(UNSHARE[0], [...UNSHARE.slice(1), 'bash', '-c', kind === 'node' ? NODE_SCRIPT : CLIENT_SCRIPT], {
+    stdio: ['pipe', 'pipe', 'pipe'],
+    cwd: '/',
+  });
   // unshare of util-linux 2.38 complains about sigprocmask when it ends; only what it says before it is ready matters.
   let complaint = '';
   outer.stderr.on('data', (chunk: Buffer) => {
