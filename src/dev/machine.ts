@@ -118,7 +118,7 @@ export function insideNetwork({ pid }: Machine): readonly string[] {
 export async function startInside(machine: Machine, argv: readonly string[], logFile: string): Promise<void> {
   const log = openSync(logFile, 'a', 0o600);
   try {
-    const [command = '', ...rest] = [...CLOSE, ...inside(machine), 'setsid', '--fork', ...argv];
+    const [command, ...rest] = [...CLOSE, ...inside(machine), 'setsid', '--fork', ...argv];
     const child = spawn(command, rest, { stdio: ['ignore', log, log], cwd: '/', env: cleanEnvironment() });
     const code = await new Promise((resolve, reject) => {
       child.once('error', reject);
