@@ -99,7 +99,15 @@ export function removeEngineTraces({ kind, node }: Pick<NodeEngine, 'kind' | 'no
 export function podmanTraces(folder: string): readonly string[] {
   // The folder is called after the storage driver.
   return globSync(['engine/*-containers/containers.json', '*/engine/*-containers/containers.json'], { cwd: folder }).flatMap((file) => {
-    const containers = JSON.parse(readFileSync(join(folder, file), 'utf8')) as { readonly id: string }[];
-    return containers.flatMap(({ id }) => [`libpod_parent/libpod-${id}`, `libpod_parent/libpod-conmon-${id}`]);
+    return podmanContainers(join(folder, file)).flatMap((id) => [`libpod_parent/libpod-${id}`, `libpod_parent/libpod-conmon-${id}`]);
   });
+}
+
+function podmanContainers(file: string): readonly string[] {
+  try {
+    return (JSON.parse(readFileSync(file, 'utf8')) as { readonly id: string }[]).map(({ id }) => id).filter((id) => /^[0-9a-f]+$/.test(id));
+  } catch {
+    // A file that the power loss damaged must not keep anybody from removing the cluster.
+    return [];
+  }
 }

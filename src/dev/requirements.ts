@@ -31,7 +31,7 @@ export function checkRoot(userId: number | undefined): void {
 /** Throws AppError that names the packages of whatever is missing. */
 export function checkPrograms(nodes: readonly DevNode[], isInstalled: (program: string) => boolean = isExecutable): void {
   const engines = new Set(nodes.map(({ engine }) => engine));
-  // Only several managers need etcd, but a node can be promoted at any time.
+  // Only several managers need etcd; skepd says so itself when a node is promoted later.
   const etcd: Readonly<Record<string, string>> = nodes.filter(({ role }) => role === 'manager').length > 1 ? { etcd: 'etcd-server' } : {};
   const wanted = { ...ALWAYS, ...Object.assign({}, ...[...engines].map((engine) => OF_ENGINE[engine])), ...etcd } as Readonly<Record<string, string>>;
   const missing = Object.keys(wanted).filter((program) => !isInstalled(program));

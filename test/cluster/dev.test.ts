@@ -69,6 +69,7 @@ describe('a cluster on one machine', { skip: process.getuid?.() !== 0 && 'needs 
     for (const [args, words] of [
       [['--managers', '0'], /at least one manager/],
       [['--subnet', '10.9.0.1/24'], /did you mean 10\.9\.0\.0\/24\?/],
+      [['--subnet', '127.0.0.0/16'], /overlaps one that this machine uses/],
       [['--name', 'Not_a-name'], /invalid cluster name "Not_a-name"/],
     ] as const) {
       const { code, stderr } = await tryDev('up', ...args);
