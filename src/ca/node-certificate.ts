@@ -21,14 +21,19 @@ export interface NodeCertificate extends NodeSubject {
 }
 
 /** Names that clients of a manager check: SwarmKit's, which double as values of OU. */
-const roleNames = { manager: 'swarm-manager', worker: 'swarm-worker' } as const satisfies Record<NodeRole, string>;
+export const roleNames = { manager: 'swarm-manager', worker: 'swarm-worker' } as const satisfies Record<NodeRole, string>;
 const CA_NAME = 'swarm-ca';
 
 const DEFAULT_EXPIRY_MS = 90 * 24 * 3_600_000;
 /** Shorter expiries count as the default, as in SwarmKit's signing policy; the API refuses them before. */
 export const MIN_EXPIRY_MS = 3_600_000;
 /** Against clocks that differ. */
-const BACKDATE_MS = 3_600_000;
+export const BACKDATE_MS = 3_600_000;
+
+/** The names that a node's certificate must have, whoever signs it. */
+export function namesOf({ role, nodeId }: NodeSubject): readonly string[] {
+  return [roleNames[role], nodeId, ...(role === 'manager' ? [CA_NAME] : [])];
+}
 
 /** A new key and the request for a certificate on it, both PEM. */
 export async function createCertificateRequest(): Promise<{ readonly request: string; readonly key: string }> {
@@ -59,7 +64,7 @@ export async function signCertificateRequest(root: RootCa, request: string, subj
   const x509 = await import('./x509.ts');
   const issuer = new x509.X509Certificate(root.certificate);
   const signer = await importSigningKey(root.key);
-  const names = [roleNames[subject.role], subject.nodeId, ...(subject.role === 'manager' ? [CA_NAME] : []), ...hosts];
+  const names = [...namesOf(subject), ...hosts];
   const certificate = await x509.X509CertificateGenerator.create({
     serialNumber: newSerialNumber(),
     issuer: issuer.subjectName,

@@ -76,10 +76,24 @@ export function splitCertificates(pem: string): readonly string[] {
   return (pem.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g) ?? []).map((one) => `${one}\n`);
 }
 
+/** In the form that digests are made of: no blanks around lines, no empty lines, a final newline. */
+export function normalisePem(pem: string): string {
+  const lines = pem.split('\n').map((line) => line.trim());
+  return `${lines.filter((line) => line !== '').join('\n')}\n`;
+}
+
 /** True when the holder of the root's key signed the first certificate of `pem`. */
 export function isSignedBy(pem: string, rootPem: string): boolean {
   const [certificate, root] = [readCertificate(pem), readCertificate(rootPem)];
   return certificate.checkIssued(root) && certificate.verify(root.publicKey);
+}
+
+/** By one of the roots, or by what follows the certificate, if that is signed by one of the roots. */
+export function isChainTrusted(certificate: string, roots: string): boolean {
+  const [leaf = '', ...chain] = splitCertificates(certificate);
+  const trusted = splitCertificates(roots);
+  const intermediates = chain.filter((one) => trusted.some((root) => isSignedBy(one, root)));
+  return [...trusted, ...intermediates].some((root) => isSignedBy(leaf, root));
 }
 
 /** What a node tells of its own certificate: the roots that it trusts, and which of them (or of its chain) signed it. */

@@ -5,7 +5,8 @@ import type { Cluster } from '#domain/objects.ts';
 import { nodeCertExpiryNsOf } from '#domain/defaults.ts';
 import type { Decision, StoreEvent, View } from '#domain/view.ts';
 import { AppError, rpcError } from '#lib/errors.ts';
-import { isKeyOf, readCertificate, splitCertificates, tlsInfoOf } from './root.ts';
+import { isKeyOf, normalisePem, readCertificate, splitCertificates, tlsInfoOf } from './root.ts';
+import { signingRootOf } from './signing-root.ts';
 
 /** What a node must know to follow the swarm's trust. */
 export interface Trust {
@@ -17,12 +18,14 @@ export interface Trust {
   readonly expiryMs: number;
 }
 
-export function trustOf({ rootCa, spec }: Cluster): Trust {
+export function trustOf(cluster: Cluster): Trust {
+  const { rootCa, spec } = cluster;
   const { certificate, rotation } = rootCa;
   return {
     roots: rotation === undefined ? certificate : certificate + rotation.certificate,
     issuer: rotation?.certificate ?? certificate,
-    expiryMs: nodeCertExpiryNsOf(spec) / 1e6,
+    // An external authority decides itself how long its certificates last: nodes would ask for ever for a shorter one.
+    expiryMs: signingRootOf(cluster).urls.length > 0 ? Number.MAX_SAFE_INTEGER : nodeCertExpiryNsOf(spec) / 1e6,
   };
 }
 
@@ -34,11 +37,7 @@ export function checkGivenRoot(pem: string, key: string | undefined, now: number
   const [first] = certificates;
   if (first === undefined) throw rpcError('invalidArgument', 'could not parse the desired CA certificate');
   if (certificates.length > 1) throw rpcError('invalidArgument', 'the desired CA certificate cannot contain multiple certificates');
-  const normalised = `${first
-    .split('\n')
-    .map((line) => line.trim())
-    .filter((line) => line !== '')
-    .join('\n')}\n`;
+  const normalised = normalisePem(first);
   const { ca, validToDate } = parsed(normalised);
   if (validToDate.getTime() < now + MIN_ROOT_LIFE_MS) throw rpcError('invalidArgument', 'CA certificate expires too soon');
   if (!ca) throw rpcError('invalidArgument', 'the desired CA certificate is not that of a certificate authority');
@@ -76,6 +75,7 @@ export function finishRotation(view: View): Decision {
     const tls = description?.tls;
     if (tls?.issuerPublicKey !== issuerPublicKey || tls.issuerSubject !== issuerSubject) return { changes: [] };
   }
-  const rootCa = { certificate: rotation.certificate, sealedKey: rotation.sealedKey };
+  const { certificate, sealedKey } = rotation;
+  const rootCa = { certificate, ...(sealedKey === undefined ? {} : { sealedKey }) };
   return { changes: [{ action: 'update', object: { ...cluster, rootCa, rootRotationInProgress: false } }] };
 }

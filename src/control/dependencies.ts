@@ -1,4 +1,5 @@
 // What the use cases need; `createControl` is given it and hands it on.
+import type { ExternalSigner } from '#ca/external.ts';
 import type { Clock, Random } from '#lib/clock.ts';
 import type { Logger } from '#lib/log.ts';
 import type { Store } from '#store/store.ts';
@@ -14,6 +15,8 @@ export interface ControlDependencies {
   readonly clock: Clock;
   readonly random: Random;
   readonly sealer: Sealer;
+  /** Authorities outside the swarm. */
+  readonly externalSigner: ExternalSigner;
   readonly log: Logger;
   /** This manager's own node: attachments of plain containers are made for it unless their maker says otherwise. */
   readonly nodeId: string;

@@ -205,6 +205,23 @@ test('a node that misses three heartbeats is down; one that was ready before a n
   await assert.rejects(() => connection.heartbeat('nonsense'), { code: 'notFound' });
 });
 
+test('a clock that is set takes no node for lost, and keeps no lost one', async (context) => {
+  const { clock, store, open } = await setUp(context);
+  const { connection, sessionId } = open('n1');
+  await clock.advance(50);
+  for (const byMs of [30 * 86_400_000, -60 * 86_400_000, 3_600_000]) {
+    clock.set(byMs);
+    for (let beat = 0; beat < 4; beat++) {
+      await clock.advance(5_000);
+      await connection.heartbeat(sessionId());
+      assert.equal(store.view.get('node', 'n1')?.status.state, 'ready');
+    }
+  }
+  clock.set(-3_600_000);
+  await clock.advance(16_000);
+  assert.equal(store.view.get('node', 'n1')?.status.state, 'down');
+});
+
 test('a node that comes back while it is being written down as lost is ready in the end', async (context) => {
   const memory = createMemoryBackend();
   let gate = Promise.resolve();

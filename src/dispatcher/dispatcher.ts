@@ -115,8 +115,8 @@ class SessionDispatcher implements Dispatcher {
   async run(signal: AbortSignal): Promise<void> {
     const { store, clock, log } = this.options;
     this.running = true;
-    const { startedAt = clock.now() } = this.options;
-    const backUntil = Math.max(startedAt + this.graceMs(), clock.now() + Math.min(TAKE_OVER_GRACE_MS, this.graceMs()));
+    const { startedAt = clock.elapsed() } = this.options;
+    const backUntil = Math.max(startedAt + this.graceMs(), clock.elapsed() + Math.min(TAKE_OVER_GRACE_MS, this.graceMs()));
     for (const node of store.view.list('node')) if (isUp(node)) this.expected.set(node.id, backUntil);
     const unwatch = store.watch((_revision, events) => {
       for (const event of events) {
@@ -128,9 +128,9 @@ class SessionDispatcher implements Dispatcher {
     });
     this.scheduleRefresh();
     try {
-      for (let last = clock.now(); !signal.aborted; last = clock.now()) {
+      for (let last = clock.elapsed(); !signal.aborted; last = clock.elapsed()) {
         await clock.sleep(TICK_MS, signal).catch(() => {});
-        const lateMs = clock.now() - last - TICK_MS;
+        const lateMs = clock.elapsed() - last - TICK_MS;
         if (lateMs > STALL_MS) this.forgive(lateMs);
         if (signal.aborted) break;
         await this.expire().catch((error: unknown) => log.warn({ error: errorMessage(error) }, 'could not record that a node is down; it will be tried again'));
@@ -151,7 +151,7 @@ class SessionDispatcher implements Dispatcher {
     const session = new Session({
       header: { sessionId: newId(random), nodeId, heartbeatPeriodMs: this.periodMs(), managers: managers() },
       tracker: new AssignmentTracker(nodeId, sealed),
-      expiresAt: clock.now() + this.graceMs(),
+      expiresAt: clock.elapsed() + this.graceMs(),
     });
     this.sessions.set(nodeId, session);
     this.expected.delete(nodeId);
@@ -163,7 +163,7 @@ class SessionDispatcher implements Dispatcher {
       if (this.sessions.get(nodeId) === session) {
         this.sessions.delete(nodeId);
         // An ended connection is news; silence on an open one has to be waited for.
-        this.expected.set(nodeId, Math.min(session.expiresAt, clock.now() + RECONNECT_GRACE_MS));
+        this.expected.set(nodeId, Math.min(session.expiresAt, clock.elapsed() + RECONNECT_GRACE_MS));
         this.settleNetwork();
       }
     }
@@ -173,7 +173,7 @@ class SessionDispatcher implements Dispatcher {
   private touch(nodeId: string, sessionId: string): Session {
     const session = this.sessions.get(nodeId);
     if (session === undefined || session.id !== sessionId) throw new AppError('notFound', `node ${nodeId} has no session ${sessionId}`);
-    session.expiresAt = this.options.clock.now() + this.graceMs();
+    session.expiresAt = this.options.clock.elapsed() + this.graceMs();
     return session;
   }
 
@@ -188,7 +188,7 @@ class SessionDispatcher implements Dispatcher {
 
   /** Takes down the nodes that were not heard of in time. */
   private async expire(): Promise<void> {
-    const now = this.options.clock.now();
+    const now = this.options.clock.elapsed();
     for (const session of this.sessions.values()) {
       if (session.expiresAt > now) continue;
       session.end('heartbeat failure');
@@ -203,7 +203,7 @@ class SessionDispatcher implements Dispatcher {
       }
       await this.writeNode(nodeId, (node) => ({
         ...node,
-        status: nodeStatus(node, { state: 'down', message: 'heartbeat failure', address: node.status.address }, now),
+        status: nodeStatus(node, { state: 'down', message: 'heartbeat failure', address: node.status.address }, this.options.clock.now()),
       }));
       this.options.log.warn({ node: nodeId }, 'node is down: heartbeat failure');
       this.expected.delete(nodeId);

@@ -37,12 +37,12 @@ export const objectKinds = ['cluster', 'node', 'service', 'task', 'network', 'se
 export interface Cluster extends ObjectMeta {
   readonly kind: 'cluster';
   readonly spec: ClusterSpec;
-  /** PEM of the root certificate, and its key sealed with the cluster data key. */
+  /** PEM of the root certificate, and its key sealed with the cluster data key; without a key only external authorities sign. */
   readonly rootCa: {
     readonly certificate: string;
-    readonly sealedKey: string;
+    readonly sealedKey?: string;
     /** The root that takes its place as soon as all nodes have certificates of it; `crossSigned` is its certificate as the old root signed it. */
-    readonly rotation?: { readonly certificate: string; readonly sealedKey: string; readonly crossSigned: string };
+    readonly rotation?: { readonly certificate: string; readonly sealedKey?: string; readonly crossSigned: string };
   };
   /** Join secrets, sealed (store/seal.ts). The token that users see is derived with the root's digest. */
   readonly sealedJoinTokens: { readonly worker: string; readonly manager: string };
@@ -53,6 +53,8 @@ export interface Cluster extends ObjectMeta {
   readonly subnetSize: number;
   readonly dataPathPort: number;
   readonly rootRotationInProgress: boolean;
+  /** What every manager must understand (protocol/level.ts); absent: the oldest level. */
+  readonly level?: number;
 }
 
 export interface Node extends ObjectMeta {
@@ -86,6 +88,8 @@ export interface NodeDescription {
   readonly platform: Platform;
   readonly resources: Resources;
   readonly engine: { readonly version: string; readonly labels: Labels; readonly plugins: readonly { readonly type: string; readonly name: string }[] };
+  /** Of skepd; absent from one that is older than this. */
+  readonly daemon?: { readonly version: string; readonly level: number };
   readonly tls?: { readonly trustRoot: string; readonly issuerSubject: string; readonly issuerPublicKey: string };
 }
 

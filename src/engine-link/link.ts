@@ -91,8 +91,8 @@ export function createEngineConnection(options: EngineConnectionOptions): Engine
 
   // Many requests share one question; whoever's signal aborts only stops waiting.
   async function facts(signal?: AbortSignal): Promise<EngineFacts> {
-    if (known === undefined || clock.now() - known.at > FACTS_MAX_AGE_MS) {
-      const asked = { facts: ask(), at: clock.now() };
+    if (known === undefined || clock.elapsed() - known.at > FACTS_MAX_AGE_MS) {
+      const asked = { facts: ask(), at: clock.elapsed() };
       known = asked;
       asked.facts.catch(() => {
         if (known === asked) known = undefined;

@@ -97,7 +97,7 @@ export function createHealthChecks({ client, clock, log, onChange, kill }: Healt
   async function follow(taskId: string, one: Checked, check: HealthCheck, startedAt: number): Promise<void> {
     const { signal } = one.stop;
     while (!signal.aborted) {
-      const isStarting = () => clock.now() - startedAt < check.startPeriodMs;
+      const isStarting = () => clock.elapsed() - startedAt < check.startPeriodMs;
       await clock.sleep(isStarting() && one.judgement.health === 'starting' ? Math.min(check.startIntervalMs, check.intervalMs) : check.intervalMs, signal);
       const isSuccess = await probe(one.containerId, check, signal).catch((error: unknown) => {
         signal.throwIfAborted();
@@ -123,7 +123,7 @@ export function createHealthChecks({ client, clock, log, onChange, kill }: Healt
         () => {},
       );
     });
-    const startedAt = clock.now();
+    const startedAt = clock.elapsed();
     try {
       const output = await client.stream({ method: 'POST', path: `/exec/${Id}/start`, body: { Detach: false, Tty: false }, signal });
       output.resume();
@@ -132,7 +132,7 @@ export function createHealthChecks({ client, clock, log, onChange, kill }: Healt
       cancel();
     }
     const { ExitCode } = await state();
-    return ExitCode === 0 && clock.now() - startedAt < timeoutMs;
+    return ExitCode === 0 && clock.elapsed() - startedAt < timeoutMs;
   }
 
   function forget(taskId: string): void {

@@ -26,11 +26,11 @@ export interface DrainOptions {
 /** Waits until nobody is connected to a port that the task listens on or publishes. */
 export async function drainSockets({ task, pid, procRoot, timeoutMs, clock }: DrainOptions, signal: AbortSignal): Promise<void> {
   const published = new Set((task.endpoint?.ports ?? []).map(({ targetPort }) => targetPort));
-  const deadline = clock.now() + timeoutMs;
-  while (clock.now() < deadline) {
+  const deadline = clock.elapsed() + timeoutMs;
+  while (clock.elapsed() < deadline) {
     const sockets = await readSockets(procRoot, pid);
     if (sockets === undefined) return;
     if (!sockets.established.some((port) => published.has(port) || sockets.listening.tcp.has(port))) return;
-    await clock.sleep(Math.min(DRAIN_POLL_MS, Math.max(1, deadline - clock.now())), signal);
+    await clock.sleep(Math.min(DRAIN_POLL_MS, Math.max(1, deadline - clock.elapsed())), signal);
   }
 }

@@ -21,12 +21,12 @@ const POLL_MS = 200;
 
 /** Removes what is in the way of `network`, waiting for the containers that are still on it to go. Rejects when they do not. */
 export async function makeRoom(network: AssignedNetwork, { client, clock, ours }: MakeRoomOptions, signal: AbortSignal): Promise<void> {
-  const deadline = clock.now() + ROOM_TIMEOUT_MS;
+  const deadline = clock.elapsed() + ROOM_TIMEOUT_MS;
   for (;;) {
     const stale = (await ours(signal)).filter((other) => isInTheWay(other, network));
     const results = await Promise.allSettled(stale.map(({ Id }) => client.find({ method: 'DELETE', path: `/networks/${Id}`, signal })));
     if (results.every(({ status }) => status === 'fulfilled')) return;
-    if (clock.now() >= deadline) {
+    if (clock.elapsed() >= deadline) {
       const names = stale.map(({ Name }) => Name).join(', ');
       throw new AppError('unavailable', `network ${network.name} has to wait: containers of ${names}, which the swarm no longer has, are still on this node`);
     }

@@ -108,14 +108,14 @@ class SupervisedEtcd implements EtcdProcess {
 
   async answering(signal: AbortSignal, timeoutMs = START_TIMEOUT_MS): Promise<void> {
     const { clock, folder } = this.options;
-    const deadline = clock.now() + timeoutMs;
+    const deadline = clock.elapsed() + timeoutMs;
     for (;;) {
       try {
         await this.client.status();
         return;
       } catch (error) {
         if (this.failure !== undefined) throw this.failure;
-        if (clock.now() > deadline)
+        if (clock.elapsed() > deadline)
           throw new AppError('unavailable', `etcd does not answer on this manager (${errorMessage(error)}); see ${join(folder, 'etcd.log')}`, { cause: error });
       }
       await clock.sleep(POLL_MS, signal);
@@ -123,7 +123,7 @@ class SupervisedEtcd implements EtcdProcess {
   }
 
   trouble(): string | undefined {
-    if (this.lastEnd === undefined || this.options.clock.now() - this.lastEnd.at > SHORT_RUN_MS) return undefined;
+    if (this.lastEnd === undefined || this.options.clock.elapsed() - this.lastEnd.at > SHORT_RUN_MS) return undefined;
     return `etcd does not run on this manager: ${this.lastEnd.trouble.detail} (see ${join(this.options.folder, 'etcd.log')})`;
   }
 
@@ -146,7 +146,7 @@ class SupervisedEtcd implements EtcdProcess {
     await endLeftover(folder, clock, log, signal);
     let shortRuns = 0;
     for (let isFirst = true; !signal.aborted; isFirst = false) {
-      const startedAt = clock.now();
+      const startedAt = clock.elapsed();
       const logStart = sizeOf(join(folder, 'etcd.log'));
       // A full disk may keep it from being started at all.
       const code = await this.runOnce(isFirst && this.options.forceNewCluster === true).catch(errorMessage);
@@ -158,15 +158,15 @@ class SupervisedEtcd implements EtcdProcess {
         return;
       }
       const trouble = troubleOf(`${output}\n${typeof code === 'string' ? code : ''}`, code);
-      this.lastEnd = { at: clock.now(), trouble };
-      shortRuns = trouble.kind === 'damaged' && clock.now() - startedAt < SHORT_RUN_MS ? shortRuns + 1 : 0;
+      this.lastEnd = { at: clock.elapsed(), trouble };
+      shortRuns = trouble.kind === 'damaged' && clock.elapsed() - startedAt < SHORT_RUN_MS ? shortRuns + 1 : 0;
       if (shortRuns >= MAX_SHORT_RUNS) {
         log.error({ detail: trouble.detail, log: join(folder, 'etcd.log') }, "etcd's data on this manager is damaged");
         this.damage.resolve(trouble.detail);
         return;
       }
       log.error({ code, reason: trouble.detail, log: join(folder, 'etcd.log') }, 'etcd ended; it is started again');
-      if (clock.now() - startedAt > START_TIMEOUT_MS) backoff.reset();
+      if (clock.elapsed() - startedAt > START_TIMEOUT_MS) backoff.reset();
       await clock.sleep(backoff.nextMs(), signal).catch(() => {});
     }
   }
@@ -257,10 +257,10 @@ async function endLeftover(folder: string, clock: Clock, log: Logger, signal: Ab
   const pid = Number(readFileSync(file, 'utf8'));
   const isOurs = () => processFolder(pid) === folder;
   if (isOurs()) log.warn({ pid }, 'an etcd of an earlier run is still there; it is ended');
-  const killAt = clock.now() + STOP_TIMEOUT_MS;
+  const killAt = clock.elapsed() + STOP_TIMEOUT_MS;
   while (isOurs()) {
     try {
-      process.kill(pid, clock.now() > killAt ? 'SIGKILL' : 'SIGTERM');
+      process.kill(pid, clock.elapsed() > killAt ? 'SIGKILL' : 'SIGTERM');
     } catch {
       // It has just ended.
     }

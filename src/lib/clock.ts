@@ -3,6 +3,8 @@
 export interface Clock {
   /** Milliseconds since the Unix epoch. */
   now(): number;
+  /** Milliseconds since some moment: for how long something lasts. It goes on evenly when the machine's clock is set. */
+  elapsed(): number;
   /** Resolves after `delayMs`, or rejects with the signal's reason when it aborts first. */
   sleep(delayMs: number, signal?: AbortSignal): Promise<void>;
   /** Calls `callback` once after `delayMs`; returns a function that cancels it. */

@@ -1,8 +1,9 @@
 // Who may become a node: whoever shows a join token of the swarm gets a node object and a certificate that names it; a node that has a certificate
 // gets a newer one for the role that the managers want it to have.
 import { X509Certificate } from 'node:crypto';
+import { assertUsableClock } from '#ca/clock-skew.ts';
 import { isSameSecret, parseJoinToken } from '#ca/join-token.ts';
-import { digestOfKey, signCertificateRequest } from '#ca/node-certificate.ts';
+import { digestOfKey } from '#ca/node-certificate.ts';
 import { nodeCertExpiryNsOf } from '#domain/defaults.ts';
 import type { Cluster, Node } from '#domain/objects.ts';
 import type { NodeAvailability, NodeRole } from '#domain/spec.ts';
@@ -18,10 +19,14 @@ import type { Sealer } from '#store/seal.ts';
 import type { Store } from '#store/store.ts';
 import type { Peer } from '#transport/server.ts';
 import type { IssuedCertificate, IssueRequest } from '#transport/service.ts';
+import type { CertificateSigner } from './certificate-signer.ts';
+import { assertNewEnough } from './manager-peer.ts';
+import { assertPeerReachable } from './peer-reachable.ts';
 
 export interface AdmissionOptions {
   readonly store: Store;
   readonly sealer: Sealer;
+  readonly signer: CertificateSigner;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Logger;
@@ -46,7 +51,7 @@ const MAX_NODES = 65_535;
 const MAX_INDEX_TRIES = 100;
 const INDEX_PAUSE_MS = 20;
 
-export function createAdmission({ store, sealer, clock, random, log }: AdmissionOptions): Admission {
+export function createAdmission({ store, sealer, signer, clock, random, log }: AdmissionOptions): Admission {
   const cluster = () => present([...store.view.list('cluster')][0], 'the cluster object');
 
   function check(peer: Peer): Node {
@@ -66,7 +71,7 @@ export function createAdmission({ store, sealer, clock, random, log }: Admission
   }
 
   /** Nodes that join at the same time choose the same index; all but one choose again once they see its node. */
-  async function addNode(fields: Parameters<typeof newNode>[1]): Promise<void> {
+  async function addNode(fields: NewNode): Promise<void> {
     for (let tries = 1; ; tries++) {
       try {
         await store.update('manager', (view) => ({ changes: [{ action: 'create', object: newNode(view, fields) }], result: undefined }));
@@ -78,35 +83,49 @@ export function createAdmission({ store, sealer, clock, random, log }: Admission
     }
   }
 
-  async function admit({ token = '', availability = 'active', cannotManage = '' }: IssueRequest, address: string): Promise<Node> {
+  /** The node exists once its certificate does: nothing is left of a join that no authority signs. */
+  async function admit(
+    { request, token = '', availability = 'active', cannotManage = '', now, level, advertiseAddr }: IssueRequest,
+    address: string,
+  ): Promise<IssuedCertificate> {
     const role = roleOfToken(token, cluster(), sealer);
-    if (role === 'manager') checkManagers(cannotManage);
+    if (role === 'manager') {
+      checkManagers(cannotManage);
+      assertNewEnough(cluster(), level);
+      if (advertiseAddr !== undefined) await assertPeerReachable(advertiseAddr, 'this node');
+    }
+    checkClock({ now });
     const id = newId(random);
-    await addNode({ id, role, availability, address });
+    const certificate = await signer.sign(request, { nodeId: id, role }, address);
+    await addNode({ id, role, availability, address, keyDigests: [digestOf(certificate)] });
     log.info({ node: id, address, role }, 'a node joins the swarm');
-    return present(store.view.get('node', id), `node ${id}`);
+    return issued(id, role, certificate);
+  }
+
+  function checkClock({ now }: { readonly now?: number | undefined }): void {
+    assertUsableClock(now, clock.now(), nodeCertExpiryNsOf(cluster().spec) / 1e6);
+  }
+
+  async function renewFor({ id, spec: { role } }: Node, request: string, address: string): Promise<IssuedCertificate> {
+    const certificate = await signer.sign(request, { nodeId: id, role }, address);
+    await rememberKey(id, digestOf(certificate));
+    return issued(id, role, certificate);
+  }
+
+  function issued(nodeId: string, role: NodeRole, certificate: string): IssuedCertificate {
+    const { id: clusterId, dataPathPort } = cluster();
+    return { nodeId, role, clusterId, dataPathPort, certificate, managers: managersOf(store.view) };
   }
 
   return {
     check,
-    issue: async (request, peer, address) => sign(request.request, peer === undefined ? await admit(request, address) : checkKey(check(peer), peer), address),
-    renew: async (request, nodeId, address) => (await sign(request, present(store.view.get('node', nodeId), `node ${nodeId}`), address)).certificate,
+    issue: async (request, peer, address) => (peer === undefined ? admit(request, address) : renewFor(checkKey(check(peer), peer), request.request, address)),
+    renew: async (request, nodeId, address) => (await renewFor(present(store.view.get('node', nodeId), `node ${nodeId}`), request, address)).certificate,
   };
+}
 
-  async function sign(request: string, node: Node, address: string): Promise<IssuedCertificate> {
-    const { id: clusterId, rootCa, spec, dataPathPort } = cluster();
-    const { certificate: root, sealedKey } = rootCa.rotation ?? rootCa;
-    const signer = { certificate: root, key: Buffer.from(sealer.open(sealedKey, sealContexts.rootKey)).toString() };
-    const subject = { nodeId: node.id, role: node.spec.role, clusterId };
-    const certificate = await signCertificateRequest(signer, request, subject, {
-      now: clock.now(),
-      expiryMs: nodeCertExpiryNsOf(spec) / 1e6,
-      hosts: [address],
-      chain: rootCa.rotation?.crossSigned ?? root,
-    });
-    await rememberKey(node.id, digestOfKey(new X509Certificate(certificate).publicKey));
-    return { nodeId: node.id, role: node.spec.role, clusterId, dataPathPort, certificate, managers: managersOf(store.view) };
-  }
+function digestOf(certificate: string): string {
+  return digestOfKey(new X509Certificate(certificate).publicKey);
 }
 
 /** The leader first. */
@@ -144,7 +163,15 @@ function roleOfToken(token: string, { sealedJoinTokens }: Cluster, sealer: Seale
   return manager ? 'manager' : 'worker';
 }
 
-function newNode(view: View, { id, role, availability, address }: { id: string; role: NodeRole; availability: NodeAvailability; address: string }): Node {
+interface NewNode {
+  readonly id: string;
+  readonly role: NodeRole;
+  readonly availability: NodeAvailability;
+  readonly address: string;
+  readonly keyDigests: readonly string[];
+}
+
+function newNode(view: View, { id, role, availability, address, keyDigests }: NewNode): Node {
   const taken = new Set([...view.list('node')].map(({ index }) => index));
   let index = 1;
   while (taken.has(index)) index++;
@@ -159,5 +186,6 @@ function newNode(view: View, { id, role, availability, address }: { id: string; 
     role,
     spec: { labels: {}, role, availability },
     status: { state: 'unknown', address },
+    keyDigests,
   };
 }

@@ -1,8 +1,9 @@
 // Keeps this node's certificate good: renews it in time, at once when the swarm's root or the allowed life of certificates changed, and follows what
 // the swarm trusts. Whoever uses the certificate is told of the new one; connections that stand go on.
+import { clockProblem } from '#ca/clock-skew.ts';
 import { createCertificateRequest, readNodeCertificate } from '#ca/node-certificate.ts';
 import { renewalTime } from '#ca/renewal.ts';
-import { isKeyOf, isSignedBy, splitCertificates, tlsInfoOfNode, type TlsInfo } from '#ca/root.ts';
+import { isChainTrusted, isKeyOf, isSignedBy, splitCertificates, tlsInfoOfNode, type TlsInfo } from '#ca/root.ts';
 import type { Trust } from '#ca/rotation.ts';
 import { createBackoff } from '#lib/backoff.ts';
 import type { Clock, Random } from '#lib/clock.ts';
@@ -34,6 +35,8 @@ export interface CertificateKeeperOptions {
 
 /** What certificates are backdated by, and a little for rounding. */
 const LIFE_TOLERANCE_MS = 3_600_000 + 60_000;
+/** The machine's clock may be set while this one waits. */
+const LOOK_AGAIN_MS = 3_600_000;
 const INITIAL_BACKOFF_MS = 200;
 const MAXIMUM_BACKOFF_MS = 30_000;
 
@@ -59,8 +62,11 @@ export function createCertificateKeeper({ folder, issue, clock, random, log }: C
     const { request, key } = await createCertificateRequest();
     const certificate = await issue(request);
     const issued = readNodeCertificate(certificate);
-    if (issued.nodeId !== nodeId || !isKeyOf(certificate, key) || !isTrusted(certificate, identity.roots))
+    if (issued.nodeId !== nodeId || !isKeyOf(certificate, key) || !isChainTrusted(certificate, identity.roots))
       throw new AppError('internal', 'the certificate that a manager issued is not one for this node, or not of a root that it trusts');
+    // With it this node could not even ask for a better one.
+    const problem = clockProblem(issued, clock.now(), 'this node, made just now,');
+    if (problem !== undefined) throw new AppError('failedPrecondition', problem);
     renewAt = renewalTime(issued, random);
     take({ ...identity, certificate, key });
     log.info({ validUntil: new Date(issued.notAfter).toISOString() }, "this node's certificate was renewed");
@@ -84,7 +90,7 @@ export function createCertificateKeeper({ folder, issue, clock, random, log }: C
         const waitMs = dueAt() - clock.now();
         if (waitMs > 0) {
           backoff.reset();
-          await sleepOrWake(clock, waitMs, signal, (listener) => (wake = listener));
+          await sleepOrWake(clock, Math.min(waitMs, LOOK_AGAIN_MS), signal, (listener) => (wake = listener));
           continue;
         }
         try {
@@ -103,14 +109,6 @@ export function createCertificateKeeper({ folder, issue, clock, random, log }: C
 function isOutdated(certificate: string, { issuer, expiryMs }: Trust): boolean {
   const { notBefore, notAfter } = readNodeCertificate(certificate);
   return !isSignedBy(certificate, issuer) || notAfter - notBefore > expiryMs + LIFE_TOLERANCE_MS;
-}
-
-/** By one of the roots, or by what follows the certificate, if that is signed by one of the roots. */
-function isTrusted(certificate: string, roots: string): boolean {
-  const [leaf = '', ...chain] = splitCertificates(certificate);
-  const trusted = splitCertificates(roots);
-  const intermediates = chain.filter((one) => trusted.some((root) => isSignedBy(one, root)));
-  return [...trusted, ...intermediates].some((root) => isSignedBy(leaf, root));
 }
 
 /** Resolves after `delayMs`, when the listener that `setWake` gets is called, or when the signal aborts. */

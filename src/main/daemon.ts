@@ -8,6 +8,7 @@ import { swarmRoutes } from '#api/routes/index.ts';
 import { createApiServer } from '#api/server.ts';
 import { AppError, errorMessage } from '#lib/errors.ts';
 import type { Logger } from '#lib/log.ts';
+import { ownLevel } from '#protocol/level.ts';
 import { systemClock, systemRandom } from '#platform/clock.ts';
 import { ensurePrivateDirectory, writeFileAtomically } from '#platform/files.ts';
 import { createLogger } from '#platform/log.ts';
@@ -37,8 +38,19 @@ export async function runDaemon(argv: readonly string[]): Promise<void> {
 
   const tls = engineTls(engineAddress, process.env);
   const engine = createEngineConnection({ address: engineAddress, ...(tls === undefined ? {} : { tls }), clock: systemClock });
-  const createWorker = createWorkerFactory({ engine, options, directory, clock: systemClock, log });
-  const nodes = createNodeFactory({ directory, createWorker, snapshots: options.snapshots, clock: systemClock, random: systemRandom, log });
+  // A test plays a newer daemon with this.
+  const level = ownLevel(process.env['SKEP_TEST_LEVEL']);
+  const createWorker = createWorkerFactory({ engine, options, directory, daemon: { version: skepVersion, level }, clock: systemClock, log });
+  const nodes = createNodeFactory({
+    directory,
+    createWorker,
+    level,
+    snapshots: options.snapshots,
+    externalIdentity: () => externalIdentity(options),
+    clock: systemClock,
+    random: systemRandom,
+    log,
+  });
   const membership = createMembership({
     directory,
     nodes,
@@ -89,15 +101,22 @@ function hostsOf({ hosts, group, tls }: DaemonOptions, log: Logger): readonly Ho
   });
 }
 
+/** Read anew each time: such certificates are renewed, too. */
+function externalIdentity({ externalCaCert, externalCaKey }: DaemonOptions) {
+  if (externalCaCert === '' || externalCaKey === '') return undefined;
+  return { certificate: readGiven(externalCaCert).toString(), key: readGiven(externalCaKey).toString() };
+}
+
+function readGiven(file: string): Buffer {
+  try {
+    return readFileSync(file);
+  } catch (error) {
+    throw new AppError('invalidArgument', `cannot read ${file}: ${errorMessage(error)}`, { cause: error });
+  }
+}
+
 function readTls({ verify, caFile, certFile, keyFile }: TlsFiles): ServerTls {
-  const read = (file: string) => {
-    try {
-      return readFileSync(file);
-    } catch (error) {
-      throw new AppError('invalidArgument', `cannot read ${file}: ${errorMessage(error)}`, { cause: error });
-    }
-  };
-  return { cert: read(certFile), key: read(keyFile), verify, ...(verify || existsSync(caFile) ? { ca: read(caFile) } : {}) };
+  return { cert: readGiven(certFile), key: readGiven(keyFile), verify, ...(verify || existsSync(caFile) ? { ca: readGiven(caFile) } : {}) };
 }
 
 function hasGroup(name: string): boolean {

@@ -1,12 +1,14 @@
 // What a new swarm starts with: the cluster with its own root of trust, this node as its first manager, and the ingress network.
 import { createJoinSecret } from '#ca/join-token.ts';
-import { createRootCa, type RootCa } from '#ca/root.ts';
+import { createRootCa, normalisePem } from '#ca/root.ts';
+import { checkGivenRoot } from '#ca/rotation.ts';
 import type { InitRequest } from '#control/control.ts';
 import { DEFAULT_ADDRESS_POOL, DEFAULT_DATA_PATH_PORT, DEFAULT_SUBNET_SIZE, insertClusterDefaults, IPV6_SUBNET_SIZE } from '#domain/defaults.ts';
 import type { Cluster, Network, Node } from '#domain/objects.ts';
+import type { ExternalCa } from '#domain/spec.ts';
 import type { Change } from '#domain/view.ts';
 import type { Clock, Random } from '#lib/clock.ts';
-import { AppError } from '#lib/errors.ts';
+import { AppError, rpcError } from '#lib/errors.ts';
 import { newId } from '#lib/id.ts';
 import { parseCidr } from '#lib/ip.ts';
 import { sealContexts } from '#store/seal-contexts.ts';
@@ -16,8 +18,7 @@ import type { SwarmFile } from './state-directory.ts';
 
 export interface Founding {
   readonly changes: readonly Change[];
-  readonly clusterId: string;
-  readonly root: RootCa;
+  readonly cluster: Cluster;
   /** Set when the request asks for autolock. */
   readonly unlockKey?: Uint8Array;
 }
@@ -51,7 +52,7 @@ export function checkInitRequest(request: InitRequest): void {
 
 export async function foundSwarm(options: FoundOptions): Promise<Founding> {
   const { request, swarm, sealer, clock, random } = options;
-  const root = await createRootCa({ now: clock.now() });
+  const root = givenRoot(request, clock.now()) ?? (await createRootCa({ now: clock.now() }));
   const clusterId = newId(random);
   const unlockKey = request.autoLockManagers ? createUnlockKey(random) : undefined;
   const seal = (text: string, context: string) => sealer.seal(Buffer.from(text), context);
@@ -60,7 +61,7 @@ export async function foundSwarm(options: FoundOptions): Promise<Founding> {
     ...newObject(clusterId),
     kind: 'cluster',
     spec: { ...spec, encryption: { autoLockManagers: request.autoLockManagers } },
-    rootCa: { certificate: root.certificate, sealedKey: seal(root.key, sealContexts.rootKey) },
+    rootCa: { certificate: root.certificate, ...(root.key === undefined ? {} : { sealedKey: seal(root.key, sealContexts.rootKey) }) },
     sealedJoinTokens: {
       worker: seal(createJoinSecret(random), sealContexts.joinToken('worker')),
       manager: seal(createJoinSecret(random), sealContexts.joinToken('manager')),
@@ -72,7 +73,18 @@ export async function foundSwarm(options: FoundOptions): Promise<Founding> {
     rootRotationInProgress: false,
   };
   const objects = [cluster, firstNode(swarm, request), ingressNetwork(newId(random))];
-  return { changes: objects.map((object) => ({ action: 'create', object })), clusterId, root, ...(unlockKey === undefined ? {} : { unlockKey }) };
+  return { changes: objects.map((object) => ({ action: 'create', object })), cluster, ...(unlockKey === undefined ? {} : { unlockKey }) };
+}
+
+/** The root of the external authorities that the swarm begins with; undefined when it begins with one of its own. Throws AppError when they are none. */
+function givenRoot({ spec }: InitRequest, now: number): { readonly certificate: string; readonly key?: undefined } | undefined {
+  const externalCas: readonly ExternalCa[] = spec.ca.externalCas ?? [];
+  const roots = new Set<string>(externalCas.map(({ caCert }) => (caCert.trim() === '' ? '' : normalisePem(caCert))));
+  if (roots.size === 0) return undefined;
+  const [root = ''] = [...roots];
+  if (root === '') throw rpcError('invalidArgument', 'a new swarm must know the CA certificate of its external CA: add cacert=<file> to --external-ca');
+  if (roots.size > 1) throw rpcError('invalidArgument', 'the external CAs of a new swarm must all have the same CA certificate');
+  return { certificate: checkGivenRoot(root, undefined, now) };
 }
 
 function firstNode(swarm: SwarmFile, { availability }: InitRequest): Node {

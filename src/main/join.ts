@@ -18,19 +18,30 @@ export function checkJoinRequest({ remoteAddrs, joinToken }: JoinRequest): void 
   parseJoinToken(joinToken);
 }
 
+/** What a user asked for, and what the managers must know of this node. */
+export interface JoinAttempt extends JoinRequest {
+  /** host:port, complete. */
+  readonly advertise: string;
+  readonly level: number;
+}
+
 export type Joined = JoinedIdentity & { readonly manager: string };
 
-/** The identity that some manager gives. Managers that do not answer are asked again until the signal aborts; what one says against it is final. */
-export async function requestUntilAnswered(request: JoinRequest, clock: Clock, signal: AbortSignal): Promise<Joined> {
+/**
+ * The identity that some manager gives. Managers that do not answer are asked again until the signal aborts, and so are those whose external authority does
+ * not; what one says against it is final. `onDelay` hears why it takes long.
+ */
+export async function requestUntilAnswered(request: JoinAttempt, clock: Clock, signal: AbortSignal, onDelay: (reason: string) => void): Promise<Joined> {
   let isSlow = false;
   for (;;) {
     try {
-      return await requestFromAny(request, signal);
+      return await requestFromAny(request, clock, signal);
     } catch (error) {
       if (signal.aborted || !(error instanceof AppError)) throw error;
       isSlow ||= error.code === 'deadlineExceeded';
       // A network that comes up, or a manager that starts, refuses for a while.
       if (!isSlow || (error.code !== 'deadlineExceeded' && error.code !== 'unavailable')) throw error;
+      onDelay(error.message);
     }
     await clock.sleep(RETRY_MS, signal);
   }
@@ -47,13 +58,14 @@ export async function withinJoinTimeout<T>(promise: Promise<T>, clock: Clock): P
 }
 
 /** The first answer; what the last manager said when none gives an identity. */
-async function requestFromAny({ remoteAddrs, joinToken, availability }: JoinRequest, signal: AbortSignal): Promise<Joined> {
+async function requestFromAny({ remoteAddrs, joinToken, availability, advertise, level }: JoinAttempt, clock: Clock, signal: AbortSignal): Promise<Joined> {
   let failure: unknown;
   for (const remote of remoteAddrs) {
     const { host, port = '2377' } = splitHostPort(remote);
     const manager = joinHostPort(host, port);
     try {
-      return { ...(await requestIdentity({ address: manager, token: joinToken, availability, cannotManage: etcdProblem(), signal })), manager };
+      const asked = { address: manager, token: joinToken, availability, cannotManage: etcdProblem(), advertiseAddr: advertise, level, clock, signal };
+      return { ...(await requestIdentity(asked)), manager };
     } catch (error) {
       failure = error;
     }

@@ -24,11 +24,11 @@ export interface LeadingOptions {
 }
 
 export function createLeading({ managerStore, seat, self, clock, log }: LeadingOptions): Leading {
-  const startedAt = clock.now();
+  const startedAt = clock.elapsed();
   let leadership: Leadership | undefined;
   return {
     leader: () => (leadership === undefined ? self : leadership.leader()),
-    hasQuorum: () => leadership === undefined || leadership.hasQuorum() || clock.now() - startedAt < STARTING_MS,
+    hasQuorum: () => leadership === undefined || leadership.hasQuorum() || clock.elapsed() - startedAt < STARTING_MS,
     async run(signal) {
       const moved = new AbortController();
       void managerStore.inEtcd.then(() => moved.abort());

@@ -1,6 +1,6 @@
 // How a node becomes one of the managers: it is added to etcd as a learner, gets what managers know (the data key, a certificate of etcd's authority), and
 // becomes a voter once it has caught up. This is the side of the manager that it asks.
-import { assertManager } from './manager-peer.ts';
+import { assertManager, assertNewEnough } from './manager-peer.ts';
 import type { Member } from '#etcd/messages.ts';
 import type { EtcdProcess } from '#etcd/process.ts';
 import { present } from '#lib/assert.ts';
@@ -12,6 +12,7 @@ import type { Peer } from '#transport/server.ts';
 import type { JoinManagersRequest, JoinManagersResponse } from '#transport/service.ts';
 import { splitHostPort } from './addresses.ts';
 import { peerUrls, signPeerCertificate } from './etcd-member.ts';
+import { assertPeerReachable } from './peer-reachable.ts';
 import { etcdAuthority, type ManagerStore } from './manager-store.ts';
 
 export interface ManagerAdmission {
@@ -33,8 +34,10 @@ export interface ManagerAdmissionOptions {
 export function createManagerAdmission({ managerStore, sealer, dataKey, unlockKey, clock, log }: ManagerAdmissionOptions): ManagerAdmission {
   const { store } = managerStore;
   return {
-    async join(peer, { request, advertiseAddr }) {
+    async join(peer, { request, advertiseAddr, level }) {
       assertManager(store.view, peer);
+      assertNewEnough(present([...store.view.list('cluster')][0], 'the cluster object'), level);
+      await assertPeerReachable(advertiseAddr, 'this node');
       const etcd = await managerStore.moveToEtcd();
       const { peerUrl } = peerUrls({ listenAddr: '', advertiseAddr });
       await makeRoom(etcd, peer.nodeId, peerUrl);

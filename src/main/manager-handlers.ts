@@ -5,16 +5,19 @@ import { followTrust } from './follow-trust.ts';
 import { assertManager } from './manager-peer.ts';
 import type { ManagerParts } from './manager-parts.ts';
 import type { NodeEngines } from './node-engines.ts';
+import { createOneSession } from './one-session.ts';
 import { withRoleNews } from './role-news.ts';
 
-export function managerHandlers({ store, cluster, admission, managerAdmission, seat }: ManagerParts, engines: NodeEngines): ManagerHandlers {
+export function managerHandlers({ store, cluster, admission, managerAdmission, seat, log }: ManagerParts, engines: NodeEngines): ManagerHandlers {
+  const oneSession = createOneSession({ log });
   return {
     rootCertificate: () => cluster().rootCa.certificate,
     issueCertificate: (request, peer, address) => admission.issue(request, peer, address),
-    connect(peer) {
+    connect(peer, caller) {
       admission.check(peer);
       const role = peer.roleName === 'swarm-manager' ? 'manager' : 'worker';
-      return withRoleNews(seat.dispatcher().connect(peer.nodeId, peer.address), { store, nodeId: peer.nodeId, role });
+      const connection = oneSession(seat.dispatcher().connect(peer.nodeId, peer.address), peer, caller);
+      return withRoleNews(connection, { store, nodeId: peer.nodeId, role });
     },
     trust(peer, signal) {
       admission.check(peer);

@@ -11,6 +11,7 @@ import type { TlsMaterial } from '#transport/server.ts';
 import { joinHostPort, splitHostPort } from './addresses.ts';
 import { createEtcdMember, peerUrls } from './etcd-member.ts';
 import { writeDataKey } from './data-key.ts';
+import { assertPeerReachable } from './peer-reachable.ts';
 import type { KnownManager } from './remote-managers.ts';
 import type { StateDirectory, SwarmFile } from './state-directory.ts';
 
@@ -21,6 +22,7 @@ export interface JoinManagersOptions {
   readonly tls: TlsMaterial;
   readonly managers: readonly KnownManager[];
   readonly signal?: AbortSignal;
+  readonly level: number;
   readonly clock: Clock;
   readonly log: Logger;
 }
@@ -34,7 +36,7 @@ const CONNECT_TIMEOUT_MS = 2_000;
 /** Resolves when this node's member votes. Rejects with AppError, and leaves nothing here, when it cannot be had. */
 export async function joinManagers(options: JoinManagersOptions): Promise<{ readonly dataKey: Uint8Array; readonly etcd: EtcdProcess }> {
   requireEtcd();
-  const { directory, swarm, tls, clock, log, signal = new AbortController().signal } = options;
+  const { directory, swarm, tls, level, clock, log, signal = new AbortController().signal } = options;
   await assertPortsAreFree(swarm);
   const member = createEtcdMember({ stateDirectory: directory.path, clock, log });
   const { request, key } = await createCertificateRequest();
@@ -42,8 +44,9 @@ export async function joinManagers(options: JoinManagersOptions): Promise<{ read
   let etcd: EtcdProcess | undefined;
   let isPrepared = false;
   try {
+    await assertPeerReachable(client.address, 'the manager');
     const { dataKey, unlockKey, authority, certificate, initialCluster } = await retry(clock, JOIN_TIMEOUT_MS, signal, () =>
-      client.joinManagers({ request, advertiseAddr: swarm.advertiseAddr }),
+      client.joinManagers({ request, advertiseAddr: swarm.advertiseAddr, level }),
     );
     // From here on they have forgotten whatever this node had of etcd.
     isPrepared = true;
@@ -104,12 +107,12 @@ async function firstManager({ managers, tls, swarm }: JoinManagersOptions) {
 
 /** Repeats what is unavailable for now. */
 async function retry<T>(clock: Clock, timeoutMs: number, signal: AbortSignal, ask: () => Promise<T>): Promise<T> {
-  const deadline = clock.now() + timeoutMs;
+  const deadline = clock.elapsed() + timeoutMs;
   for (;;) {
     try {
       return await ask();
     } catch (error) {
-      if (!(error instanceof AppError) || error.code !== 'unavailable' || clock.now() > deadline) throw error;
+      if (!(error instanceof AppError) || error.code !== 'unavailable' || clock.elapsed() > deadline) throw error;
     }
     await clock.sleep(RETRY_MS, signal);
   }

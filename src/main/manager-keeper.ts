@@ -46,7 +46,7 @@ export async function keepManagers(options: ManagerKeeperOptions, signal: AbortS
 async function keepOnce(options: ManagerKeeperOptions, learners: Map<string, number>, signal: AbortSignal): Promise<void> {
   const { client, store, selfId, live, clock, log } = options;
   const members = await client.members();
-  for (const member of outdatedMembers(members, store.view, learners, clock.now())) {
+  for (const member of outdatedMembers(members, store.view, learners, clock.elapsed())) {
     if (signal.aborted) return;
     if (member.name === selfId) {
       await handOver(options, members);

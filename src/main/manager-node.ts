@@ -1,20 +1,23 @@
 // A node that is a manager, and a worker too: store, control loops, dispatcher, the managers' port, and an agent, started and stopped together.
 // Composition and order only.
 import { createAgent } from '#agent/agent.ts';
-import { createCertificateRequest, signCertificateRequest } from '#ca/node-certificate.ts';
+import { createExternalSigner } from '#ca/external.ts';
+import { createCertificateRequest } from '#ca/node-certificate.ts';
 import { trustOf } from '#ca/rotation.ts';
 import type { InitRequest } from '#control/control.ts';
-import { nodeCertExpiryNsOf } from '#domain/defaults.ts';
 import type { Change } from '#domain/view.ts';
 import { createFileAgentState } from '#engine/agent-state.ts';
 import type { Clock } from '#lib/clock.ts';
-import { errorMessage } from '#lib/errors.ts';
+import { AppError, errorMessage } from '#lib/errors.ts';
+import { newId } from '#lib/id.ts';
 import type { Logger } from '#lib/log.ts';
+import { OLDEST_LEVEL, ownLevel } from '#protocol/level.ts';
 import type { ManagerConnection } from '#protocol/messages.ts';
 import { createSealer } from '#store/seal.ts';
 import type { Store } from '#store/store.ts';
 import { type ManagerServer, startManagerServer, type TlsMaterial } from '#transport/server.ts';
 import { splitHostPort } from './addresses.ts';
+import { createCertificateSigner } from './certificate-signer.ts';
 import { writeDataKey } from './data-key.ts';
 import { createEtcdMember } from './etcd-member.ts';
 import { foundSwarm } from './found-swarm.ts';
@@ -49,6 +52,7 @@ export async function startManagerNode(options: NodeFactoryOptions, start: Manag
   };
   const managerStore = await openManagerStore({ directory, member, swarm, sealer: createSealer(dataKey), clock, log, ...more });
   try {
+    assertLevel(managerStore.store, options.level ?? ownLevel());
     if (start.founding !== undefined) await found(options, start, start.founding, managerStore.store);
     parts = createManagerParts(options, start, managerStore);
     if (forceNewCluster) {
@@ -65,30 +69,43 @@ export async function startManagerNode(options: NodeFactoryOptions, start: Manag
   }
 }
 
+/** A manager that is older than what is stored could do wrong with it: it does not begin. Its containers go on. */
+function assertLevel(store: Store, own: number): void {
+  const [cluster] = [...store.view.list('cluster')];
+  const level = cluster?.level ?? OLDEST_LEVEL;
+  if (level > own)
+    throw new AppError(
+      'internal',
+      `this skepd is older than the swarm's state (level ${level}; it knows up to ${own}): install the version that the other managers run`,
+    );
+}
+
 /** Fills the empty store and writes this manager's keys; the swarm exists once swarm.json is there. */
-async function found({ directory, clock, random }: NodeFactoryOptions, { swarm, dataKey }: ManagerStart, request: InitRequest, store: Store): Promise<void> {
-  const { changes, clusterId, root, unlockKey } = await foundSwarm({ request, swarm, sealer: createSealer(dataKey), clock, random });
+async function found(options: NodeFactoryOptions, { swarm, dataKey }: ManagerStart, request: InitRequest, store: Store): Promise<void> {
+  const { directory, clock, random, log, externalIdentity } = options;
+  const sealer = createSealer(dataKey);
+  const { changes, cluster, unlockKey } = await foundSwarm({ request, swarm, sealer, clock, random });
   const certificateRequest = await createCertificateRequest();
-  const certificate = await signCertificateRequest(
-    root,
-    certificateRequest.request,
-    { nodeId: swarm.nodeId, role: 'manager', clusterId },
-    { now: clock.now(), expiryMs: nodeCertExpiryNsOf(request.spec) / 1e6, hosts: [splitHostPort(swarm.advertiseAddr).host] },
-  );
-  writeIdentity(directory.certificateFolder, { roots: root.certificate, certificate, key: certificateRequest.key });
+  // The first manager has no certificate of its own yet that it could show to an external authority.
+  const external = createExternalSigner({ identity: () => externalIdentity?.(), now: () => clock.now(), log });
+  const signer = createCertificateSigner({ cluster: () => cluster, sealer, external, clock });
+  const subject = { nodeId: swarm.nodeId, role: 'manager' } as const;
+  const certificate = await signer.sign(certificateRequest.request, subject, splitHostPort(swarm.advertiseAddr).host);
+  writeIdentity(directory.certificateFolder, { roots: cluster.rootCa.certificate, certificate, key: certificateRequest.key });
   await store.commit('manager', changes);
   writeDataKey(directory.dataKeyFile, dataKey, unlockKey);
   directory.writeSwarm(swarm);
 }
 
 async function runManager(options: NodeFactoryOptions, start: ManagerStart, managerStore: ManagerStore, parts: ManagerParts): Promise<NodeRuntime> {
-  const { directory, clock, random, log } = options;
+  const { directory, clock, random, log, level = ownLevel() } = options;
   const { swarm, dataKey } = start;
   const { store, self, keeper, seat, leading, managers, control } = parts;
   const worker = await options.createWorker({ swarm, tls: () => keeper.tlsInfo() });
   const others = createRemoteManagers({
     directory: directory.path,
     tls: () => keeper.identity(),
+    self: { instance: newId(random), level },
     onTunnel: (tunnel, client) => void answerTunnel(worker, tunnel, client),
     onSession: () => {},
   });

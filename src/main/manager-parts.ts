@@ -1,4 +1,5 @@
 // What a manager is made of but for its worker's half and its port: everything here stands on the store alone.
+import { createExternalSigner } from '#ca/external.ts';
 import { trustOf } from '#ca/rotation.ts';
 import { createControl } from '#control/create-control.ts';
 import type { Cluster, Secret } from '#domain/objects.ts';
@@ -9,6 +10,7 @@ import type { Store } from '#store/store.ts';
 import { splitHostPort } from './addresses.ts';
 import { createBackups } from './backups.ts';
 import { createAdmission } from './admission.ts';
+import { createCertificateSigner } from './certificate-signer.ts';
 import { createCertificateKeeper } from './certificate-keeper.ts';
 import { createLeading } from './leading.ts';
 import { createManagerAdmission } from './manager-admission.ts';
@@ -20,7 +22,7 @@ import { createSeat } from './seat.ts';
 export type ManagerParts = ReturnType<typeof createManagerParts>;
 
 export function createManagerParts(
-  { directory, snapshots, clock, random, log }: NodeFactoryOptions,
+  { directory, snapshots, clock, random, log, externalIdentity }: NodeFactoryOptions,
   { swarm, dataKey }: ManagerStart,
   managerStore: ManagerStore,
 ) {
@@ -31,7 +33,9 @@ export function createManagerParts(
   const sealer = createSealer(dataKey);
   const cluster = () => present([...store.view.list('cluster')][0], 'the cluster object');
   const unlockKey = () => unlockKeyOf(cluster(), sealer);
-  const admission = createAdmission({ store, sealer, clock, random, log });
+  const externalSigner = createExternalSigner({ identity: () => externalIdentity?.() ?? keeper.identity(), now: () => clock.now(), log });
+  const signer = createCertificateSigner({ cluster, sealer, external: externalSigner, clock });
+  const admission = createAdmission({ store, sealer, signer, clock, random, log });
   const keeper = createCertificateKeeper({
     folder: directory.certificateFolder,
     issue: (request) => admission.renew(request, nodeId, host),
@@ -49,6 +53,7 @@ export function createManagerParts(
   const seat = createSeat({ store, clock, random, log, managers, sealed }, () => leading.leader()?.address);
   return {
     self: { ...self, host },
+    log,
     store,
     cluster,
     unlockKey,
@@ -58,7 +63,7 @@ export function createManagerParts(
     leading,
     seat,
     backups: createBackups({ store, dataKey, unlockKey, swarm, directory, snapshots, clock, random, log }),
-    control: createControl({ store, clock, random, sealer, log, nodeId }),
+    control: createControl({ store, clock, random, sealer, externalSigner, log, nodeId }),
     managerAdmission: createManagerAdmission({ managerStore, sealer, dataKey, unlockKey, clock, log }),
   };
 }

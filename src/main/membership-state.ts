@@ -10,7 +10,7 @@ export type State =
   | { readonly kind: 'inactive' }
   | { readonly kind: 'locked'; readonly swarm: SwarmFile; readonly dataKey: Extract<StoredDataKey, { kind: 'locked' }> }
   /** It asks managers to let it in; none has answered yet. */
-  | { readonly kind: 'joining'; readonly stop: AbortController }
+  | { readonly kind: 'joining'; readonly stop: AbortController; readonly reason?: string }
   | { readonly kind: 'starting'; readonly swarm: SwarmFile }
   | { readonly kind: 'active'; readonly swarm: SwarmFile; readonly node: NodeRuntime }
   /** With the data key if it is known: the disk of a manager that was locked does not tell it. */
@@ -20,7 +20,7 @@ export type State =
 export function swarmInfoOf(state: State, roleProblem: string): SwarmInfo {
   const base = { nodeId: '', nodeAddress: '', controlAvailable: false, error: '', remoteManagers: [], warnings: [] };
   if (state.kind === 'inactive') return { ...base, state: 'inactive' };
-  if (state.kind === 'joining') return { ...base, state: 'pending' };
+  if (state.kind === 'joining') return { ...base, state: 'pending', error: state.reason ?? '' };
   const { nodeId, advertiseAddr } = state.swarm;
   const known = { ...base, nodeId, nodeAddress: splitHostPort(advertiseAddr).host };
   if (state.kind === 'locked') return { ...base, state: 'locked' };
@@ -28,7 +28,7 @@ export function swarmInfoOf(state: State, roleProblem: string): SwarmInfo {
   if (state.kind === 'error') return { ...known, state: 'error', error: state.message };
   const problem = state.node.problem?.();
   if (problem !== undefined) return { ...known, state: 'error', error: problem, remoteManagers: state.node.managers() };
-  const active = { ...known, state: 'active', error: roleProblem, remoteManagers: state.node.managers() } as const;
+  const active = { ...known, state: 'active', error: state.node.trouble?.() ?? roleProblem, remoteManagers: state.node.managers() } as const;
   if (state.node.manager === undefined) return active;
   const { manager } = state.node;
   const { control } = manager;

@@ -27,6 +27,11 @@ export function leaveManagerText(reachable: number, unreachable: number): string
 }
 export const JOIN_TIMEOUT =
   'Timeout was reached before node joined. The attempt to join the swarm will continue in the background. Use the "docker info" command to see the current swarm status of your node.';
+/** Docker's text, and what it was that took so long. */
+export function joinTimeoutText(reason: string): string {
+  return reason === '' ? JOIN_TIMEOUT : `${JOIN_TIMEOUT} The last attempt: ${reason}`;
+}
+
 /** As Docker indents it, for terminals. */
 export const TWO_MANAGERS = [
   'WARNING: Running Swarm in a two-manager configuration. This configuration provides',

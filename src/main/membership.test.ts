@@ -44,6 +44,7 @@ function setUp(context: TestContext, path = mkdtempSync(join(tmpdir(), 'skep-mem
   let failure: Error | undefined;
   let noEngine = false;
   const nodes: NodeFactory = {
+    level: 1,
     async startManager({ swarm, dataKey, founding }) {
       asked.push(founding === undefined ? 'start' : 'found');
       if (failure !== undefined) throw failure;

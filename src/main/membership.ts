@@ -30,7 +30,7 @@ import { isKeptAlone, keepAlone } from './keep-alone.ts';
 import { checkJoinRequest, type Joined, requestUntilAnswered, withinJoinTimeout } from './join.ts';
 import { NodePlace } from './node-place.ts';
 import { type KnownManager, writeManagers } from './remote-managers.ts';
-import { ALREADY_IN_SWARM, JOIN_TIMEOUT, LEAVE_LOCKED, leaveManagerText, LOCKED, NOT_IN_SWARM, PREPARING } from './membership-texts.ts';
+import { ALREADY_IN_SWARM, joinTimeoutText, LEAVE_LOCKED, leaveManagerText, LOCKED, NOT_IN_SWARM, PREPARING } from './membership-texts.ts';
 import type { RestoreResult } from './membership-restore.ts';
 import { type State, swarmInfoOf } from './membership-state.ts';
 import { resumeMembership } from './resume.ts';
@@ -152,14 +152,18 @@ class Membership implements DaemonMembership {
       await engineAnswers();
       const stop = new AbortController();
       this.place.state = { kind: 'joining', stop };
-      const attempt = requestUntilAnswered(request, clock, stop.signal);
+      let reason = '';
+      const attempt = requestUntilAnswered({ ...request, advertise: addresses.advertiseAddr, level: this.options.nodes.level }, clock, stop.signal, (text) => {
+        reason = text;
+        if (this.place.isJoining(stop)) this.place.state = { kind: 'joining', stop, reason };
+      });
       const identity = await withinJoinTimeout(attempt, clock).catch((error: unknown) => {
         this.place.state = { kind: 'inactive' };
         throw error;
       });
       if (identity === undefined) {
         void this.joinLater(attempt, addresses, stop);
-        throw new AppError('deadlineExceeded', JOIN_TIMEOUT);
+        throw new AppError('deadlineExceeded', joinTimeoutText(reason));
       }
       await this.become(identity, addresses);
     });
@@ -167,21 +171,15 @@ class Membership implements DaemonMembership {
 
   /** Goes on with a join whose user was told that it takes long; leaving ends it. */
   private async joinLater(attempt: Promise<Joined>, addresses: NodeAddresses, stop: AbortController): Promise<void> {
-    const isStillWanted = () => this.place.state.kind === 'joining' && this.place.state.stop === stop;
     try {
       const identity = await attempt;
       await this.place.inTurn(async () => {
-        if (isStillWanted()) await this.become(identity, addresses);
+        if (this.place.isJoining(stop)) await this.become(identity, addresses);
       });
     } catch (error) {
       if (!stop.signal.aborted) this.options.log.error({ error: errorMessage(error) }, 'this node could not join the swarm');
-      if (isStillWanted()) this.place.state = { kind: 'inactive' };
+      if (this.place.isJoining(stop)) this.place.state = { kind: 'inactive' };
     }
-  }
-
-  private giveUpJoining(stop: AbortController): void {
-    this.place.state = { kind: 'inactive' };
-    stop.abort();
   }
 
   private async become(identity: Joined, addresses: NodeAddresses): Promise<void> {
@@ -200,7 +198,7 @@ class Membership implements DaemonMembership {
     return this.place.inTurn(async () => {
       const { state } = this.place;
       if (state.kind === 'inactive') throw new AppError('unavailable', 'This node is not part of a swarm');
-      if (state.kind === 'joining') return this.giveUpJoining(state.stop);
+      if (state.kind === 'joining') return this.place.giveUpJoining(state.stop);
       const isWorker = state.swarm.role === 'worker';
       if (!force && !isWorker) throw new AppError('unavailable', state.kind === 'locked' ? LEAVE_LOCKED : this.leaveManagerText());
       if (state.kind === 'error') await this.place.giveUpResuming();

@@ -43,6 +43,16 @@ export class NodePlace {
     return () => this.listeners.delete(listener);
   }
 
+  /** True while the join that the controller ends goes on. */
+  isJoining(stop: AbortController): boolean {
+    return this.state.kind === 'joining' && this.state.stop === stop;
+  }
+
+  giveUpJoining(stop: AbortController): void {
+    this.state = { kind: 'inactive' };
+    stop.abort();
+  }
+
   /** One change at a time. */
   inTurn<T>(action: () => Promise<T>): Promise<T> {
     const result = this.turn.then(action);

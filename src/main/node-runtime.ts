@@ -4,6 +4,7 @@ import type { Task } from '#domain/objects.ts';
 import type { NodeRole } from '#domain/spec.ts';
 import type { StoreEvent } from '#domain/view.ts';
 import type { EtcdProcess } from '#etcd/process.ts';
+import { ownLevel } from '#protocol/level.ts';
 import type { Clock, Random } from '#lib/clock.ts';
 import { errorMessage } from '#lib/errors.ts';
 import type { Logger } from '#lib/log.ts';
@@ -64,6 +65,8 @@ export interface NodeRuntime {
   goneTask?(id: string): Task | undefined;
   /** Why this node takes no part although it is a member as far as it knows: it was removed. */
   problem?(): string | undefined;
+  /** Why a worker has no session with a manager, when a user must do something about it. */
+  trouble?(): string | undefined;
   /** Tells the managers that this node leaves; to be called when it has stopped. */
   sayLeaving?(): Promise<void>;
   /** Stops what runs in this process. Containers and the node's network go on. */
@@ -71,6 +74,8 @@ export interface NodeRuntime {
 }
 
 export interface NodeFactory {
+  /** What this daemon understands (protocol/level.ts). */
+  readonly level: number;
   startManager(start: ManagerStart): Promise<NodeRuntime>;
   /** Of a node whose identity is in the state directory. */
   startWorker(start: WorkerStart): Promise<NodeRuntime>;
@@ -85,7 +90,11 @@ export interface NodeFactory {
 }
 
 export interface NodeFactoryOptions {
+  /** What is shown to external authorities in place of the manager's own certificate; undefined when nothing else was given. */
+  readonly externalIdentity?: () => { readonly certificate: string; readonly key: string } | undefined;
   readonly directory: StateDirectory;
+  /** What this daemon understands (protocol/level.ts), when that is not what its code says. */
+  readonly level?: number;
   readonly createWorker: WorkerFactory;
   readonly snapshots: SnapshotOptions;
   readonly clock: Clock;
@@ -98,6 +107,7 @@ export const WORKER_TEXT =
 
 export function createNodeFactory(options: NodeFactoryOptions): NodeFactory {
   return {
+    level: options.level ?? ownLevel(),
     // A worker does without a manager's code (10 MB).
     startManager: async (start) => (await import('./manager-node.ts')).startManagerNode(options, start),
     startWorker: (start) => startWorkerNode(options, start),
@@ -108,6 +118,7 @@ export function createNodeFactory(options: NodeFactoryOptions): NodeFactory {
         tls: readIdentity(options.directory.certificateFolder),
         managers,
         ...(signal === undefined ? {} : { signal }),
+        level: options.level ?? ownLevel(),
         clock: options.clock,
         log: options.log,
       }),

@@ -35,6 +35,9 @@ export interface DaemonOptions {
   readonly dataPathPort: number;
   readonly defaultAddrPools: readonly string[];
   readonly snapshots: SnapshotOptions;
+  /** Certificate and key that are shown to an external CA; empty: the manager's own. */
+  readonly externalCaCert: string;
+  readonly externalCaKey: string;
   readonly logLevel: LogLevel;
   /** How much is kept of the logs of tasks whose containers are gone. */
   readonly keptLogs: KeptLogLimits;
@@ -62,6 +65,8 @@ interface RawOptions {
   defaultAddrPool?: string[];
   snapshotInterval?: number;
   snapshotKeep?: number;
+  externalCaCert?: string;
+  externalCaKey?: string;
   logLevel?: LogLevel;
   keptLogSize?: number;
   keptLogsTotal?: number;
@@ -121,6 +126,8 @@ export const optionTable = [
   new Option('--kept-log-size <bytes>', 'how much of the log of a task is kept when its container is removed; 0: nothing (default: 1m)').argParser(bytes),
   new Option('--kept-logs-total <bytes>', 'how much is kept of such logs on this node (default: 256m)').argParser(bytes),
   new Option('--kept-logs-age <duration>', 'how long such logs are kept, for example 12h or 30d (default: 7d)').argParser(age),
+  new Option('--external-ca-cert <file>', "certificate that external CAs are shown (default: the manager's own)"),
+  new Option('--external-ca-key <file>', 'its key'),
   new Option('--log-level <level>', 'how much is logged').choices(logLevels),
   new Option('--tls', 'use TLS on tcp:// hosts'),
   new Option('--tlsverify', 'use TLS on tcp:// hosts and demand a certificate of every client'),
@@ -161,6 +168,8 @@ function complete(raw: RawOptions): DaemonOptions {
     dataPathPort: raw.dataPathPort ?? 0,
     defaultAddrPools: raw.defaultAddrPool ?? [],
     snapshots: { intervalMs: raw.snapshotInterval ?? DEFAULT_SNAPSHOT_INTERVAL_MS, keep: raw.snapshotKeep ?? DEFAULT_SNAPSHOT_KEEP },
+    externalCaCert: raw.externalCaCert ?? '',
+    externalCaKey: raw.externalCaKey ?? '',
     logLevel: raw.logLevel ?? 'info',
     keptLogs: {
       taskBytes: raw.keptLogSize ?? DEFAULT_KEPT_LOG_LIMITS.taskBytes,

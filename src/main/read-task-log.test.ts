@@ -18,6 +18,7 @@ import { readTaskLog } from './read-task-log.ts';
 /** Time goes twenty times as fast: what waits for a second is over soon. */
 const fastClock: Clock = {
   now: () => systemClock.now() * 20,
+  elapsed: () => systemClock.elapsed() * 20,
   sleep: (delayMs, signal) => systemClock.sleep(delayMs / 20, signal),
   schedule: (delayMs, callback) => systemClock.schedule(delayMs / 20, callback),
 };

@@ -6,7 +6,7 @@ import type { NodeDescription } from '#domain/objects.ts';
 import type { ManagerConnection, SessionMessage } from '#protocol/messages.ts';
 import { readFileIfPresent, writeFileAtomically } from '#platform/files.ts';
 import { createManagerClient, type ManagerClient } from '#transport/client.ts';
-import type { TlsMaterial } from '#transport/server.ts';
+import type { Caller, TlsMaterial } from '#transport/server.ts';
 import { firstConnected } from './first-connected.ts';
 import { leaderNamedIn } from './not-leading.ts';
 
@@ -36,13 +36,15 @@ export type AskedTunnel = Extract<SessionMessage, { kind: 'tunnel' }>;
 export interface RemoteManagersOptions {
   readonly directory: string;
   readonly tls: () => TlsMaterial;
+  /** What this daemon says of itself. */
+  readonly self: Caller;
   /** A manager asks for a tunnel to this node. */
   readonly onTunnel: (tunnel: AskedTunnel, client: ManagerClient) => void;
   /** A session is open, until the signal aborts. */
   readonly onSession: (client: ManagerClient, signal: AbortSignal) => void;
 }
 
-export function createRemoteManagers({ directory, tls, onTunnel, onSession }: RemoteManagersOptions): RemoteManagers {
+export function createRemoteManagers({ directory, tls, self, onTunnel, onSession }: RemoteManagersOptions): RemoteManagers {
   const file = join(directory, FILE);
   let known = readManagers(file);
   let next = 0;
@@ -70,7 +72,7 @@ export function createRemoteManagers({ directory, tls, onTunnel, onSession }: Re
       };
 
       async function* openOnce(addresses: readonly string[], description: NodeDescription, signal: AbortSignal): AsyncGenerator<SessionMessage> {
-        const opened = await firstConnected(addresses, (address) => createManagerClient(address, tls()), signal);
+        const opened = await firstConnected(addresses, (address) => createManagerClient(address, tls(), self), signal);
         current = opened;
         client = opened;
         for await (const message of opened.openSession(description, signal)) {

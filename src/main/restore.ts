@@ -1,21 +1,23 @@
 // Restoring a swarm from a backup: this node becomes the only manager of the swarm that the backup is of, with the same ids, certificates, tokens and secrets.
 // Whatever is wrong with the file, the key or this node is found before anything changes.
 import { X509Certificate } from 'node:crypto';
-import { createCertificateRequest, digestOfKey, signCertificateRequest } from '#ca/node-certificate.ts';
+import { createExternalSigner } from '#ca/external.ts';
+import { createCertificateRequest, digestOfKey } from '#ca/node-certificate.ts';
 import { trustOf } from '#ca/rotation.ts';
-import { nodeCertExpiryNsOf } from '#domain/defaults.ts';
 import type { Cluster } from '#domain/objects.ts';
 import { present } from '#lib/assert.ts';
 import type { BackupHeader } from '#lib/backup-header.ts';
 import type { Clock } from '#lib/clock.ts';
 import { AppError } from '#lib/errors.ts';
+import { silentLogger } from '#lib/log.ts';
 import type { BackupContents } from '#store/backup/file.ts';
 import { sealContexts } from '#store/seal-contexts.ts';
 import { createSealer, type Sealer } from '#store/seal.ts';
 import { fillSqlite } from '#store/sqlite/fill.ts';
 import { type AddressRequest, type NodeAddresses, nodeAddresses, splitHostPort, type SystemInterfaces } from './addresses.ts';
+import { createCertificateSigner } from './certificate-signer.ts';
 import { writeDataKey } from './data-key.ts';
-import { certificateOf, writeIdentity } from './identity.ts';
+import { certificateOf, readIdentity, writeIdentity } from './identity.ts';
 import { createDraft, discardDraft } from './restore-files.ts';
 import { restoredObjects, restoredRevision } from './restored-state.ts';
 import type { StateDirectory, SwarmFile } from './state-directory.ts';
@@ -79,7 +81,12 @@ export async function draftState({ directory, restored, nodeId, addresses, clock
   try {
     const draft = createDraft(directory.path);
     const sealer = createSealer(dataKey);
-    const { certificate, key } = await ownCertificate(cluster, sealer, { nodeId, host: splitHostPort(addresses.advertiseAddr).host, now: clock.now() });
+    const { certificate, key } = await ownCertificate(cluster, sealer, {
+      nodeId,
+      host: splitHostPort(addresses.advertiseAddr).host,
+      clock,
+      folder: directory.certificateFolder,
+    });
     writeIdentity(draft.certificateFolder, { roots: trustOf(cluster).roots, certificate, key });
     const keyDigest = digestOfKey(new X509Certificate(certificate).publicKey);
     const objects = restoredObjects(contents.objects, { nodeId, advertiseAddr: addresses.advertiseAddr, keyDigest });
@@ -94,20 +101,15 @@ export async function draftState({ directory, restored, nodeId, addresses, clock
   }
 }
 
-/** As a manager would sign it. */
+/** As a manager would get it, from an external authority too if that is who signs: the certificate that this machine had is shown to it, if there is one. */
 async function ownCertificate(
-  { id: clusterId, rootCa, spec }: Cluster,
+  cluster: Cluster,
   sealer: Sealer,
-  { nodeId, host, now }: { readonly nodeId: string; readonly host: string; readonly now: number },
+  { nodeId, host, clock, folder }: { readonly nodeId: string; readonly host: string; readonly clock: Clock; readonly folder: string },
 ): Promise<{ readonly certificate: string; readonly key: string }> {
-  const { certificate: root, sealedKey } = rootCa.rotation ?? rootCa;
-  const signer = { certificate: root, key: Buffer.from(sealer.open(sealedKey, sealContexts.rootKey)).toString() };
+  const identity = () => (certificateOf(folder) === undefined ? undefined : readIdentity(folder));
+  const external = createExternalSigner({ identity, now: () => clock.now(), log: silentLogger });
+  const signer = createCertificateSigner({ cluster: () => cluster, sealer, external, clock });
   const { request, key } = await createCertificateRequest();
-  const certificate = await signCertificateRequest(
-    signer,
-    request,
-    { nodeId, role: 'manager', clusterId },
-    { now, expiryMs: nodeCertExpiryNsOf(spec) / 1e6, hosts: [host], chain: rootCa.rotation?.crossSigned ?? root },
-  );
-  return { certificate, key };
+  return { certificate: await signer.sign(request, { nodeId, role: 'manager' }, host), key };
 }

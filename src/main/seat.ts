@@ -14,7 +14,7 @@ export interface Seat {
 }
 
 export function createSeat(options: DispatcherOptions, leaderAddress: () => string | undefined): Seat {
-  const startedAt = options.clock.now();
+  const startedAt = options.clock.elapsed();
   let current: Manager | undefined;
   return {
     async lead(fence, signal) {

@@ -2,6 +2,8 @@
 import { createAgent } from '#agent/agent.ts';
 import { createFileAgentState } from '#engine/agent-state.ts';
 import { AppError, errorMessage } from '#lib/errors.ts';
+import { newId } from '#lib/id.ts';
+import { ownLevel } from '#protocol/level.ts';
 import { createManagerClient, type ManagerClient } from '#transport/client.ts';
 import type { TlsMaterial } from '#transport/server.ts';
 import { joinTunnel } from '#transport/tunnel.ts';
@@ -10,6 +12,7 @@ import { passTrust } from './follow-trust.ts';
 import { JOIN_TIMEOUT } from './membership-texts.ts';
 import { type NodeFactoryOptions, type NodeRuntime, superviseParts, WORKER_TEXT, type WorkerStart } from './node-runtime.ts';
 import { type AskedTunnel, createRemoteManagers, type KnownManager } from './remote-managers.ts';
+import { createSessionTrouble } from './session-trouble.ts';
 import type { Worker } from './worker.ts';
 
 /** How long a join waits for its first session; Docker's own limit. */
@@ -20,10 +23,11 @@ const CONNECT_TIMEOUT_MS = 3_000;
 const REMOVED_PAUSE_MS = 4_000;
 
 export async function startWorkerNode(options: NodeFactoryOptions, { swarm, onRole }: WorkerStart): Promise<NodeRuntime> {
-  const { directory, clock, random, log } = options;
+  const { directory, clock, random, log, level = ownLevel() } = options;
   const keeper: CertificateKeeper = createCertificateKeeper({
     folder: directory.certificateFolder,
-    issue: async (request) => (await askAny(managers.list(), keeper.identity(), (client) => client.issueCertificate({ request }))).certificate,
+    issue: async (request) =>
+      (await askAny(managers.list(), keeper.identity(), (client) => client.issueCertificate({ request, now: clock.now(), level }))).certificate,
     clock,
     random,
     log,
@@ -33,10 +37,12 @@ export async function startWorkerNode(options: NodeFactoryOptions, { swarm, onRo
   const managers = createRemoteManagers({
     directory: directory.path,
     tls: () => keeper.identity(),
+    self: { instance: newId(random), level },
     onTunnel: (tunnel, client) => void answerTunnel(worker, tunnel, client),
     onSession: (client, signal) => void passTrust(client, (trust) => keeper.follow(trust), { clock, log }, signal),
   });
   let removal: string | undefined;
+  const trouble = createSessionTrouble({ managers: () => managers.list(), tls: () => keeper.identity(), clock, log });
   const firstSession = Promise.withResolvers<void>();
   const agent = createAgent({
     nodeId: swarm.nodeId,
@@ -49,11 +55,15 @@ export async function startWorkerNode(options: NodeFactoryOptions, { swarm, onRo
             for await (const message of connection.openSession(description, signal)) {
               firstSession.resolve();
               removal = undefined;
+              trouble.over();
               if (message.kind === 'role') onRole(message.role);
               else yield message;
             }
           } catch (error) {
-            if (!(error instanceof AppError) || error.code !== 'permissionDenied') throw error;
+            if (!(error instanceof AppError) || error.code !== 'permissionDenied') {
+              if (!signal.aborted) trouble.failed(error);
+              throw error;
+            }
             if (removal === undefined) log.error({ error: error.message }, 'the managers removed this node: its tasks are stopped; use "docker swarm leave"');
             removal = error.message;
             // Others run its tasks by now.
@@ -83,6 +93,7 @@ export async function startWorkerNode(options: NodeFactoryOptions, { swarm, onRo
       await Promise.race([firstSession.promise, late]).finally(() => timeout.abort());
     },
     problem: () => removal,
+    trouble: () => trouble.text(),
     async sayLeaving() {
       if (removal !== undefined) return;
       await askAny(managers.list(), keeper.identity(), (client) => client.leave()).catch((error: unknown) =>

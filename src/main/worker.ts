@@ -41,6 +41,8 @@ interface FactoryOptions {
   readonly engine: EngineLink;
   readonly options: Pick<DaemonOptions, 'hostname' | 'keptLogs'>;
   readonly directory: StateDirectory;
+  /** What the node tells of this daemon. */
+  readonly daemon?: NodeDescription['daemon'];
   readonly clock: Clock;
   readonly log: Logger;
 }
@@ -50,7 +52,7 @@ const PLUGIN_DIRECTORY = '/run/docker/plugins';
 /** Containers that are stopped at the same time when the node leaves. */
 const MAX_REMOVALS = 10;
 
-export function createWorkerFactory({ engine, options, directory, clock, log }: FactoryOptions): WorkerFactory {
+export function createWorkerFactory({ engine, options, directory, daemon, clock, log }: FactoryOptions): WorkerFactory {
   // A young generation of 1 MB is plenty for what netd does, and it keeps 8 MB less.
   const netdCommand = [process.execPath, '--disable-warning=ExperimentalWarning', '--max-semi-space-size=1', join(import.meta.dirname, 'skep-netd.ts')];
   return async ({ swarm, tls }) => {
@@ -78,7 +80,11 @@ export function createWorkerFactory({ engine, options, directory, clock, log }: 
     });
     const watchers = new Set<() => void>();
     return {
-      executor: { ...executor, watch: (listener) => watchAlso(executor, watchers, listener) },
+      executor: {
+        ...executor,
+        describe: async (signal) => ({ ...(await executor.describe(signal)), ...(daemon === undefined ? {} : { daemon }) }),
+        watch: (listener) => watchAlso(executor, watchers, listener),
+      },
       dataPlane,
       describeAgain() {
         for (const tell of watchers) tell();

@@ -36,6 +36,22 @@ async function setUp(context: TestContext, loop: ControlLoop, wrap: (store: Stor
   return { clock, store };
 }
 
+test('a clock that is set while a key waits makes it wait neither longer nor shorter', async (context) => {
+  for (const byMs of [-3_600_000, 3_600_000]) {
+    const wakeUps = [1_000];
+    const loop = recorder((_view, _key, now) => {
+      const delay = wakeUps.shift();
+      return { changes: [], ...(delay === undefined ? {} : { wakeAt: now + delay }) };
+    });
+    const { clock } = await setUp(context, loop);
+    clock.set(byMs);
+    await clock.advance(999);
+    assert.equal(loop.looked.length, 1);
+    await clock.advance(1);
+    assert.equal(loop.looked.length, 2);
+  }
+});
+
 test('it looks at every key once when it begins, and then only at what events name', async (context) => {
   const loop = recorder();
   const { store, clock } = await setUp(context, loop);

@@ -63,7 +63,7 @@ export async function runControlLoop(loop: ControlLoop, { store, clock, log }: L
   });
   try {
     while (!signal.aborted) {
-      takeDue(wakeUps, dirty, clock.now());
+      takeDue(wakeUps, dirty, clock.elapsed());
       if (dirty.size === 0) {
         await waitForWork(clock, earliest(wakeUps), signal, (wake) => {
           notify = wake;
@@ -102,8 +102,10 @@ async function runOnce(
   const decision = loop.decide(store.view, keys, clock.now());
   for (const key of decision.postponed ?? []) dirty.add(key);
   if (decision.changes.length > 0) await store.commit(loop.writer, decision.changes);
-  if (decision.wakeAt !== undefined) for (const key of keys) wakeUps.set(key, decision.wakeAt);
-  for (const [key, at] of decision.wakeUps ?? []) wakeUps.set(key, at);
+  // Kept as waits, not as times of day: a clock that is set meanwhile makes nobody wait longer, and the decision looks at the time again.
+  const onSteadyClock = clock.elapsed() - clock.now();
+  if (decision.wakeAt !== undefined) for (const key of keys) wakeUps.set(key, decision.wakeAt + onSteadyClock);
+  for (const [key, at] of decision.wakeUps ?? []) wakeUps.set(key, at + onSteadyClock);
 }
 
 function takeDue(wakeUps: Map<string, number>, dirty: Set<string>, now: number): void {
@@ -123,7 +125,7 @@ function earliest(wakeUps: ReadonlyMap<string, number>): number | undefined {
 /** Resolves when there is work: `setWake` gets the function to call on news, and a timer calls it at `wakeAt`. */
 async function waitForWork(clock: Clock, wakeAt: number | undefined, signal: AbortSignal, setWake: (wake: () => void) => void): Promise<void> {
   await new Promise<void>((resolve) => {
-    const cancel = wakeAt === undefined ? () => {} : clock.schedule(Math.max(0, wakeAt - clock.now()), wake);
+    const cancel = wakeAt === undefined ? () => {} : clock.schedule(Math.max(0, wakeAt - clock.elapsed()), wake);
     function wake() {
       cancel();
       signal.removeEventListener('abort', wake);

@@ -81,7 +81,7 @@ class Campaign implements Leadership {
   }
 
   hasQuorum(): boolean {
-    return this.options.clock.now() - this.quorumAt < LEADERLESS_MS;
+    return this.options.clock.elapsed() - this.quorumAt < LEADERLESS_MS;
   }
 
   async run(signal: AbortSignal): Promise<void> {
@@ -99,15 +99,15 @@ class Campaign implements Leadership {
     const { client, clock, self } = this.options;
     const status = await client.status();
     if (status.leaderId === undefined || status.isLearner) return;
-    this.quorumAt = clock.now();
+    this.quorumAt = clock.elapsed();
     this.known = readLive((await client.range({ key: this.prefix, prefix: true, serializable: true })).items, this.prefix);
     await this.keepAlive();
     const { leader } = this.known;
     if (this.term !== undefined && leader?.revision !== this.term.fence.revision) await this.standDown('another manager leads');
-    this.freeSince = leader === undefined ? (this.freeSince ?? clock.now()) : undefined;
+    this.freeSince = leader === undefined ? (this.freeSince ?? clock.elapsed()) : undefined;
     if (this.term !== undefined) return;
     const leadsEtcd = status.leaderId === status.memberId;
-    const isFree = this.freeSince !== undefined && clock.now() - this.freeSince >= FREE_MS;
+    const isFree = this.freeSince !== undefined && clock.elapsed() - this.freeSince >= FREE_MS;
     // A key of this manager that it does not hold is one of its former life.
     const isOlder = leader === undefined || leader.value.term < status.term || leader.value.nodeId === self.nodeId;
     if ((leadsEtcd && isOlder) || isFree) await this.take(status.term);
@@ -141,13 +141,13 @@ class Campaign implements Leadership {
   /** Shows the others that this manager is alive. */
   private async keepAlive(): Promise<void> {
     const { client, clock, self } = this.options;
-    if (this.lease !== undefined && clock.now() - this.keptAt >= KEEP_MS) {
+    if (this.lease !== undefined && clock.elapsed() - this.keptAt >= KEEP_MS) {
       if (!(await client.keepLease(this.lease))) this.lease = undefined;
-      this.keptAt = clock.now();
+      this.keptAt = clock.elapsed();
     }
     if (this.lease === undefined) {
       this.lease = await client.grantLease(LEASE_SECONDS);
-      this.keptAt = clock.now();
+      this.keptAt = clock.elapsed();
     } else if (this.known.managers.has(self.nodeId)) return;
     const key = `${this.prefix}manager/${self.nodeId}`;
     await client.txn({ compare: [], success: [{ key, value: JSON.stringify(self), ...this.leased() }] });

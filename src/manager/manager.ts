@@ -5,6 +5,7 @@ import { decideOrphans, nodesOfEvent, nodesWithTasks } from '#dispatcher/orphans
 import { createDispatcher, type Dispatcher, type DispatcherOptions } from '#dispatcher/dispatcher.ts';
 import { finishRotation, rotationKeys, rotationKeysOfEvent } from '#ca/rotation.ts';
 import { newId } from '#lib/id.ts';
+import { levelKeys, levelKeysOfEvent, raiseLevel } from './level.ts';
 import type { Random } from '#lib/clock.ts';
 import {
   allEnforcerKeys,
@@ -52,6 +53,7 @@ function createLoops(random: Random): readonly ControlLoop[] {
     createScheduler(),
     { name: 'orphans', writer: 'dispatcher', allKeys: nodesWithTasks, keysOf: nodesOfEvent, decide: perKey(decideOrphans) },
     { name: 'root rotation', writer: 'manager', allKeys: rotationKeys, keysOf: rotationKeysOfEvent, decide: perKey(finishRotation) },
+    { name: 'level', writer: 'manager', allKeys: levelKeys, keysOf: levelKeysOfEvent, decide: perKey(raiseLevel) },
     {
       name: 'reaper',
       writer: 'reaper',

@@ -12,6 +12,7 @@ import { cluster, local } from './fixtures.ts';
 
 const clock: Clock = {
   now: () => Date.now(),
+  elapsed: () => performance.now(),
   sleep: (delayMs, signal) => delay(delayMs, undefined, signal === undefined ? {} : { signal }),
   schedule: (delayMs, callback) => {
     const timer = setTimeout(callback, delayMs);

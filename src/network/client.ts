@@ -60,9 +60,9 @@ async function supervise(netd: NetdProcess, { clock, log }: DataPlaneOptions, re
       // What it has kept may be older than what we have handed over last.
       if (!isFirst) resend().catch((error: unknown) => log.warn({ error: errorMessage(error) }, 'skep-netd does not follow yet'));
       isFirst = false;
-      const since = clock.now();
+      const since = clock.elapsed();
       await netd.untilEnd(signal);
-      if (clock.now() - since > STABLE_MS) backoff.reset();
+      if (clock.elapsed() - since > STABLE_MS) backoff.reset();
       if (!signal.aborted) log.warn({}, 'skep-netd has ended; it is started again');
     } catch (error) {
       if (!signal.aborted) log.error({ error: errorMessage(error) }, 'skep-netd cannot be started');

@@ -58,8 +58,8 @@ export function createNetdProcess(options: NetdProcessOptions): NetdProcess {
   }
 
   async function untilGone(pid: number, signal: AbortSignal): Promise<void> {
-    const deadline = clock.now() + START_TIMEOUT_MS;
-    while (clock.now() < deadline) {
+    const deadline = clock.elapsed() + START_TIMEOUT_MS;
+    while (clock.elapsed() < deadline) {
       const status = await look(signal);
       if (status === 'absent' || (status !== 'silent' && status.pid !== pid)) return;
       await clock.sleep(POLL_MS, signal);
@@ -68,10 +68,10 @@ export function createNetdProcess(options: NetdProcessOptions): NetdProcess {
   }
 
   async function ensure(signal: AbortSignal): Promise<NetdStatus> {
-    const deadline = clock.now() + START_TIMEOUT_MS;
+    const deadline = clock.elapsed() + START_TIMEOUT_MS;
     let spawnedAt = -Infinity;
     let missed = 0;
-    while (clock.now() < deadline) {
+    while (clock.elapsed() < deadline) {
       // Read anew each time: whoever replaces the sources while we run gets a netd of the new ones.
       const version = netdVersion();
       const status = await look(signal);
@@ -79,8 +79,8 @@ export function createNetdProcess(options: NetdProcessOptions): NetdProcess {
       if (status === 'silent') {
         if (missed >= MISSED_ANSWERS) kill(stateDirectory, log);
       } else if (status === 'absent') {
-        if (clock.now() - spawnedAt >= SPAWN_PAUSE_MS) {
-          spawnedAt = clock.now();
+        if (clock.elapsed() - spawnedAt >= SPAWN_PAUSE_MS) {
+          spawnedAt = clock.elapsed();
           await start(options);
         }
       } else if (status.version === version && JSON.stringify(status.settings) === JSON.stringify(settings)) {

@@ -5,7 +5,7 @@ import type { EndpointSpec } from '#domain/spec.ts';
 import { compareStates, isTerminal } from '#domain/task-state.ts';
 import type { Draft, Slot } from './draft.ts';
 import { isDirty, shutDown } from './slots.ts';
-import { isLive, readyAtOf } from './task.ts';
+import { isLive, readyAtOf, SERVING_WAIT_MS, unlessImpossible } from './task.ts';
 
 /** What the scheduler says when a task may have no place because of the very task that it is to replace. */
 const PORT_IN_USE = 'host-mode port already in use';
@@ -28,8 +28,9 @@ export function handOver(draft: Draft, slot: Slot): void {
 /** Whether a task runs and serves, or had its time to. Asks to be called again when that time is over. */
 export function isReady(draft: Draft, task: Task): boolean {
   if (task.status.state !== 'running') return false;
-  const readyAt = readyAtOf(task);
-  if (readyAt === undefined) return false;
+  const seenAt = readyAtOf(task);
+  if (seenAt === undefined) return false;
+  const readyAt = unlessImpossible(seenAt, draft.now, SERVING_WAIT_MS);
   if (readyAt > draft.now && task.status.serving === false) {
     draft.wakeAt(readyAt);
     return false;

@@ -38,6 +38,15 @@ describe('restart policy', () => {
     assert.deepEqual(world.summary(), ['1 busybox failed/shutdown', '1 busybox new/running']);
   });
 
+  it('does not wait for a time that a clock wrote which has been set back since', () => {
+    const world = start({});
+    const [task] = world.running();
+    assert.ok(task);
+    world.fail(task);
+    world.setClock(-3_600_000);
+    assert.deepEqual(world.summary(), ['1 busybox failed/shutdown', '1 busybox new/running']);
+  });
+
   it('starts the replacement at once when the delay is zero', () => {
     const world = start({ delayNs: 0 });
     const [task] = world.running();

@@ -7,7 +7,7 @@ import type { RestartRecord, Service, Task } from '#domain/objects.ts';
 import { waitsFor } from '#domain/waiting.ts';
 import { compareStates, isTerminal } from '#domain/task-state.ts';
 import type { Draft, Slot, SlotKey } from './draft.ts';
-import { isJob, isLive, mustLeave, isStopping, milliseconds, nodeOf, onManagerClock, startedState, stopWaitMs } from './task.ts';
+import { isJob, isLive, mustLeave, isStopping, milliseconds, nodeOf, onManagerClock, startedState, stopWaitMs, unlessImpossible } from './task.ts';
 
 /**
  * Whether the policy of `task` allows a replacement, were it over now. A job's task that completed is done, whatever the policy. Attempts are counted per
@@ -57,12 +57,13 @@ function restartRecord(draft: Draft, slot: Slot, task: Task): RestartRecord {
   const { now, service } = draft;
   const policy = restartPolicyOf(service.spec.task);
   const history = task.specVersion === service.specVersion ? task.restart : undefined;
+  const delayMs = restartDelayMs(draft, task);
   const keepsTimes = policy.maxAttempts > 0 && policy.windowNs > 0;
   return {
     ...waitRecord(draft, slot),
     attempts: (history?.attempts ?? 0) + 1,
     restartedAt: keepsTimes ? [...(history?.restartedAt ?? []), now].slice(-policy.maxAttempts) : [],
-    notBefore: Math.max(now + restartDelayMs(draft, task), task.restart?.notBefore ?? 0),
+    notBefore: Math.max(now + delayMs, unlessImpossible(task.restart?.notBefore ?? 0, now, delayMs)),
   };
 }
 
@@ -97,10 +98,12 @@ export function addFirstTask(draft: Draft, key: SlotKey, slot: Slot | undefined)
 }
 
 /** When a task that is held back may start: its delay is over, and whatever stopped in its slot when it was made has stopped, or was waited for long enough. */
-function startTimeOf({ view }: Draft, slot: Slot, { restart }: Task): number {
+function startTimeOf({ view, now }: Draft, slot: Slot, { restart, spec }: Task): number {
   if (restart === undefined) return 0;
-  const waits = restart.waitForTaskId !== undefined && slot.tasks.some((task) => isStopping(view, task));
-  return Math.max(restart.notBefore, waits ? (restart.waitUntil ?? 0) : 0);
+  const stopping = restart.waitForTaskId === undefined ? [] : slot.tasks.filter((task) => isStopping(view, task));
+  const delayOver = unlessImpossible(restart.notBefore, now, milliseconds(restartPolicyOf(spec).delayNs));
+  const stopOver = unlessImpossible(restart.waitUntil ?? 0, now, Math.max(0, ...stopping.map(stopWaitMs)));
+  return stopping.length > 0 ? Math.max(delayOver, stopOver) : delayOver;
 }
 
 /** Starts what is held back and may start now, and asks to be called when the next may. While the service waits for others nothing starts; events of theirs call. */

@@ -9,7 +9,7 @@ import type { Draft, Slot } from './draft.ts';
 import { isReady, mostAdvanced } from './handover.ts';
 import { shouldRestart, waitRecord } from './restart.ts';
 import { contentOf, isDirty, shutDown } from './slots.ts';
-import { isLive, milliseconds, readyAtOf } from './task.ts';
+import { isLive, milliseconds, readyAtOf, unlessImpossible } from './task.ts';
 
 const SECOND_MS = 1_000;
 /** SwarmKit's words. */
@@ -118,7 +118,7 @@ function busyUntil(draft: Draft, slot: Slot, delayMs: number): number {
   const isOver = isTerminal(task.status.state) || !isLive(task);
   if (!isOver && !isReady(draft, task)) return Number.POSITIVE_INFINITY;
   if (!isOfRollout(draft.service, task)) return 0;
-  return (readyAtOf(task) ?? 0) + delayMs;
+  return unlessImpossible((readyAtOf(task) ?? 0) + delayMs, draft.now, delayMs);
 }
 
 function startSlotUpdate(draft: Draft, slot: Slot, order: 'stop-first' | 'start-first'): void {
@@ -138,7 +138,7 @@ function finishRollout(draft: Draft, idle: boolean, monitorMs: number): void {
     return;
   }
   const since = lastStepAt ?? now;
-  const completeAt = rollout.totalSlots === 0 ? now : since + monitorMs;
+  const completeAt = rollout.totalSlots === 0 ? now : unlessImpossible(since + monitorMs, now, monitorMs);
   if (completeAt <= now) {
     draft.setService({ ...service, updateStatus: completed(updateStatus, now), rollout: { ...running, failedTaskIds: [] } });
     return;

@@ -55,6 +55,17 @@ export function onManagerClock(task: Task, observedAt: number): number {
   return Math.min(Math.max(observedAt, task.createdAt), task.updatedAt);
 }
 
+/** Managers' clocks may differ by this much without anybody noticing. */
+const CLOCK_SLACK_MS = 60_000;
+
+/**
+ * A stored time that a wait of at most `longestMs` ends at. One that lies further ahead was written by a clock that has been set back since: the wait is
+ * over then, instead of lasting until the clock shows that time again.
+ */
+export function unlessImpossible(at: number, now: number, longestMs: number): number {
+  return at - now > longestMs + CLOCK_SLACK_MS ? now : at;
+}
+
 /** When a task that runs or ran was first seen running; undefined when it never was. */
 export function startedAtOf(task: Task): number | undefined {
   const observedAt = task.status.startedAt ?? (task.status.state === 'running' ? task.status.timestamp : undefined);

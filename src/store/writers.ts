@@ -37,6 +37,7 @@ const rules: { readonly [K in ObjectKind]: Rules<K> } = {
       subnetSize: CLUSTER,
       dataPathPort: CLUSTER,
       rootRotationInProgress: CLUSTER,
+      level: ['manager'],
     },
   },
   node: {

@@ -1,11 +1,14 @@
 // A node's first contact with a swarm: it has nothing but a join token, whose digest says which root to trust and whose secret says what it may become.
-import { connect } from 'node:tls';
+import { clockProblem } from '#ca/clock-skew.ts';
 import { assertRootDigest, parseJoinToken } from '#ca/join-token.ts';
-import { createCertificateRequest } from '#ca/node-certificate.ts';
+import { createCertificateRequest, readNodeCertificate } from '#ca/node-certificate.ts';
+import { isChainTrusted, isKeyOf } from '#ca/root.ts';
 import type { NodeAvailability } from '#domain/spec.ts';
-import { AppError, errorMessage, rpcError } from '#lib/errors.ts';
+import type { Clock } from '#lib/clock.ts';
+import { AppError } from '#lib/errors.ts';
 import { createManagerClient } from './client.ts';
-import { MANAGER_NAME, type IssuedCertificate } from './service.ts';
+import { dial } from './dial.ts';
+import type { IssuedCertificate } from './service.ts';
 
 export interface JoinOptions {
   /** host:port of a manager. */
@@ -14,6 +17,11 @@ export interface JoinOptions {
   readonly availability: NodeAvailability;
   /** Why this machine cannot be a manager; undefined when it can. What the token is for only the managers know. */
   readonly cannotManage: string | undefined;
+  /** host:port at which other managers would reach this node, were it one. */
+  readonly advertiseAddr?: string;
+  /** protocol/level.ts */
+  readonly level?: number;
+  readonly clock: Clock;
   readonly signal: AbortSignal;
 }
 
@@ -23,32 +31,59 @@ export interface JoinedIdentity extends IssuedCertificate {
   readonly key: string;
 }
 
-const CONNECT_TIMEOUT_MS = 5_000;
-
 /**
  * Rejects with AppError in Docker's words: a bad token, a root that is not the token's, a manager that cannot be reached; `deadlineExceeded` for one
  * that does not answer at all.
  */
-export async function requestIdentity({ address, token, availability, cannotManage, signal }: JoinOptions): Promise<JoinedIdentity> {
+export async function requestIdentity({
+  address,
+  token,
+  availability,
+  cannotManage,
+  advertiseAddr,
+  level,
+  clock,
+  signal,
+}: JoinOptions): Promise<JoinedIdentity> {
   const parsed = parseJoinToken(token);
-  const root = await fetchRoot(address, signal);
+  const root = await fetchRoot(address, clock, signal);
   assertRootDigest(root, parsed);
   const { request, key } = await createCertificateRequest();
   const client = createManagerClient(address, { roots: root });
   try {
-    return { ...(await client.issueCertificate({ request, token, availability, ...(cannotManage === undefined ? {} : { cannotManage }) })), root, key };
+    const asked = {
+      request,
+      token,
+      availability,
+      now: clock.now(),
+      ...(cannotManage === undefined ? {} : { cannotManage }),
+      ...(advertiseAddr === undefined ? {} : { advertiseAddr }),
+      ...(level === undefined ? {} : { level }),
+    };
+    const issued = await client.issueCertificate(asked);
+    assertOwn(issued, root, key, clock.now());
+    return { ...issued, root, key };
   } finally {
     client.close();
   }
+}
+
+/** A manager is trusted, and yet what it gives is looked at: a node with a certificate that is of no use would find out much later. */
+function assertOwn({ certificate, nodeId, clusterId, role }: IssuedCertificate, root: string, key: string, now: number): void {
+  const issued = readNodeCertificate(certificate);
+  const isOurs = issued.nodeId === nodeId && issued.clusterId === clusterId && issued.role === role && isKeyOf(certificate, key);
+  if (!isOurs || !isChainTrusted(certificate, root)) throw new AppError('internal', 'the certificate that the manager issued is not one for this node');
+  const problem = clockProblem(issued, now, 'this node, made just now,');
+  if (problem !== undefined) throw new AppError('failedPrecondition', problem);
 }
 
 /**
  * The root that a manager names. Nothing is trusted yet: the caller compares its digest, and the call that sends the token goes over a connection that
  * is checked against it.
  */
-async function fetchRoot(address: string, signal: AbortSignal): Promise<string> {
+async function fetchRoot(address: string, clock: Clock, signal: AbortSignal): Promise<string> {
   // gRPC does not say why a connection fails: TLS is asked first.
-  await dial(address, signal);
+  await dial(address, clock, signal);
   const client = createManagerClient(address, {});
   try {
     return await client.rootCertificate();
@@ -56,37 +91,3 @@ async function fetchRoot(address: string, signal: AbortSignal): Promise<string> 
     client.close();
   }
 }
-
-function dial(address: string, signal: AbortSignal): Promise<void> {
-  const separator = address.lastIndexOf(':');
-  const host = address.slice(0, separator).replace(/^\[|\]$/g, '');
-  const port = Number(address.slice(separator + 1));
-  return new Promise((resolve, reject) => {
-    const socket = connect({ host, port, servername: MANAGER_NAME, ALPNProtocols: ['h2'], rejectUnauthorized: false, minVersion: 'TLSv1.3' });
-    const end = (settle: () => void) => {
-      signal.removeEventListener('abort', silent);
-      socket.destroy();
-      settle();
-    };
-    const silent = () => end(() => reject(new AppError('deadlineExceeded', `no answer from ${address}`)));
-    socket.setTimeout(CONNECT_TIMEOUT_MS, silent);
-    signal.addEventListener('abort', silent, { once: true });
-    if (signal.aborted) silent();
-    socket.once('error', (cause) => end(() => reject(dialError(address, cause))));
-    socket.once('secureConnect', () => end(resolve));
-  });
-}
-
-/** In the words of Go's gRPC, which users look for. */
-function dialError(address: string, cause: NodeJS.ErrnoException): AppError {
-  // A neighbour that does not answer either: the kernel gives up before we do.
-  if (cause.code === 'ETIMEDOUT' || cause.code === 'EHOSTUNREACH') return new AppError('deadlineExceeded', `no answer from ${address}`, { cause });
-  const reason = reasons[cause.code ?? ''];
-  const what = reason === undefined ? errorMessage(cause) : `dial tcp ${address}: connect: ${reason}`;
-  return rpcError('unavailable', `connection error: desc = "transport: Error while dialing: ${what}"`, { cause });
-}
-
-const reasons: Readonly<Record<string, string>> = {
-  ECONNREFUSED: 'connection refused',
-  ENETUNREACH: 'network is unreachable',
-};

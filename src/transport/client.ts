@@ -5,15 +5,17 @@ import type { Trust } from '#ca/rotation.ts';
 import { AppError } from '#lib/errors.ts';
 import type { ManagerConnection, TunnelTarget } from '#protocol/messages.ts';
 import { fromStatus } from './errors.ts';
-import type { TlsMaterial } from './server.ts';
+import type { Caller, TlsMaterial } from './server.ts';
 import {
   type Calls,
   type IssuedCertificate,
   type IssueRequest,
   type JoinManagersRequest,
   type JoinManagersResponse,
+  INSTANCE,
   KEEPALIVE_MS,
   KEEPALIVE_TIMEOUT_MS,
+  LEVEL_KEY,
   MANAGER_NAME,
   managerService,
   MAX_MESSAGE_BYTES,
@@ -63,8 +65,8 @@ const channelOptions = {
   'grpc.use_local_subchannel_pool': 1,
 };
 
-/** `tls` without certificate and key is a node that joins: it may only ask for a certificate. Without roots nothing that it hears may be believed. */
-export function createManagerClient(address: string, tls: Partial<TlsMaterial>): ManagerClient {
+/** `self` is said when a session is opened. `tls` without certificate and key is a node that joins: it may only ask for a certificate. Without roots nothing that it hears may be believed. */
+export function createManagerClient(address: string, tls: Partial<TlsMaterial>, self: Caller = {}): ManagerClient {
   const { roots, key, certificate } = tls;
   const [clientKey, chain] = key === undefined || certificate === undefined ? [null, null] : [Buffer.from(key), Buffer.from(certificate)];
   const verify = roots === undefined ? { rejectUnauthorized: false, checkServerIdentity: () => undefined } : {};
@@ -91,7 +93,7 @@ export function createManagerClient(address: string, tls: Partial<TlsMaterial>):
 
   async function* stream<K extends 'session' | 'trust'>(name: K, request: Calls[K]['request'], signal: AbortSignal): AsyncGenerator<Calls[K]['response']> {
     const { path, requestSerialize, responseDeserialize } = managerService[name];
-    const call = client.makeServerStreamRequest(path, requestSerialize, responseDeserialize, request);
+    const call = client.makeServerStreamRequest(path, requestSerialize, responseDeserialize, request, metadataOf(self));
     const cancel = () => call.cancel();
     signal.addEventListener('abort', cancel, { once: true });
     if (signal.aborted) cancel();
@@ -142,6 +144,13 @@ export function createManagerClient(address: string, tls: Partial<TlsMaterial>):
     openTunnel: (id) => openStream(client, 'tunnel', { [TUNNEL_ID]: id }),
     close: () => client.close(),
   };
+}
+
+function metadataOf({ instance, level }: Caller): Metadata {
+  const metadata = new Metadata();
+  if (instance !== undefined) metadata.set(INSTANCE, instance);
+  if (level !== undefined) metadata.set(LEVEL_KEY, String(level));
+  return metadata;
 }
 
 function openStream(client: Client, name: 'relay' | 'tunnel', values: Readonly<Record<string, string>>): ClientDuplexStream<Buffer, Buffer> {

@@ -3,17 +3,16 @@
 import type { X509Certificate } from 'node:crypto';
 import type { Socket } from 'node:net';
 import { createServer, type Server as TlsServer, type TLSSocket } from 'node:tls';
-import { type handleServerStreamingCall, type handleUnaryCall, Server, ServerCredentials, type ServerUnaryCall } from '@grpc/grpc-js';
-import type { ServerDuplexStream, ServerWritableStream } from '@grpc/grpc-js';
+import { Server, ServerCredentials } from '@grpc/grpc-js';
+import type { ServerDuplexStream } from '@grpc/grpc-js';
 import { digestOfKey, readSubject } from '#ca/node-certificate.ts';
 import { isSignedBy, splitCertificates } from '#ca/root.ts';
 import type { Trust } from '#ca/rotation.ts';
 import { AppError, errorMessage } from '#lib/errors.ts';
 import type { Logger } from '#lib/log.ts';
-import type { ManagerConnection, SessionMessage, TunnelTarget } from '#protocol/messages.ts';
-import { toStatus } from './errors.ts';
+import type { ManagerConnection, TunnelTarget } from '#protocol/messages.ts';
+import { implementation } from './calls.ts';
 import {
-  type Calls,
   type IssuedCertificate,
   type IssueRequest,
   type JoinManagersRequest,
@@ -22,9 +21,6 @@ import {
   KEEPALIVE_TIMEOUT_MS,
   managerService,
   MAX_MESSAGE_BYTES,
-  RELAY_NODE,
-  relayTarget,
-  TUNNEL_ID,
 } from './service.ts';
 
 /** A node that proved who it is. */
@@ -41,12 +37,20 @@ export interface Peer {
   readonly isExpired: boolean;
 }
 
+/** What a caller says of itself beside its certificate. */
+export interface Caller {
+  /** Another one for each run of a daemon. */
+  readonly instance?: string;
+  /** protocol/level.ts */
+  readonly level?: number;
+}
+
 export interface ManagerHandlers {
   rootCertificate(): string;
   /** `peer` is undefined for a node that joins. */
   issueCertificate(request: IssueRequest, peer: Peer | undefined, address: string): Promise<IssuedCertificate>;
   /** Throws AppError `permissionDenied` for a node that is no member any more. */
-  connect(peer: Peer): ManagerConnection;
+  connect(peer: Peer, caller?: Caller): ManagerConnection;
   /** What the node must trust and be signed by: now, and whenever that changes. Throws as `connect` does. */
   trust(peer: Peer, signal: AbortSignal): AsyncIterable<Trust>;
   /** The node has a manager's certificate and becomes a manager; then that it has come so far. */
@@ -83,50 +87,94 @@ export interface ManagerServerOptions {
   readonly tls: TlsMaterial;
   readonly handlers: ManagerHandlers;
   readonly log: Logger;
+  readonly limits?: ServerLimits;
 }
 
+/** The longest that a node has to say: statuses of all its tasks. */
+const MAX_MEMBER_BYTES = 32 * 1024 * 1024;
+const MAX_GUEST_BYTES = 64 * 1024;
+
+export interface ServerLimits {
+  /** How long a connection may say nothing before it has shown who it is. */
+  readonly handshakeMs: number;
+  /** How long a connection without a certificate lasts; one is issued within 20 s (client.ts). */
+  readonly guestLifeMs: number;
+  readonly guests: number;
+}
+
+const defaultLimits: ServerLimits = { handshakeMs: 10_000, guestLifeMs: 60_000, guests: 500 };
+
 /** Rejects with AppError `unavailable` when the address cannot be listened on. */
-export async function startManagerServer({ host, port, tls, handlers, log }: ManagerServerOptions): Promise<ManagerServer> {
-  const rpc = new Server({
-    'grpc.max_receive_message_length': MAX_MESSAGE_BYTES,
-    'grpc.max_send_message_length': MAX_MESSAGE_BYTES,
-    'grpc.keepalive_time_ms': KEEPALIVE_MS,
-    'grpc.keepalive_timeout_ms': KEEPALIVE_TIMEOUT_MS,
-  });
-  // The handshake is ours, because gRPC's own server cannot make client certificates optional; what it gets is a connection that is checked.
-  const injector = rpc.createConnectionInjector(ServerCredentials.createInsecure());
-  rpc.addService(
-    managerService,
-    implementation(handlers, (call) => peers.get(call.getPeer())),
-  );
+export async function startManagerServer({ host, port, tls, handlers, log, limits = defaultLimits }: ManagerServerOptions): Promise<ManagerServer> {
+  const members = rpcServer(MAX_MEMBER_BYTES);
+  // Whoever has no certificate can ask for one; nobody should be able to fill a manager's memory with that.
+  const guests = rpcServer(MAX_GUEST_BYTES);
   const connections = new Map<TLSSocket, Peer | undefined>();
   const peers = new Map<string, Peer>();
-  let { roots } = tls;
-  const server = createServer({ ...contextOf(tls), requestCert: true, rejectUnauthorized: false, ALPNProtocols: ['h2'] }, (socket) => {
-    const peer = readPeer(socket, roots);
-    if (peer === 'foreign') {
-      log.warn(
-        { address: socket.remoteAddress, error: String(socket.authorizationError) },
-        'a connection with a certificate that this swarm did not sign was refused',
-      );
-      socket.destroy();
-      return;
-    }
-    // gRPC tells a call's connection by these two only.
-    const name = `${socket.remoteAddress}:${socket.remotePort}`;
-    connections.set(socket, peer);
-    if (peer === undefined) peers.delete(name);
-    else peers.set(name, peer);
-    socket.on('close', () => {
-      connections.delete(socket);
-      if (peers.get(name) === peer) peers.delete(name);
+  const guestSockets = new Set<TLSSocket>();
+
+  function rpcServer(maxBytes: number) {
+    const rpc = new Server({
+      'grpc.max_receive_message_length': maxBytes,
+      'grpc.max_send_message_length': MAX_MESSAGE_BYTES,
+      'grpc.keepalive_time_ms': KEEPALIVE_MS,
+      'grpc.keepalive_timeout_ms': KEEPALIVE_TIMEOUT_MS,
     });
-    socket.on('error', () => {});
-    socket.setNoDelay(true);
-    injector.injectConnection(socket);
-  });
+    rpc.addService(
+      managerService,
+      implementation(handlers, (call) => peers.get(call.getPeer())),
+    );
+    // The handshake is ours, because gRPC's own server cannot make client certificates optional; what it gets is a connection that is checked.
+    return { rpc, injector: rpc.createConnectionInjector(ServerCredentials.createInsecure()) };
+  }
+
+  /** A guest has a moment to get a certificate, and there is room for so many. */
+  function admitGuest(socket: TLSSocket): boolean {
+    if (guestSockets.size >= limits.guests) {
+      log.warn({ address: socket.remoteAddress, guests: guestSockets.size }, 'a connection without a certificate was refused: there are too many');
+      socket.destroy();
+      return false;
+    }
+    guestSockets.add(socket);
+    const late = setTimeout(() => socket.destroy(), limits.guestLifeMs);
+    socket.on('close', () => {
+      clearTimeout(late);
+      guestSockets.delete(socket);
+    });
+    return true;
+  }
+  let { roots } = tls;
+  const server = createServer(
+    { ...contextOf(tls), requestCert: true, rejectUnauthorized: false, ALPNProtocols: ['h2'], handshakeTimeout: limits.handshakeMs },
+    (socket) => {
+      const peer = readPeer(socket, roots);
+      if (peer === 'foreign') {
+        log.warn(
+          { address: socket.remoteAddress, error: String(socket.authorizationError) },
+          'a connection with a certificate that this swarm did not sign was refused',
+        );
+        socket.destroy();
+        return;
+      }
+      if (peer === undefined && !admitGuest(socket)) return;
+      // gRPC tells a call's connection by these two only.
+      const name = `${socket.remoteAddress}:${socket.remotePort}`;
+      connections.set(socket, peer);
+      if (peer === undefined) peers.delete(name);
+      else peers.set(name, peer);
+      socket.on('close', () => {
+        connections.delete(socket);
+        if (peers.get(name) === peer) peers.delete(name);
+      });
+      socket.on('error', () => {});
+      socket.setNoDelay(true);
+      (peer === undefined ? guests : members).injector.injectConnection(socket);
+    },
+  );
   server.on('tlsClientError', (error, socket) => {
     log.debug({ address: (socket as Socket).remoteAddress, error: errorMessage(error) }, 'a TLS handshake failed');
+    // One that took too long is still open.
+    socket.destroy();
   });
   const bound = await listen(server, host, port);
   return {
@@ -140,7 +188,8 @@ export async function startManagerServer({ host, port, tls, handlers, log }: Man
     },
     async close() {
       server.close();
-      rpc.forceShutdown();
+      members.rpc.forceShutdown();
+      guests.rpc.forceShutdown();
       for (const socket of connections.keys()) socket.destroy();
     },
   };
@@ -159,8 +208,6 @@ function listen(server: TlsServer, host: string, port: number): Promise<number> 
     });
   });
 }
-
-type AnyCall = ServerUnaryCall<unknown, unknown> | ServerWritableStream<unknown, unknown> | ServerDuplexStream<Buffer, Buffer>;
 
 /** Who is at the other end: undefined without a certificate, 'foreign' with one that is not the swarm's. */
 function readPeer(socket: TLSSocket, roots: string): Peer | 'foreign' | undefined {
@@ -181,114 +228,4 @@ function readPeer(socket: TLSSocket, roots: string): Peer | 'foreign' | undefine
 function isExpiredMember(certificate: X509Certificate, roots: string): boolean {
   const now = Date.now();
   return now > certificate.validToDate.getTime() && splitCertificates(roots).some((root) => isSignedBy(certificate.toString(), root));
-}
-
-/** "192.0.2.7:41234" or "[2001:db8::7]:41234", as gRPC writes peers, without the port. */
-function addressOf(call: AnyCall): string {
-  const peer = call.getPeer();
-  return peer
-    .slice(0, peer.lastIndexOf(':'))
-    .replace(/^\[|\]$/g, '')
-    .replace(/^::ffff:/, '');
-}
-
-type PeerOf = (call: AnyCall) => Peer | undefined;
-
-function implementation(handlers: ManagerHandlers, peerOf: PeerOf) {
-  const requirePeer = (call: AnyCall): Peer => {
-    const peer = peerOf(call);
-    if (peer === undefined) throw new AppError('unauthenticated', 'a certificate of the swarm is needed for this call');
-    if (peer.isExpired) throw new AppError('unauthenticated', `the certificate of node ${peer.nodeId} has expired; it must be renewed first`);
-    return peer;
-  };
-  const unary =
-    <K extends keyof Calls>(
-      handle: (request: Calls[K]['request'], call: ServerUnaryCall<unknown, unknown>) => Calls[K]['response'] | Promise<Calls[K]['response']>,
-    ): handleUnaryCall<unknown, unknown> =>
-    (call, respond) => {
-      new Promise((resolve) => resolve(handle(call.request as Calls[K]['request'], call))).then(
-        (response) => respond(null, response),
-        (error: unknown) => respond(toStatus(error)),
-      );
-    };
-  const bytes =
-    (key: string, open: (peer: Peer, value: string, call: ServerDuplexStream<Buffer, Buffer>) => void | Promise<void>) =>
-    (call: ServerDuplexStream<Buffer, Buffer>) => {
-      new Promise<void>((resolve) => resolve(open(requirePeer(call), String(call.metadata.get(key)[0] ?? ''), call))).catch((error: unknown) =>
-        fail(call, error),
-      );
-    };
-  const session: handleServerStreamingCall<unknown, unknown> = (call) => {
-    void stream(call, (signal) => {
-      const { description } = call.request as Calls['session']['request'];
-      return handlers.connect(requirePeer(call)).openSession(description, signal);
-    });
-  };
-  return {
-    rootCertificate: unary<'rootCertificate'>(() => ({ certificate: handlers.rootCertificate() })),
-    issueCertificate: unary<'issueCertificate'>((request, call) => handlers.issueCertificate(request, peerOf(call), addressOf(call))),
-    trust: (call: ServerWritableStream<unknown, unknown>) => void stream(call, (signal) => handlers.trust(requirePeer(call), signal)),
-    leave: unary<'leave'>(async (_request, call) => {
-      await handlers.leave(requirePeer(call));
-      return {};
-    }),
-    joinManagers: unary<'joinManagers'>((request, call) => handlers.joinManagers(requirePeer(call), request)),
-    confirmManager: unary<'confirmManager'>(async (_request, call) => {
-      await handlers.confirmManager(requirePeer(call));
-      return {};
-    }),
-    session,
-    reportStatus: unary<'reportStatus'>(async ({ sessionId, updates }, call) => {
-      await handlers.connect(requirePeer(call)).reportStatus(sessionId, updates);
-      return {};
-    }),
-    reportDescription: unary<'reportDescription'>(async ({ sessionId, description }, call) => {
-      await handlers.connect(requirePeer(call)).reportDescription(sessionId, description);
-      return {};
-    }),
-    reportNetworkApplied: unary<'reportNetworkApplied'>(async ({ sessionId, version }, call) => {
-      await handlers.connect(requirePeer(call)).reportNetworkApplied(sessionId, version);
-      return {};
-    }),
-    heartbeat: unary<'heartbeat'>(async ({ sessionId }, call) => {
-      await handlers.connect(requirePeer(call)).heartbeat(sessionId);
-      return {};
-    }),
-    tunnel: bytes(TUNNEL_ID, (peer, id, call) => handlers.tunnel(peer, id, call)),
-    relay: bytes(RELAY_NODE, (peer, nodeId, call) => handlers.relay(peer, { nodeId, to: relayTarget(call.metadata) }, call)),
-  };
-}
-
-/** Writes what an iterable gives, no faster than the peer reads; ends it when the peer is gone. */
-async function stream(call: ServerWritableStream<unknown, unknown>, open: (signal: AbortSignal) => AsyncIterable<SessionMessage | Trust>): Promise<void> {
-  const gone = new AbortController();
-  call.on('cancelled', () => gone.abort());
-  call.on('close', () => gone.abort());
-  call.on('error', () => gone.abort());
-  try {
-    for await (const message of open(gone.signal)) {
-      if (gone.signal.aborted) break;
-      if (!call.write(message)) await drained(call, gone.signal);
-    }
-    call.end();
-  } catch (error) {
-    fail(call, error);
-  }
-}
-
-/** Ends a call with a status. A call that is destroyed would end without one, and its caller would wait. */
-function fail(call: ServerWritableStream<unknown, unknown> | ServerDuplexStream<Buffer, Buffer>, error: unknown): void {
-  call.emit('error', Object.assign(new Error(errorMessage(error)), toStatus(error)));
-}
-
-function drained(call: ServerWritableStream<unknown, unknown>, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const done = () => {
-      call.off('drain', done);
-      signal.removeEventListener('abort', done);
-      resolve();
-    };
-    call.once('drain', done);
-    signal.addEventListener('abort', done, { once: true });
-  });
 }

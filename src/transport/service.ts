@@ -16,6 +16,12 @@ export interface IssueRequest {
   readonly availability?: NodeAvailability;
   /** Why the machine cannot be a manager, in words for its user; the managers say that back when the token is a manager's. */
   readonly cannotManage?: string;
+  /** What the node's clock shows, in milliseconds since the epoch. */
+  readonly now?: number;
+  /** host:port at which the other managers would reach it, were it one of them. */
+  readonly advertiseAddr?: string;
+  /** protocol/level.ts */
+  readonly level?: number;
 }
 
 export interface IssuedCertificate {
@@ -34,6 +40,8 @@ export interface JoinManagersRequest {
   readonly request: string;
   /** host:port */
   readonly advertiseAddr: string;
+  /** protocol/level.ts */
+  readonly level?: number;
 }
 
 /** What only managers know. */
@@ -122,6 +130,9 @@ export function relayTarget(metadata: Metadata): TunnelTarget {
   return target;
 }
 
+/** Metadata keys of a Session call: which run of which daemon calls. */
+export const INSTANCE = 'skep-instance';
+export const LEVEL_KEY = 'skep-level';
 /** The name that every manager's certificate carries (ca/node-certificate.ts): clients check it instead of an address. */
 export const MANAGER_NAME = 'swarm-manager';
 /** The largest message: a complete set of assignments with many large secrets. */

@@ -8,6 +8,7 @@ import type { NodeDescription } from '#domain/objects.ts';
 import { AppError } from '#lib/errors.ts';
 import { silentLogger } from '#lib/log.ts';
 import { createSeededRandom } from '#lib/testing/fake-clock.ts';
+import { systemClock } from '#platform/clock.ts';
 import type { ManagerConnection, SessionMessage } from '#protocol/messages.ts';
 import { requestIdentity } from './bootstrap.ts';
 import { createManagerClient } from './client.ts';
@@ -171,7 +172,7 @@ test('joining: the token says which root to trust, and its secret reaches nobody
       return { nodeId: 'w2', role: 'worker', clusterId: 'c1', dataPathPort: 4789, certificate };
     },
   });
-  const options = { address, availability: 'active', cannotManage: undefined, signal: new AbortController().signal } as const;
+  const options = { address, availability: 'active', cannotManage: undefined, clock: systemClock, signal: new AbortController().signal } as const;
   const token = formatJoinToken(root.certificate, secret);
   const joined = await requestIdentity({ ...options, token });
   assert.deepEqual([joined.nodeId, joined.root, tokens], ['w2', root.certificate, [token]]);

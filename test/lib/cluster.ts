@@ -17,7 +17,7 @@ export interface TestCluster {
   readonly nodes: readonly ClusterNode[];
   readonly manager: ClusterNode;
   /** A machine on the switch that is no node. */
-  readonly client: { exec: Awaited<ReturnType<typeof createNamespace>>['exec']; readonly address: string };
+  readonly client: Pick<Awaited<ReturnType<typeof createNamespace>>, 'exec' | 'spawnInside'> & { readonly address: string };
   stop(): Promise<void>;
 }
 
@@ -76,7 +76,7 @@ export async function startCluster({
   return {
     nodes,
     manager,
-    client: { exec: (argv, options) => lan.exec(argv, options), address: ipv6 ? `${base6}:fe` : `${base}.254` },
+    client: { ...lan, address: ipv6 ? `${base6}:fe` : `${base}.254` },
     async stop() {
       await Promise.allSettled(nodes.map((node) => node.stop()));
       await lan.destroy();

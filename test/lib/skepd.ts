@@ -21,12 +21,17 @@ export interface TestSkepd {
   init(...args: string[]): Promise<string>;
   /** Ends skepd with a signal and waits for its end. Containers and skep-netd go on. */
   stopDaemon(signal?: NodeJS.Signals): Promise<void>;
-  /** Starts it again after `stopDaemon`, on the same state; resolves when it answers. */
-  startDaemon(): Promise<void>;
+  /** Starts it again after `stopDaemon`, on the same state, with more arguments for this once; resolves when it answers. */
+  startDaemon(more?: readonly string[], options?: DaemonStart): Promise<void>;
   /** The last lines of skepd's log. */
   daemonLog(lines?: number): Promise<string>;
   /** Leaves the swarm, stops skepd and its engine, and removes every file. */
   stop(): Promise<void>;
+}
+
+export interface DaemonStart {
+  /** More environment. */
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 export interface HttpAnswer {
@@ -57,10 +62,10 @@ export async function startSkepd({ engine: given, engineOptions, args = [] }: Sk
   const http: TestSkepd['http'] = (method, path, body, headers) => send(socket, { method, path, body, headers });
   const tryDocker: TestSkepd['tryDocker'] = (dockerArgs, options) => engine.tryDocker(dockerArgs, { ...options, socket });
 
-  async function startDaemon(): Promise<void> {
+  async function startDaemon(more: readonly string[] = [], { env = {} }: DaemonStart = {}): Promise<void> {
     const output = openSync(logFile, 'a');
-    const argv = ['--host', `unix://${socket}`, '--engine', `unix://${engine.socket}`, '--state-dir', stateDirectory, '--log-level', 'debug', ...args];
-    current = await engine.spawnInside([skepdCommand, ...argv], { stdio: ['ignore', output, output] });
+    const argv = ['--host', `unix://${socket}`, '--engine', `unix://${engine.socket}`, '--state-dir', stateDirectory, '--log-level', 'debug', ...args, ...more];
+    current = await engine.spawnInside([skepdCommand, ...argv], { stdio: ['ignore', output, output], env: { ...process.env, ...env } });
     closeSync(output);
     current.child.unref();
     const started = current;

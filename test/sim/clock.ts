@@ -54,6 +54,7 @@ export function createTimeline(): Timeline {
 
   return {
     now: () => now,
+    elapsed: () => now,
     schedule,
     sleep,
     settle,
@@ -76,6 +77,7 @@ export function createTimeline(): Timeline {
       let offset = 0;
       return {
         now: () => now + offset,
+        elapsed: () => now,
         schedule,
         sleep,
         moveBy(ms) {

@@ -1,5 +1,6 @@
 // The simulated manager: the real store on a backend that outlives it, the real control loops, dispatcher and use cases. It may crash at any time and
 // come back from what is stored.
+import { createExternalSigner } from '#ca/external.ts';
 import type { Control } from '#control/control.ts';
 import { createControl } from '#control/create-control.ts';
 import type { StoreObject } from '#domain/objects.ts';
@@ -69,7 +70,8 @@ export function createSimulatedManager({ timeline, chance, trace, objects, onSta
     const sealed = { secretData: () => new Uint8Array(), registryAuth: (text: string) => text };
     const manager = createManager({ store, clock, random, sealed, log, managers: () => [{ nodeId: 'manager', address: '10.0.0.1:2377' }] });
     const sealer = { seal: (plain: Uint8Array) => Buffer.from(plain).toString('base64'), open: (text: string) => plainText.encode(text) };
-    const control = createControl({ store, clock, random, sealer, log, nodeId: 'node1' });
+    const externalSigner = createExternalSigner({ identity: () => undefined, now: () => clock.now(), log });
+    const control = createControl({ store, clock, random, sealer, externalSigner, log, nodeId: 'node1' });
     manager.run(stop.signal).catch((error: unknown) => trace.violation(`the manager failed: ${errorMessage(error)}`));
     life = { manager: { store, control, dispatcher: manager.dispatcher, signal: stop.signal }, stop };
     trace.note('manager starts');

@@ -54,6 +54,7 @@ const ownTime: Readonly<Record<string, string>> = {
   'src/engine-link/link.ts': 'bounds a connect on a real socket',
   'src/api/proxy/create-container.ts': 'a name that nobody else has, for a container that has no id yet',
   'src/api/proxy/stop-signal.ts': "bounds a wait for the engine's answer on a real socket",
+  'src/ca/external.ts': 'bounds a request on a real connection',
   'src/ca/keys.ts': 'serial numbers, with the keys that only the machine can make',
   'src/etcd/client.ts': 'deadlines of calls on a real connection',
   'src/engine/engine-client.ts': 'bounds a call on a real socket',

@@ -1,4 +1,5 @@
 // A swarm in memory for tests of the use cases: one manager, an ingress network, real store, real sealing, a clock that stands still.
+import { createExternalSigner } from '#ca/external.ts';
 import type { Cluster, Network, Node, StoreObject, Task } from '#domain/objects.ts';
 import { defaultClusterSpec } from '#domain/defaults.ts';
 import type { ServiceSpec } from '#domain/spec.ts';
@@ -39,7 +40,8 @@ export async function createTestSwarm(objects: readonly StoreObject[] = []) {
     backend: createMemoryBackend([cluster, testNode(NODE_ID), testNetwork('ing', 'ingress', { ingress: true }), ...objects]),
     clock,
   });
-  const control = createControl({ store, clock, random, sealer, log: silentLogger, nodeId: NODE_ID });
+  const externalSigner = createExternalSigner({ identity: () => undefined, now: () => clock.now(), log: silentLogger });
+  const control = createControl({ store, clock, random, sealer, externalSigner, log: silentLogger, nodeId: NODE_ID });
   return { clock, store, control, sealer };
 }
 

@@ -8,6 +8,8 @@ export interface FakeClock extends Clock {
   settle(): Promise<void>;
   /** When the next call is due, if any. */
   nextDue(): number | undefined;
+  /** Sets the time that it shows; nothing becomes due by that. */
+  set(byMs: number): void;
 }
 
 interface Timer {
@@ -21,6 +23,7 @@ const SETTLE_ROUNDS = 3;
 
 export function createFakeClock(startMs = 1_700_000_000_000): FakeClock {
   let now = startMs;
+  let offset = 0;
   let order = 0;
   const timers = new Set<Timer>();
 
@@ -39,7 +42,8 @@ export function createFakeClock(startMs = 1_700_000_000_000): FakeClock {
   };
 
   return {
-    now: () => now,
+    now: () => now + offset,
+    elapsed: () => now,
     schedule,
     sleep: (delayMs, signal) =>
       new Promise((resolve, reject) => {
@@ -67,6 +71,7 @@ export function createFakeClock(startMs = 1_700_000_000_000): FakeClock {
     },
     settle,
     nextDue: () => earliest()?.at,
+    set: (byMs) => void (offset += byMs),
   };
 }
 

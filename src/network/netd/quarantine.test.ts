@@ -8,7 +8,7 @@ const nobody = { version: 1, endpoints: [] };
 
 function start() {
   let now = 0;
-  const clock: Clock = { now: () => now, sleep: () => Promise.resolve(), schedule: () => () => {} };
+  const clock: Clock = { now: () => now, elapsed: () => now, sleep: () => Promise.resolve(), schedule: () => () => {} };
   const quarantine = createQuarantine(clock);
   quarantine.note('e1', '10.0.1.11');
   quarantine.enter('e1', 'net-a');

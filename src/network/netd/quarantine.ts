@@ -29,7 +29,7 @@ export function createQuarantine(clock: Clock): Quarantine {
       if (addresses.size > MAX_NOTED && oldest !== undefined) addresses.delete(oldest);
     },
     enter(endpointId, networkId) {
-      waiting.set(endpointId, { networkId, since: clock.now() });
+      waiting.set(endpointId, { networkId, since: clock.elapsed() });
     },
     leave(endpointId) {
       addresses.delete(endpointId);
@@ -38,7 +38,7 @@ export function createQuarantine(clock: Clock): Quarantine {
     isActive(cluster, local) {
       for (const [endpointId, { networkId, since }] of waiting) {
         const isKnown = isReported(networkId, addresses.get(endpointId), cluster, local);
-        if (isKnown || clock.now() - since > PATIENCE_MS) waiting.delete(endpointId);
+        if (isKnown || clock.elapsed() - since > PATIENCE_MS) waiting.delete(endpointId);
       }
       return waiting.size > 0;
     },

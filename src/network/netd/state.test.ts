@@ -44,7 +44,7 @@ test('a damaged file counts as none', async () => {
 test('the log never takes more than twice its bound', async () => {
   await inFolder(async (folder) => {
     const path = join(folder, 'netd.log');
-    const log = createLogFile({ path, clock: { now: () => 0, sleep: () => Promise.resolve(), schedule: () => () => {} } });
+    const log = createLogFile({ path, clock: { now: () => 0, elapsed: () => 0, sleep: () => Promise.resolve(), schedule: () => () => {} } });
     const text = 'x'.repeat(100_000);
     for (let line = 0; line < 100; line++) log.info({ line }, text);
     log.debug({}, 'not at this level');

@@ -17,8 +17,8 @@ export function createStrayCollector({ names, clock }: { readonly names: Names; 
     async collect({ links }) {
       const present = new Set(links.map(({ name }) => name).filter((name) => names.isHostPort(name)));
       for (const name of firstSeen.keys()) if (!present.has(name)) firstSeen.delete(name);
-      for (const name of present) if (!firstSeen.has(name)) firstSeen.set(name, clock.now());
-      const stray = [...firstSeen].filter(([, since]) => clock.now() - since >= PATIENCE_MS).map(([name]) => name);
+      for (const name of present) if (!firstSeen.has(name)) firstSeen.set(name, clock.elapsed());
+      const stray = [...firstSeen].filter(([, since]) => clock.elapsed() - since >= PATIENCE_MS).map(([name]) => name);
       if (stray.length > 0) await applySteps([{ tool: 'ip', lines: stray.map((name) => `link del ${name}`) }]);
     },
   };

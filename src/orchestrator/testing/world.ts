@@ -191,6 +191,13 @@ export class World {
     return nodeId === undefined || this.swarm.view.get('node', nodeId)?.status.state === 'ready';
   }
 
+  /** Sets the clock; whoever waits is asked again after its wait, as the control loop does it. */
+  setClock(byMs: number): void {
+    this.now += byMs;
+    for (const key of this.wakeUps.keys()) this.dirty.add(key);
+    this.settle();
+  }
+
   /** Moves time in the steps that the orchestrator asked for. */
   advance(ms: number): void {
     const end = this.now + ms;

@@ -124,7 +124,7 @@ class EtcdBackend implements StoreBackend {
   private async send(transaction: Transaction): Promise<BackendResult> {
     const { request } = transaction;
     const { client, clock } = this.options;
-    const giveUpAt = clock.now() + COMMIT_TIMEOUT_MS;
+    const giveUpAt = clock.elapsed() + COMMIT_TIMEOUT_MS;
     const timeoutMs = request.success.length > SMALL_COMMIT ? COMMIT_TIMEOUT_MS : TRY_TIMEOUT_MS;
     for (let isUncertain = false; ; ) {
       try {
@@ -136,10 +136,10 @@ class EtcdBackend implements StoreBackend {
         return { kind: 'committed', revision: this.base + revision };
       } catch (error) {
         if (!mayPass(error)) throw commitError(error);
-        if (isNoLeader(error)) this.leaderlessSince ??= clock.now();
+        if (isNoLeader(error)) this.leaderlessSince ??= clock.elapsed();
         else isUncertain = true;
-        const isHopeless = this.leaderlessSince !== undefined && clock.now() - this.leaderlessSince >= LEADERLESS_MS;
-        if (isHopeless || clock.now() >= giveUpAt || this.isClosed) throw rpcError('unknown', NO_LEADER, { cause: error });
+        const isHopeless = this.leaderlessSince !== undefined && clock.elapsed() - this.leaderlessSince >= LEADERLESS_MS;
+        if (isHopeless || clock.elapsed() >= giveUpAt || this.isClosed) throw rpcError('unknown', NO_LEADER, { cause: error });
       }
       await clock.sleep(RETRY_MS);
     }
