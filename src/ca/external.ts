@@ -73,7 +73,7 @@ export function createExternalSigner({ identity, now, log }: ExternalSignerOptio
         agent: false,
         signal: AbortSignal.timeout(TIMEOUT_MS),
       });
-      outgoing.on('error', (cause) => silent(cause.name === 'AbortError' || cause.name === 'TimeoutError' ? 'it took too long' : cause.message, cause));
+      outgoing.on('error', (cause) => silent(reasonOf(cause), cause));
       outgoing.on('response', (response) => {
         const chunks: Buffer[] = [];
         let length = 0;
@@ -137,6 +137,14 @@ function readAnswer(url: string, status: number, text: string): string {
   const certificate = answer?.result?.certificate;
   if (status === 200 && answer.success === true && typeof certificate === 'string') return certificate;
   throw refusal(url, shortened(JSON.stringify(answer?.errors ?? answer)));
+}
+
+/** OpenSSL's words are for experts. */
+function reasonOf({ name, message }: Error): string {
+  if (name === 'AbortError' || name === 'TimeoutError') return 'it took too long';
+  if (/alert (bad certificate|unknown ca|certificate unknown|certificate required)/.test(message))
+    return 'it does not take the certificate that it is shown, or wants one';
+  return message.trim();
 }
 
 function refusal(url: string, reason: string): AppError {

@@ -19,9 +19,9 @@ export interface TlsInfo {
   readonly issuerPublicKey: string;
 }
 
-/** 630,720,000 s and five minutes of backdating, as SwarmKit's. */
+/** 630,720,000 s, as SwarmKit's. It begins as early as nodes' certificates do: a clock that is behind must not be stopped by the root. */
 const VALIDITY_MS = 20 * 365 * 24 * 3_600_000;
-const BACKDATE_MS = 5 * 60_000;
+const BACKDATE_MS = 3_600_000;
 
 export async function createRootCa({ now }: { readonly now: number }): Promise<RootCa> {
   const { BasicConstraintsExtension, KeyUsageFlags, KeyUsagesExtension, SubjectKeyIdentifierExtension, X509CertificateGenerator } = await import('./x509.ts');

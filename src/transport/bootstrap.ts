@@ -2,7 +2,7 @@
 import { clockProblem } from '#ca/clock-skew.ts';
 import { assertRootDigest, parseJoinToken } from '#ca/join-token.ts';
 import { createCertificateRequest, readNodeCertificate } from '#ca/node-certificate.ts';
-import { isChainTrusted, isKeyOf } from '#ca/root.ts';
+import { isChainTrusted, isKeyOf, readCertificate } from '#ca/root.ts';
 import type { NodeAvailability } from '#domain/spec.ts';
 import type { Clock } from '#lib/clock.ts';
 import { AppError } from '#lib/errors.ts';
@@ -48,6 +48,7 @@ export async function requestIdentity({
   const parsed = parseJoinToken(token);
   const root = await fetchRoot(address, clock, signal);
   assertRootDigest(root, parsed);
+  assertValidNow(root, clock.now());
   const { request, key } = await createCertificateRequest();
   const client = createManagerClient(address, { roots: root });
   try {
@@ -66,6 +67,12 @@ export async function requestIdentity({
   } finally {
     client.close();
   }
+}
+
+function assertValidNow(root: string, now: number): void {
+  const { validFromDate, validToDate } = readCertificate(root);
+  const problem = clockProblem({ notBefore: validFromDate.getTime(), notAfter: validToDate.getTime() }, now, "the swarm's root");
+  if (problem !== undefined) throw new AppError('failedPrecondition', problem);
 }
 
 /** A manager is trusted, and yet what it gives is looked at: a node with a certificate that is of no use would find out much later. */

@@ -151,7 +151,7 @@ export async function startManagerServer({ host, port, tls, handlers, log, limit
       if (peer === 'foreign') {
         log.warn(
           { address: socket.remoteAddress, error: String(socket.authorizationError) },
-          'a connection with a certificate that this swarm did not sign was refused',
+          'a connection was refused: this swarm did not sign its certificate, or it is not valid yet',
         );
         socket.destroy();
         return;
