@@ -57,3 +57,34 @@ test('a worker that leaves or is removed is out for all managers at once', async
   await until('it knows that it is out', async () => (await fourth.docker('info', '--format', '{{.Swarm.LocalNodeState}}')) === 'error');
   assert.equal(await stateOf(first, fourth), 'gone');
 });
+
+test('a manager that was off while the unlock key was changed is unlocked with the one of its time, and then follows', async () => {
+  const [first, , third] = nodes;
+  const unlock = (node: ClusterNode, key: string) => node.tryDocker(['swarm', 'unlock'], { input: `${key}\n` });
+  const localState = (node: ClusterNode) => node.docker('info', '--format', '{{.Swarm.LocalNodeState}}');
+  assert.match(
+    await first.docker('swarm', 'update', '--autolock=true'),
+    /^Swarm updated\.\nTo unlock a swarm manager after it restarts, run the `docker swarm unlock`/,
+  );
+  const old = await first.docker('swarm', 'unlock-key', '-q');
+  await until('all managers have it', async () => (await third.docker('swarm', 'unlock-key', '-q')) === old);
+  await third.stopDaemon();
+  assert.match(await first.docker('swarm', 'unlock-key', '--rotate'), /^Successfully rotated manager unlock key\./);
+  const current = await first.docker('swarm', 'unlock-key', '-q');
+  assert.notEqual(current, old);
+  await third.startDaemon();
+  assert.equal(await localState(third), 'locked');
+  assert.match(
+    (await third.tryDocker(['node', 'ls'])).stderr,
+    /Swarm is encrypted and needs to be unlocked before it can be used\. Please use "docker swarm unlock" to unlock it\./,
+  );
+  assert.match((await unlock(third, current)).stderr, /swarm could not be unlocked: invalid key provided/);
+  assert.equal((await unlock(third, old)).code, 0);
+  await until('it is a manager', async () => (await localState(third)) === 'active');
+  await until('it follows', async () => (await third.docker('swarm', 'unlock-key', '-q')) === current);
+  await third.stopDaemon();
+  await third.startDaemon();
+  assert.match((await unlock(third, old)).stderr, /invalid key provided/);
+  assert.equal((await unlock(third, current)).code, 0);
+  await first.docker('swarm', 'update', '--autolock=false');
+});

@@ -215,9 +215,24 @@ test('a node that was off until its certificate expired gets back in with its ke
   await third.stopDaemon();
   await writeFile(join(folder, 'node.crt'), await expire(request));
   await writeFile(join(folder, 'node.key'), ownKey);
+  // The root is being replaced, too, by the time it comes back: nodes that are away hold that up, so they cannot miss it.
+  await manager.docker('swarm', 'ca', '--rotate', '--detach');
   await third.startDaemon();
   await until('it is back', async () => (await nodeState(third)) === 'ready');
   assert.ok((await certificateOf(third)).validToDate.getTime() > Date.now());
+  await until('the rotation is over', async () => !((await manager.http('GET', '/swarm')).json as { RootRotationInProgress: boolean }).RootRotationInProgress);
+});
+
+test('a node that was removed while it was off, and then the root was replaced, says that it must join again', async () => {
+  const [manager, , third] = nodes;
+  await third.stopDaemon();
+  await manager.docker('node', 'rm', '--force', third.name);
+  await manager.docker('swarm', 'ca', '--rotate', '-q');
+  await third.startDaemon();
+  await until('it says so', async () =>
+    /root that this node does not trust.*leave the swarm, and join again/.test(await third.docker('info', '--format', '{{.Swarm.Error}}')),
+  );
+  assert.equal(await third.docker('swarm', 'leave'), 'Node left the swarm.');
 });
 
 test('a removed node is out at once: its session is closed, it is not let in again, it says so and stops its tasks', async () => {
