@@ -121,7 +121,8 @@ export function createNodeEngines(options: NodeEnginesOptions): NodeEngines {
     accept(nodeId, id, call) {
       const waiting = awaited.get(id);
       if (waiting?.nodeId === nodeId) waiting.opened(call);
-      else call.destroy(new Error('nobody asked for this tunnel'));
+      // Thrown, so that the caller gets a status: a call that is destroyed would let it wait.
+      else throw new AppError('notFound', 'nobody asked for this tunnel');
     },
     close() {
       for (const { server, link } of nodes.values()) {

@@ -147,7 +147,7 @@ test('messages that are too long, no JSON, or of another form are refused, and t
 });
 
 test('connections that say nothing are closed, so are guests that stay, and there is room for so many of these only', async (context) => {
-  const { address, server, root } = await setUp(context, { limits: { handshakeMs: 200, guestLifeMs: 400, guests: 2 } });
+  const { address, server, root } = await setUp(context, { limits: { handshakeMs: 2_000, guestLifeMs: 400, guests: 2 } });
   const silent = connectTcp({ port: server.port, host: '127.0.0.1' });
   silent.on('error', () => {});
   const guests = [1, 2, 3].map(() =>

@@ -108,7 +108,7 @@ test('a worker’s certificate opens nothing that is for managers, not their etc
   assert.ok(stdout !== '', stderr);
   const outcome = JSON.parse(stdout) as Readonly<Record<string, string>>;
   for (const what of ['joinManagers', 'confirmManager', 'relay'] as const) assert.match(outcome[what] ?? '', /is a worker: only managers may do this/, what);
-  assert.notEqual(outcome['tunnel'], 'done');
+  assert.match(outcome['tunnel'] ?? '', /nobody asked for this tunnel/);
   assert.match(outcome['heartbeat'] ?? '', /has no session another-session/);
   // It is said to be done, and dropped: the task is another node's.
   assert.equal(outcome['foreignTask'], 'done');
@@ -149,7 +149,6 @@ test('a node that is copied to a second machine is refused there, in words, and 
 
 test('managers are replaced by newer ones one by one; then an older one does not begin, says so, and goes on with its containers', async () => {
   const [manager, , third] = nodes;
-  const containers = await manager.engine.docker('ps', '-q');
   const levelOf = async (node: ClusterNode) => (await node.daemonLog(20_000)).includes('older than the swarm');
   await restart(third, { env: { SKEP_TEST_LEVEL: '2' } });
   await until('it takes part', async () => (await stateOf(third)) === 'ready');
@@ -158,6 +157,7 @@ test('managers are replaced by newer ones one by one; then an older one does not
   await restart(manager, { env: { SKEP_TEST_LEVEL: '2' } });
   await until('all are newer, and an older one is refused', async () => {
     await until('it takes part', async () => (await swarmOf(manager)) === 'active');
+    await until('it has a task', async () => (await third.engine.docker('ps', '-q')) !== '');
     await restart(third);
     if ((await swarmOf(third)).startsWith('error')) return true;
     await restart(third, { env: { SKEP_TEST_LEVEL: '2' } });
@@ -171,6 +171,5 @@ test('managers are replaced by newer ones one by one; then an older one does not
   assert.ok((await third.engine.docker('ps', '-q')) !== '');
   await restart(third, { env: { SKEP_TEST_LEVEL: '2' } });
   await until('it takes part again', async () => (await swarmOf(third)) === 'active');
-  assert.equal(await manager.engine.docker('ps', '-q'), containers);
   assert.match(await readFile(join(third.stateDirectory, 'swarm.json'), 'utf8'), /"manager"/);
 });
