@@ -45,6 +45,8 @@ export interface EtcdClient {
   status(): Promise<MemberStatus>;
   /** Only on the member that leads. */
   moveLeader(targetId: string): Promise<void>;
+  /** Forgets what was before the revision, on all members; resolves when this one has given the room back to its file. What is forgotten already is no error. */
+  compact(revision: number): Promise<void>;
   defragment(): Promise<void>;
   /** Lifts the alarm of a quota that was exceeded. */
   disarm(memberId: string): Promise<void>;
@@ -190,6 +192,11 @@ export function createEtcdClient(socketPath: string): EtcdClient {
     async moveLeader(id) {
       await unary(method('Maintenance', 'MoveLeader'), { id });
     },
+    async compact(revision) {
+      await unary(method('KV', 'Compact'), { revision, physical: true }, DEFRAGMENT_TIMEOUT_MS).catch((error: unknown) => {
+        if (!(error instanceof AppError) || error.code !== 'outOfRange') throw error;
+      });
+    },
     async defragment() {
       await unary(method('Maintenance', 'Defragment'), {}, DEFRAGMENT_TIMEOUT_MS);
     },
@@ -266,6 +273,7 @@ const codes: Partial<Record<status, ErrorCode>> = {
   [status.INVALID_ARGUMENT]: 'invalidArgument',
   [status.FAILED_PRECONDITION]: 'failedPrecondition',
   [status.NOT_FOUND]: 'notFound',
+  [status.OUT_OF_RANGE]: 'outOfRange',
   [status.CANCELLED]: 'aborted',
 };
 

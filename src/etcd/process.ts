@@ -29,6 +29,8 @@ export interface EtcdProcessOptions {
   /** Holds its data, its certificates (peer.crt, peer.key, ca.crt), its log and its socket. */
   readonly folder: string;
   readonly settings: EtcdSettings;
+  /** Of its file; default QUOTA_BYTES. */
+  readonly quotaBytes?: number;
   /** Forgets all other members and goes on alone with this one's data. */
   readonly forceNewCluster?: boolean;
   readonly clock: Clock;
@@ -172,14 +174,14 @@ class SupervisedEtcd implements EtcdProcess {
   }
 
   private async runOnce(forceNewCluster: boolean): Promise<number | string> {
-    const { folder, settings } = this.options;
+    const { folder } = this.options;
     mkdirSync(folder, { recursive: true, mode: 0o700 });
     rmSync(join(folder, SOCKET), { force: true });
     const logFile = join(folder, 'etcd.log');
     if (existsSync(logFile) && statSync(logFile).size > MAX_LOG_BYTES) renameSync(logFile, `${logFile}.1`);
     const output = openSync(logFile, 'a', 0o600);
     try {
-      const [command = '', ...argv] = [...boundToParent(), this.binary, ...arguments_(settings, forceNewCluster)];
+      const [command = '', ...argv] = [...boundToParent(), this.binary, ...arguments_(this.options, forceNewCluster)];
       const child = spawn(command, argv, { cwd: folder, stdio: ['ignore', output, output], env: environment() });
       this.child = child;
       if (child.pid !== undefined) writeFileSync(join(folder, 'etcd.pid'), String(child.pid), { mode: 0o600 });
@@ -205,7 +207,8 @@ function environment(): NodeJS.ProcessEnv {
   return { PATH: process.env['PATH'], GOGC: '50' };
 }
 
-function arguments_({ name, listenPeerUrl, peerUrl, initialCluster, isNew }: EtcdSettings, forceNewCluster: boolean): readonly string[] {
+function arguments_({ settings, quotaBytes = QUOTA_BYTES }: EtcdProcessOptions, forceNewCluster: boolean): readonly string[] {
+  const { name, listenPeerUrl, peerUrl, initialCluster, isNew } = settings;
   const values: Readonly<Record<string, string | number | boolean>> = {
     name,
     'data-dir': 'data',
@@ -230,7 +233,7 @@ function arguments_({ name, listenPeerUrl, peerUrl, initialCluster, isNew }: Etc
     'strict-reconfig-check': false,
     'max-txn-ops': MAX_TXN_OPERATIONS,
     'max-request-bytes': MAX_REQUEST_BYTES,
-    'quota-backend-bytes': QUOTA_BYTES,
+    'quota-backend-bytes': quotaBytes,
     'auto-compaction-mode': 'revision',
     'auto-compaction-retention': KEPT_REVISIONS,
     logger: 'zap',

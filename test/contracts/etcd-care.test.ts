@@ -26,3 +26,22 @@ test('a member that is well is left alone, one whose file is rewritten answers a
   await client.disarm(memberId);
   assert.equal((await client.range({ key: 'a' })).items[0]?.value, 'x');
 });
+
+test('a file that has reached its limit by writes alone takes writes again once it was looked after', async (t) => {
+  const quotaBytes = 16 * MB;
+  const etcd = await startTestEtcd({ quotaBytes });
+  t.after(() => etcd.stop());
+  const { client } = etcd.process;
+  const write = () => client.txn({ compare: [], success: [{ key: 'skep/o/config/1', value: 'x'.repeat(500_000) }] });
+  let writes = 0;
+  await assert.rejects(async () => {
+    for (; writes < 200; writes++) await write();
+  }, /database space exceeded/);
+  assert(writes > 10, `${writes} writes`);
+  await careOnce(client, quietLog, quotaBytes);
+  const { dbSize, errors } = await client.status();
+  assert(dbSize < 2 * MB, `${dbSize} bytes`);
+  assert.deepEqual(errors, []);
+  for (let index = 0; index < 10; index++) await write();
+  await client.compact(1);
+});

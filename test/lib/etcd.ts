@@ -18,7 +18,7 @@ export interface TestEtcd {
 const ignore = () => {};
 export const quietLog: Logger = { debug: ignore, info: ignore, warn: ignore, error: ignore };
 
-export async function startTestEtcd(): Promise<TestEtcd> {
+export async function startTestEtcd(options: { readonly quotaBytes?: number } = {}): Promise<TestEtcd> {
   const folder = mkdtempSync(join(tmpdir(), 'skep-etcd-'));
   const root = await createRootCa({ now: Date.now() });
   const { request, key } = await createCertificateRequest();
@@ -26,7 +26,7 @@ export async function startTestEtcd(): Promise<TestEtcd> {
   for (const [file, text] of Object.entries({ 'ca.crt': root.certificate, 'peer.crt': certificate, 'peer.key': key })) writeFileSync(join(folder, file), text);
   const url = `https://127.0.0.1:${await freePort()}`;
   const settings = { name: 'n1', listenPeerUrl: url, peerUrl: url, initialCluster: `n1=${url}`, isNew: true };
-  const process = startEtcd({ folder, settings, clock: systemClock, log: quietLog });
+  const process = startEtcd({ folder, settings, ...options, clock: systemClock, log: quietLog });
   await process.answering(new AbortController().signal);
   return {
     process,

@@ -1,0 +1,159 @@
+// Managers whose part of the common state is damaged or gone, by the real docker CLI.
+import assert from 'node:assert/strict';
+import { closeSync, openSync, readdirSync, readFileSync, readSync, rmSync, truncateSync, writeFileSync, writeSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import { type ClusterNode, startCluster, type TestCluster } from '../lib/cluster.ts';
+import { until } from '../lib/namespace.ts';
+
+describe('three managers, one of which is damaged', () => {
+  let cluster: TestCluster;
+  let one: ClusterNode;
+  let two: ClusterNode;
+  let three: ClusterNode;
+  const written: string[] = [];
+
+  before(async () => {
+    cluster = await startCluster({ nodes: 3 });
+    const [first, second, third] = cluster.nodes;
+    assert(first && second && third);
+    [one, two, three] = [first, second, third];
+    await one.docker('swarm', 'init', '--advertise-addr', one.lanAddress);
+    const token = await one.docker('swarm', 'join-token', '-q', 'manager');
+    for (const node of [two, three]) await node.docker('swarm', 'join', '--advertise-addr', node.lanAddress, '--token', token, `${one.lanAddress}:2377`);
+    await allReachable(one);
+  });
+  after(() => cluster?.stop());
+
+  const survivors = () => (process.env['ALL'] ? [three, two, one] : [two]);
+  const state = (node: ClusterNode) => node.docker('info', '--format', '{{.Swarm.LocalNodeState}} {{.Swarm.Error}}');
+  const configs = async (node: ClusterNode) => (await node.docker('config', 'ls', '--format', '{{.Name}}')).split('\n');
+  const allReachable = (via: ClusterNode) =>
+    until('all managers are reachable', async () =>
+      /^(Leader|Reachable) (Leader|Reachable) (Leader|Reachable)$/.test(
+        (await via.docker('node', 'ls', '--format', '{{.ManagerStatus}}')).replaceAll('\n', ' '),
+      ),
+    );
+  const write = async (node: ClusterNode) => {
+    const name = `config-${written.length}`;
+    await node.docker('config', 'create', name, '/etc/hostname');
+    written.push(name);
+  };
+  const nothingIsLost = async (node: ClusterNode) => assert.deepEqual((await configs(node)).toSorted(), written.toSorted());
+  /** Until its etcd has ended too. */
+  const end = async (node: ClusterNode) => {
+    await node.stopDaemon('SIGKILL');
+    await until('its etcd is gone', async () => (await node.engine.exec(['pidof', 'etcd'])).code !== 0);
+  };
+  const etcd = (node: ClusterNode, ...path: string[]) => join(node.stateDirectory, 'etcd', ...path);
+  const wal = (node: ClusterNode) => {
+    const folder = etcd(node, 'data/member/wal');
+    return join(
+      folder,
+      readdirSync(folder)
+        .filter((name) => name.endsWith('.wal'))
+        .toSorted()
+        .at(-1) ?? '',
+    );
+  };
+  const flip = (file: string, at: number) => {
+    const fd = openSync(file, 'r+');
+    const byte = Buffer.alloc(1);
+    readSync(fd, byte, 0, 1, at);
+    byte.writeUInt8(byte.readUInt8(0) ^ 0x10, 0);
+    writeSync(fd, byte, 0, 1, at);
+    closeSync(fd);
+  };
+
+  const damages: readonly (readonly [string, (node: ClusterNode) => void])[] = [
+    ['its data is gone', (node) => rmSync(etcd(node, 'data'), { recursive: true })],
+    ['everything of etcd is gone', (node) => rmSync(etcd(node), { recursive: true })],
+    ['its log has a bit that changed', (node) => flip(wal(node), 20_000)],
+    ['its log is empty', (node) => writeFileSync(wal(node), '')],
+    ['its log was cut off', (node) => truncateSync(wal(node), 8_192)],
+    ['its database is cut off', (node) => truncateSync(etcd(node, 'data/member/snap/db'), 8_192 + 100)],
+  ];
+  for (const [what, damage] of damages)
+    it(`gets everything from the others when ${what}`, async () => {
+      await write(one);
+      await write(one);
+      await end(three);
+      await write(two);
+      damage(three);
+      const startedAt = Date.now();
+      await three.startDaemon();
+      await until('it is whole again', async () => (await state(three)) === 'active');
+      await until('it knows everything', async () => (await configs(three)).length === written.length);
+      console.log(`    whole again after ${Date.now() - startedAt} ms`);
+      await nothingIsLost(three);
+      await allReachable(one);
+      await write(three);
+      await nothingIsLost(one);
+    });
+
+  it('is not damaged by an etcd that is killed again and again', async () => {
+    for (let round = 0; round < 6; round++) {
+      await two.engine.exec(['sh', '-c', 'kill -9 $(pidof etcd)']);
+      await write(one);
+    }
+    await until('it writes again', async () => (await two.tryDocker(['config', 'create', 'after-kills', '/etc/hostname'])).code === 0);
+    written.push('after-kills');
+    for (const node of [one, two, three]) await until(`${node.name} knows everything`, async () => (await configs(node)).length === written.length);
+    assert.doesNotMatch(await two.daemonLog(2_000), /damaged/);
+  });
+
+  it('says what is wrong and what to do while too few others are online, and goes on when they are back', async () => {
+    for (const node of [one, two, three]) await end(node);
+    rmSync(etcd(three, 'data'), { recursive: true });
+    await three.startDaemon();
+    await until('it says so', async () =>
+      /the data of etcd on this manager is damaged \(.+wal is gone\); this manager gets it from the others as soon as/.test(await state(three)),
+    );
+    assert.match(
+      await state(three),
+      /If they are lost, use "docker swarm init --force-new-cluster" on one that is not damaged; else restore the swarm from a backup: the newest snapshot on this disk is of .+ \(skep restore --force \S+scheduled\.skep\)/,
+    );
+    await one.startDaemon();
+    assert.match(await state(one), /does not have a leader/);
+    await two.startDaemon();
+    await until('it is whole again', async () => (await state(three)) === 'active');
+    await nothingIsLost(three);
+    await allReachable(three);
+  });
+
+  it('goes on with --force-new-cluster from what one manager has that was locked and behind the others', async () => {
+    const key = (await one.docker('swarm', 'update', '--autolock')).match(/SWMKEY-1-\S+/)?.[0] ?? '';
+    const unlock = async (node: ClusterNode) => assert.equal((await node.tryDocker(['swarm', 'unlock'], { input: key })).code, 0);
+    for (const survivor of survivors()) {
+      await until('every disk is locked', () =>
+        [one, two, three].every((node) => readFileSync(join(node.stateDirectory, 'data-key'), 'utf8').startsWith('wrapped:')),
+      );
+      const others = [one, two, three].filter((node) => node !== survivor);
+      await end(survivor);
+      await others[0]?.docker('config', 'create', 'after-it-was-gone', '/etc/hostname');
+      for (const node of others) await end(node);
+      await survivor.startDaemon();
+      assert.match(await state(survivor), /^locked/);
+      assert.match(
+        (await survivor.tryDocker(['swarm', 'init', '--force-new-cluster', '--advertise-addr', survivor.lanAddress])).stderr,
+        /already part of a swarm|needs to be unlocked/,
+      );
+      await unlock(survivor);
+      assert.match(await state(survivor), /^error .*does not have a leader/);
+      await survivor.docker('swarm', 'init', '--force-new-cluster', '--advertise-addr', survivor.lanAddress);
+      await nothingIsLost(survivor);
+      assert(readdirSync(join(survivor.stateDirectory, 'snapshots')).some((name) => name.endsWith('before-force-new-cluster.skep')));
+      await write(survivor);
+      for (const node of others) {
+        await node.startDaemon();
+        await unlock(node);
+        await until(`${node.name} is a worker`, async () =>
+          (await survivor.docker('node', 'ls', '--format', '{{.Hostname}} {{.Status}}')).includes(`${node.name} Ready`),
+        );
+      }
+      await survivor.docker('node', 'promote', ...others.map(({ name }) => name));
+      await allReachable(survivor);
+      for (const node of others) await nothingIsLost(node);
+    }
+  });
+});
