@@ -4,18 +4,22 @@ import { AppError } from '#lib/errors.ts';
 import type { NodeAddresses } from './addresses.ts';
 import { readDataKey } from './data-key.ts';
 import type { State } from './membership-state.ts';
-import { LOCKED } from './membership-texts.ts';
+import { LOCKED, PREPARING } from './membership-texts.ts';
 import type { NodePlace } from './node-place.ts';
 import type { StateDirectory, SwarmFile } from './state-directory.ts';
 
 type Member = Extract<State, { kind: 'active' | 'error' }>;
 
 /** Whether the request is one for this, rather than for a swarm of its own. */
-export function isKeptAlone(state: State, { forceNewCluster }: InitRequest): state is Member {
+export function isKeptAlone(state: State, { forceNewCluster }: InitRequest): boolean {
   return forceNewCluster && (state.kind === 'active' || state.kind === 'error') && state.swarm.role === 'manager';
 }
 
-export async function keepAlone(place: NodePlace, directory: StateDirectory, state: Member, addresses: NodeAddresses): Promise<string> {
+export async function keepAlone(place: NodePlace, directory: StateDirectory, addresses: NodeAddresses): Promise<string> {
+  if (place.state.kind === 'error') await place.giveUpResuming();
+  // Enough others may have come just now.
+  const { state } = place;
+  if (state.kind !== 'active' && state.kind !== 'error') throw new AppError('unavailable', PREPARING);
   const swarm: SwarmFile = { ...state.swarm, ...addresses };
   const dataKey = dataKeyOf(state, directory);
   if (dataKey === undefined) throw new AppError('unavailable', LOCKED);

@@ -48,7 +48,14 @@ async function replaceState(place: NodePlace, options: RestoreOptions, restored:
     discardDraft(directory.path);
     throw error;
   });
-  const replaced = commitDraft(directory.path);
+  let replaced: string | undefined;
+  try {
+    replaced = commitDraft(directory.path);
+  } catch (error) {
+    // Whatever of the two it is now, the next start takes it up.
+    place.fail(swarm, error, restored.dataKey);
+    throw error;
+  }
   if (isSaved) forgetReplaced(directory.path);
   log.warn({ node: nodeId, revision: restored.contents.revision, made: restored.header.createdAt }, 'the swarm was restored from a backup');
   const warnings = [...restoreWarnings(restored.contents.objects, swarm)];

@@ -113,9 +113,8 @@ class Membership implements DaemonMembership {
 
   init(request: InitRequest): Promise<string> {
     return this.place.inTurn(async () => {
-      if (this.place.state.kind === 'error' && request.forceNewCluster) await this.place.giveUpResuming();
       const { state } = this.place;
-      if (isKeptAlone(state, request)) return keepAlone(this.place, this.options.directory, state, this.addresses(request));
+      if (isKeptAlone(state, request)) return keepAlone(this.place, this.options.directory, this.addresses(request));
       if (state.kind !== 'inactive') throw new AppError('unavailable', ALREADY_IN_SWARM);
       const { defaults } = this.options;
       const complete: InitRequest = {

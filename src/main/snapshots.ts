@@ -58,15 +58,14 @@ export function createSnapshots({ folder, make, intervalMs, keep, clock, log }: 
     async run(signal) {
       if (intervalMs === 0) return;
       while (!signal.aborted) {
-        let waitMs = Math.min(CHECK_MS, dueAt(listSnapshots(folder), clock.now(), intervalMs) - clock.now());
-        if (waitMs <= 0) {
-          waitMs = 0;
-          await take('scheduled').catch((error: unknown) => {
-            waitMs = RETRY_MS;
-            log.error({ folder, error: errorMessage(error) }, "no snapshot of the swarm's state could be taken; it is tried again");
-          });
+        let waitMs = RETRY_MS;
+        try {
+          if (dueAt(listSnapshots(folder), clock.now(), intervalMs) <= clock.now()) await take('scheduled');
+          waitMs = Math.min(CHECK_MS, dueAt(listSnapshots(folder), clock.now(), intervalMs) - clock.now());
+        } catch (error) {
+          log.error({ folder, error: errorMessage(error) }, "no snapshot of the swarm's state could be taken; it is tried again");
         }
-        await clock.sleep(waitMs, signal).catch(() => {});
+        await clock.sleep(Math.max(0, waitMs), signal).catch(() => {});
       }
     },
   };

@@ -12,6 +12,7 @@ describe('three managers, one of which is damaged', () => {
   let two: ClusterNode;
   let three: ClusterNode;
   const written: string[] = [];
+  let key = '';
 
   before(async () => {
     cluster = await startCluster({ nodes: 3 });
@@ -122,7 +123,7 @@ describe('three managers, one of which is damaged', () => {
   });
 
   it('goes on with --force-new-cluster from what one manager has that was locked and behind the others', async () => {
-    const key = (await one.docker('swarm', 'update', '--autolock')).match(/SWMKEY-1-\S+/)?.[0] ?? '';
+    key = (await one.docker('swarm', 'update', '--autolock')).match(/SWMKEY-1-\S+/)?.[0] ?? '';
     const unlock = async (node: ClusterNode) => assert.equal((await node.tryDocker(['swarm', 'unlock'], { input: key })).code, 0);
     for (const survivor of survivors()) {
       await until('every disk is locked', () =>
@@ -155,5 +156,34 @@ describe('three managers, one of which is damaged', () => {
       await allReachable(survivor);
       for (const node of others) await nothingIsLost(node);
     }
+  });
+
+  it('goes on without a manager whose disk is full, which says so and follows again once there is room', async () => {
+    const folder = three.stateDirectory;
+    const inNode = (command: string) => three.engine.exec(['sh', '-c', command]);
+    await end(three);
+    const moved = await inNode(`cp -a ${folder} ${folder}.copy && mount -t tmpfs -o size=256m tmpfs ${folder} && cp -a ${folder}.copy/. ${folder}`);
+    assert.equal(moved.code, 0, moved.stderr);
+    await three.startDaemon();
+    await three.tryDocker(['swarm', 'unlock'], { input: key });
+    await allReachable(one);
+    await inNode(`dd if=/dev/zero of=${folder}/filler bs=1M`);
+    // More than etcd has put aside for its log.
+    const large = join(one.engine.folder, 'large');
+    writeFileSync(large, 'x'.repeat(900_000));
+    for (let index = 0; index < 80 && !/disk is full/.test(await state(three)); index++) {
+      await one.docker('config', 'create', `large-${index}`, large);
+      written.push(`large-${index}`);
+    }
+    await until('it says so', async () =>
+      /etcd does not run on this manager: its disk is full: free some space, and it goes on by itself/.test(await state(three)),
+    );
+    await write(one);
+    await inNode(`rm ${folder}/filler`);
+    await until('it is whole again', async () => (await state(three)) === 'active');
+    await until('it knows everything', async () => (await configs(three)).length === written.length);
+    await allReachable(three);
+    await nothingIsLost(three);
+    assert.doesNotMatch(await three.daemonLog(2_000), /its data is damaged.*no space/);
   });
 });
