@@ -16,3 +16,20 @@ export function age(value: string): number {
   if (match === null) throw new InvalidArgumentError('It must be a duration such as 90m, 12h or 7d.');
   return Number(match[1]) * (msPerUnit[match[2] ?? ''] ?? 0);
 }
+
+const MIN_INTERVAL_MS = 60_000;
+
+/** Milliseconds between things that are done by and by; 0: never. */
+export function interval(value: string): number {
+  const ms = value === '0' ? 0 : age(value);
+  if (ms !== 0 && ms < MIN_INTERVAL_MS) throw new InvalidArgumentError('It must be 0 or at least 1m.');
+  return ms;
+}
+
+const MAX_SNAPSHOTS = 1_000;
+
+export function snapshotCount(value: string): number {
+  const number = Number(value);
+  if (!/^\d+$/.test(value) || number < 1 || number > MAX_SNAPSHOTS) throw new InvalidArgumentError(`It must be a whole number from 1 to ${MAX_SNAPSHOTS}.`);
+  return number;
+}

@@ -32,7 +32,7 @@ test('values in the file are checked as on the command line, and the error names
     }
     return '';
   };
-  assert.match(message('snapshot-interval: soon'), /skepd\.yaml: snapshot-interval is "soon"\. It must be a duration such as 12h or 30m/);
+  assert.match(message('snapshot-interval: soon'), /skepd\.yaml: snapshot-interval is "soon"\. It must be a duration such as 90m, 12h or 7d/);
   assert.match(message('snapshot-interval: 5s'), /It must be 0 or at least 1m\./);
   assert.match(message('snapshot-keep: 0'), /snapshot-keep is "0"\. It must be a whole number from 1 to 1000\./);
   assert.match(message('data-path-port: 70000'), /data-path-port is "70000"\. It must be a whole number from 0 to 65535\./);

@@ -5,11 +5,10 @@ import { hostname } from 'node:os';
 import { resolve } from 'node:path';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import type * as Yaml from 'yaml';
-import { parseGoDuration } from '#cli/format/duration.ts';
 import { DEFAULT_KEPT_LOG_LIMITS, type KeptLogLimits } from '#engine/kept-log-limits.ts';
 import { AppError, errorMessage } from '#lib/errors.ts';
 import { type LogLevel, logLevels } from '#platform/log.ts';
-import { age, bytes } from './option-values.ts';
+import { age, bytes, interval, snapshotCount } from './option-values.ts';
 import type { SnapshotOptions } from './snapshots.ts';
 
 export interface TlsFiles {
@@ -49,7 +48,6 @@ export const DEFAULT_STATE_DIRECTORY = '/var/lib/skep';
 export const DEFAULT_CONFIG_FILE = '/etc/skep/skepd.yaml';
 const DEFAULT_SNAPSHOT_INTERVAL_MS = 12 * 3_600_000;
 const DEFAULT_SNAPSHOT_KEEP = 5;
-const MAX_SNAPSHOT_KEEP = 1_000;
 const CERTIFICATE_FOLDER = '/etc/skep/tls';
 
 interface RawOptions {
@@ -87,26 +85,6 @@ function integer(value: string): number {
   return number;
 }
 
-const MIN_SNAPSHOT_INTERVAL_MS = 60_000;
-
-function milliseconds(value: string): number {
-  let ms: number;
-  try {
-    ms = parseGoDuration(value) / 1e6;
-  } catch (error) {
-    throw new InvalidArgumentError(`It must be a duration such as 12h or 30m (${errorMessage(error)}).`);
-  }
-  if (ms !== 0 && ms < MIN_SNAPSHOT_INTERVAL_MS) throw new InvalidArgumentError('It must be 0 or at least 1m.');
-  return ms;
-}
-
-function atLeastOne(value: string): number {
-  const number = Number(value);
-  if (!/^\d+$/.test(value) || number < 1 || number > MAX_SNAPSHOT_KEEP)
-    throw new InvalidArgumentError(`It must be a whole number from 1 to ${MAX_SNAPSHOT_KEEP}.`);
-  return number;
-}
-
 /** Every option once; the environment variable of `--data-path-port` is SKEP_DATA_PATH_PORT and so on. */
 export const optionTable = [
   new Option('-H, --host <address>', 'where to serve the API: unix:///path or tcp://host:port; may be given several times').argParser(collect),
@@ -120,9 +98,9 @@ export const optionTable = [
   new Option('--data-path-port <port>', 'UDP port for the traffic between containers (default: 4789)').argParser(integer),
   new Option('--default-addr-pool <cidr>', 'pool that subnets of overlay networks come from; may be given several times').argParser(collect),
   new Option('--snapshot-interval <duration>', "how often a manager keeps a snapshot of the swarm's state on its disk; 0 for never (default: 12h)").argParser(
-    milliseconds,
+    interval,
   ),
-  new Option('--snapshot-keep <number>', 'how many snapshots are kept (default: 5)').argParser(atLeastOne),
+  new Option('--snapshot-keep <number>', 'how many snapshots are kept (default: 5)').argParser(snapshotCount),
   new Option('--kept-log-size <bytes>', 'how much of the log of a task is kept when its container is removed; 0: nothing (default: 1m)').argParser(bytes),
   new Option('--kept-logs-total <bytes>', 'how much is kept of such logs on this node (default: 256m)').argParser(bytes),
   new Option('--kept-logs-age <duration>', 'how long such logs are kept, for example 12h or 30d (default: 7d)').argParser(age),
