@@ -44,8 +44,8 @@ export async function healManager({ directory, nodes, swarm, damage, onTrouble, 
       const reason = errorMessage(error);
       log.warn({ error: reason }, 'this manager could not get the state of the swarm from the others yet; it is tried again');
       onTrouble(
-        `${damage.message}; this manager gets it from the others as soon as more than half of all managers are online (${reason}). ` +
-          `If they are lost, use "docker swarm init --force-new-cluster" on one that is not damaged; else ${restoreAdvice(directory)}`,
+        `${damage.message}; this manager gets it from the others as soon as those online are more than half of all managers without it (${reason}). ` +
+          `If that cannot be, use "docker swarm init --force-new-cluster" on one that is not damaged; else ${restoreAdvice(directory)}`,
       );
       await clock.sleep(RETRY_MS, signal);
     }

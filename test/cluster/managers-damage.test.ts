@@ -112,7 +112,7 @@ describe('three managers, one of which is damaged', () => {
     );
     assert.match(
       await state(three),
-      /If they are lost, use "docker swarm init --force-new-cluster" on one that is not damaged; else restore the swarm from a backup: the newest snapshot on this disk is of .+ \(skep restore --force \S+scheduled\.skep\)/,
+      /If that cannot be, use "docker swarm init --force-new-cluster" on one that is not damaged; else restore the swarm from a backup: the newest snapshot on this disk is of .+ \(skep restore --force \S+scheduled\.skep\)/,
     );
     await one.startDaemon();
     assert.match(await state(one), /does not have a leader/);
