@@ -57,6 +57,8 @@ export interface ManagerStoreOptions {
 
 const POLL_MS = 50;
 const STORE_GONE = "this manager's store is gone from its disk";
+/** A file that was cut off to nothing is a valid one. */
+const STORE_EMPTY = "this manager's store is there, but holds no swarm: it was damaged, and its contents are lost";
 /** A member that is alone needs nobody else. */
 const FIRST_START_TIMEOUT_MS = 30_000;
 
@@ -76,6 +78,10 @@ export async function openManagerStore(options: ManagerStoreOptions): Promise<Ma
     const first = etcd === undefined ? openSqliteBackend({ path: directory.storeFile }) : openEtcdBackend({ client: etcd.client, clock, log });
     const backend = createSwitchableBackend(first);
     const store = await createStore({ backend, clock });
+    if (!options.isNew && store.view.count('cluster') === 0) {
+      await store.close();
+      throw new AppError('dataLoss', STORE_EMPTY);
+    }
     return {
       store,
       etcd: () => etcd,

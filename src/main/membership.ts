@@ -115,6 +115,7 @@ class Membership implements DaemonMembership {
     return this.place.inTurn(async () => {
       const { state } = this.place;
       if (isKeptAlone(state, request)) return keepAlone(this.place, this.options.directory, this.addresses(request));
+      if (state.kind === 'locked' && request.forceNewCluster) throw new AppError('unavailable', LOCKED);
       if (state.kind !== 'inactive') throw new AppError('unavailable', ALREADY_IN_SWARM);
       const { defaults } = this.options;
       const complete: InitRequest = {

@@ -23,10 +23,10 @@ describe('three managers, one of which is damaged', () => {
     const token = await one.docker('swarm', 'join-token', '-q', 'manager');
     for (const node of [two, three]) await node.docker('swarm', 'join', '--advertise-addr', node.lanAddress, '--token', token, `${one.lanAddress}:2377`);
     await allReachable(one);
+    assert(readdirSync(join(one.stateDirectory, 'snapshots')).some((name) => name.endsWith('before-etcd.skep')));
   });
   after(() => cluster?.stop());
 
-  const survivors = () => (process.env['ALL'] ? [three, two, one] : [two]);
   const state = (node: ClusterNode) => node.docker('info', '--format', '{{.Swarm.LocalNodeState}} {{.Swarm.Error}}');
   const configs = async (node: ClusterNode) => (await node.docker('config', 'ls', '--format', '{{.Name}}')).split('\n');
   const allReachable = (via: ClusterNode) =>
@@ -68,9 +68,7 @@ describe('three managers, one of which is damaged', () => {
 
   const damages: readonly (readonly [string, (node: ClusterNode) => void])[] = [
     ['its data is gone', (node) => rmSync(etcd(node, 'data'), { recursive: true })],
-    ['everything of etcd is gone', (node) => rmSync(etcd(node), { recursive: true })],
     ['its log has a bit that changed', (node) => flip(wal(node), 20_000)],
-    ['its log is empty', (node) => writeFileSync(wal(node), '')],
     ['its log was cut off', (node) => truncateSync(wal(node), 8_192)],
     ['its database is cut off', (node) => truncateSync(etcd(node, 'data/member/snap/db'), 8_192 + 100)],
   ];
@@ -103,59 +101,43 @@ describe('three managers, one of which is damaged', () => {
     assert.doesNotMatch(await two.daemonLog(2_000), /damaged/);
   });
 
-  it('says what is wrong and what to do while too few others are online, and goes on when they are back', async () => {
-    for (const node of [one, two, three]) await end(node);
+  it('says what is wrong while too few others are online, and is a worker of what goes on with --force-new-cluster from one that was locked and behind', async () => {
+    key = (await one.docker('swarm', 'update', '--autolock')).match(/SWMKEY-1-\S+/)?.[0] ?? '';
+    const unlock = async (node: ClusterNode) => assert.equal((await node.tryDocker(['swarm', 'unlock'], { input: key })).code, 0);
+    const isLocked = (node: ClusterNode) => readFileSync(join(node.stateDirectory, 'data-key'), 'utf8').startsWith('wrapped:');
+    await until('every disk is locked', () => [one, two, three].every(isLocked));
+    await end(two);
+    await one.docker('config', 'create', 'after-two-was-gone', '/etc/hostname');
+    await Promise.all([end(one), end(three)]);
+
     rmSync(etcd(three, 'data'), { recursive: true });
     await three.startDaemon();
+    await unlock(three);
     await until('it says so', async () =>
-      /the data of etcd on this manager is damaged \(.+wal is gone\); this manager gets it from the others as soon as/.test(await state(three)),
+      /^error the data of etcd on this manager is damaged \(.+wal is gone\); this manager gets it from the others as soon as/.test(await state(three)),
     );
     assert.match(
       await state(three),
-      /If that cannot be, use "docker swarm init --force-new-cluster" on one that is not damaged; else restore the swarm from a backup: the newest snapshot on this disk is of .+ \(skep restore --force \S+scheduled\.skep\)/,
+      /If that cannot be, use "docker swarm init --force-new-cluster" on one that is not damaged; else restore .+ is of .+ \(skep restore --force \S+scheduled\.skep\)$/,
     );
-    await one.startDaemon();
-    assert.match(await state(one), /does not have a leader/);
-    await two.startDaemon();
-    await until('it is whole again', async () => (await state(three)) === 'active');
-    await nothingIsLost(three);
-    await allReachable(three);
-  });
 
-  it('goes on with --force-new-cluster from what one manager has that was locked and behind the others', async () => {
-    key = (await one.docker('swarm', 'update', '--autolock')).match(/SWMKEY-1-\S+/)?.[0] ?? '';
-    const unlock = async (node: ClusterNode) => assert.equal((await node.tryDocker(['swarm', 'unlock'], { input: key })).code, 0);
-    for (const survivor of survivors()) {
-      await until('every disk is locked', () =>
-        [one, two, three].every((node) => readFileSync(join(node.stateDirectory, 'data-key'), 'utf8').startsWith('wrapped:')),
-      );
-      const others = [one, two, three].filter((node) => node !== survivor);
-      await end(survivor);
-      await others[0]?.docker('config', 'create', 'after-it-was-gone', '/etc/hostname');
-      for (const node of others) await end(node);
-      await survivor.startDaemon();
-      assert.match(await state(survivor), /^locked/);
-      assert.match(
-        (await survivor.tryDocker(['swarm', 'init', '--force-new-cluster', '--advertise-addr', survivor.lanAddress])).stderr,
-        /already part of a swarm|needs to be unlocked/,
-      );
-      await unlock(survivor);
-      assert.match(await state(survivor), /^error .*does not have a leader/);
-      await survivor.docker('swarm', 'init', '--force-new-cluster', '--advertise-addr', survivor.lanAddress);
-      await nothingIsLost(survivor);
-      assert(readdirSync(join(survivor.stateDirectory, 'snapshots')).some((name) => name.endsWith('before-force-new-cluster.skep')));
-      await write(survivor);
-      for (const node of others) {
-        await node.startDaemon();
-        await unlock(node);
-        await until(`${node.name} is a worker`, async () =>
-          (await survivor.docker('node', 'ls', '--format', '{{.Hostname}} {{.Status}}')).includes(`${node.name} Ready`),
-        );
-      }
-      await survivor.docker('node', 'promote', ...others.map(({ name }) => name));
-      await allReachable(survivor);
-      for (const node of others) await nothingIsLost(node);
-    }
+    const force = ['swarm', 'init', '--force-new-cluster', '--advertise-addr', two.lanAddress];
+    await two.startDaemon();
+    assert.match((await two.tryDocker(force)).stderr, /needs to be unlocked before it can be used/);
+    await unlock(two);
+    assert.match(await state(two), /^error .*does not have a leader/);
+    await two.docker(...force);
+    await nothingIsLost(two);
+    assert(readdirSync(join(two.stateDirectory, 'snapshots')).some((name) => name.endsWith('before-force-new-cluster.skep')));
+    await write(two);
+    await one.startDaemon();
+    await unlock(one);
+    const others = [one, three];
+    for (const { name } of others)
+      await until(`${name} is a worker`, async () => (await two.docker('node', 'ls', '--format', '{{.Hostname}} {{.Status}}')).includes(`${name} Ready`));
+    await two.docker('node', 'promote', ...others.map(({ name }) => name));
+    await allReachable(two);
+    for (const node of others) await nothingIsLost(node);
   });
 
   it('goes on without a manager whose disk is full, which says so and follows again once there is room', async () => {

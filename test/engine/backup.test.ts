@@ -47,7 +47,7 @@ describe('a manager whose disk is damaged', () => {
   }
 
   it('says which file is damaged and which snapshot there is, and is restored from it', async () => {
-    await skepd.stopDaemon('SIGKILL');
+    await skepd.stopDaemon();
     truncateSync(path('store.db'), Math.floor(statSync(path('store.db')).size / 8_192) * 4_096);
     await skepd.startDaemon();
     const [, snapshot = ''] = /^error the store \S+store\.db is damaged \(.+\); restore .+ \(skep restore --force (\S+)\)$/.exec(await state()) ?? [];
@@ -67,6 +67,12 @@ describe('a manager whose disk is damaged', () => {
     for (const name of readdirSync(path()).filter((entry) => entry.startsWith('store.db'))) rmSync(path(name));
     await skepd.startDaemon();
     assert.match(await state(), /^error this manager's store is gone from its disk; restore the swarm from a backup/);
+    await skep('restore', '--force', file);
+    await isWhole();
+    await skepd.stopDaemon();
+    truncateSync(path('store.db'), 0);
+    await skepd.startDaemon();
+    assert.match(await state(), /^error this manager's store is there, but holds no swarm/);
     await skep('restore', '--force', file);
     await isWhole();
     await skepd.stopDaemon('SIGKILL');
