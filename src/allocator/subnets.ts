@@ -1,6 +1,5 @@
 // The subnets and gateways of one network in one address family: those that the user asked for, else the next of the cluster's pools. What is taken is
 // what the other networks have.
-import { createHash } from 'node:crypto';
 import { DEFAULT_ADDRESS_POOL, DEFAULT_SUBNET_SIZE, IPV6_SUBNET_SIZE } from '#domain/defaults.ts';
 import type { Cluster, Network, NetworkState } from '#domain/objects.ts';
 import type { IpamPool } from '#domain/spec.ts';
@@ -18,6 +17,7 @@ import {
   subnetSize,
   subnetsOverlap,
 } from '#lib/ip.ts';
+import { uniqueLocalPool } from '#lib/unique-local.ts';
 import { ofFamily } from './address-book.ts';
 
 type Pool = NetworkState['pools'][number];
@@ -79,12 +79,6 @@ function defaultPools(cluster: Cluster | undefined, family: 4 | 6): readonly IpS
   const subnets = (texts: readonly string[]) => texts.flatMap((text) => parseCidr(text)?.subnet ?? []);
   const configured = subnets(ofFamily(cluster?.defaultAddressPools ?? [], family));
   return configured.length > 0 ? configured : family === 4 ? subnets([DEFAULT_ADDRESS_POOL]) : [uniqueLocalPool(cluster?.id ?? '')];
-}
-
-/** A swarm's own 48 bits of the addresses for private use (RFC 4193): fd, then 40 bits that no other network has, here out of the swarm's id. */
-export function uniqueLocalPool(clusterId: string): IpSubnet {
-  const digest = createHash('sha256').update(`skep unique local addresses ${clusterId}`).digest('hex');
-  return { family: 6, base: BigInt(`0xfd${digest.slice(0, 10)}`) << 80n, prefix: 48 };
 }
 
 /** The first subnet at or behind `from` that overlaps none in use; jumps over those in use rather than trying each address. */

@@ -48,7 +48,7 @@ function facts(object: StoreObject): unknown {
     case 'task':
       return `${isEndpoint(object)} ${object.status.state === 'running'} ${object.status.serving} ${object.desiredState} ${object.nodeId} ${JSON.stringify(object.networks)}`;
     case 'node':
-      return `${object.status.state === 'down'} ${object.description?.dataPathAddress} ${JSON.stringify(object.description?.encryption)} ${object.index}`;
+      return `${object.status.state === 'down'} ${object.description?.dataPathAddress} ${JSON.stringify(object.description?.encryption)} ${object.description?.publishes6} ${object.index}`;
     case 'service':
       return `${object.spec.name} ${JSON.stringify(object.endpoint)} ${JSON.stringify(object.spec.task.networks)}`;
     case 'network':
@@ -108,12 +108,12 @@ export function mtuOf({ spec, state }: Network): number | undefined {
 function networkNodes(view: View): NetworkNode[] {
   return [...view.list('node')].flatMap(({ id, index, description }) => {
     if (description === undefined) return [];
-    const { dataPathAddress, encryption } = description;
+    const { dataPathAddress, encryption, publishes6 } = description;
     const end = encryption && {
       publicKey: encryption.publicKey,
       endpoint: `${familyOf(dataPathAddress) === 6 ? `[${dataPathAddress}]` : dataPathAddress}:${encryption.port}`,
     };
-    return [{ nodeId: id, index, dataPathAddress, ...(end === undefined ? {} : { encryption: end }) }];
+    return [{ nodeId: id, index, dataPathAddress, ...(end === undefined ? {} : { encryption: end }), ...(publishes6 ? { publishes6 } : {}) }];
   });
 }
 

@@ -85,6 +85,8 @@ export interface NodeDescription {
   readonly dataPathAddress: string;
   /** How other nodes speak with it on encrypted networks; absent while it cannot encrypt. */
   readonly encryption?: NodeEncryption;
+  /** Its containers have addresses of IPv6 on the gateway bridge: ports are published over it, too. */
+  readonly publishes6?: true;
   readonly platform: Platform;
   readonly resources: Resources;
   readonly engine: { readonly version: string; readonly labels: Labels; readonly plugins: readonly { readonly type: string; readonly name: string }[] };

@@ -56,6 +56,7 @@ export interface NetworkInspect {
   readonly Id: string;
   readonly Name: string;
   readonly Driver: string;
+  readonly EnableIPv6?: boolean;
   readonly Labels: Readonly<Record<string, string>> | null;
   readonly Options?: Readonly<Record<string, string>> | null;
   readonly IPAM?: { readonly Config?: readonly { readonly Subnet?: string }[] | null };

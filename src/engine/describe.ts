@@ -9,14 +9,16 @@ export interface DescribeFacts {
   readonly dataPathAddress: string;
   readonly tls?: NodeDescription['tls'];
   readonly encryption?: NodeDescription['encryption'];
+  readonly publishes6?: boolean;
 }
 
-export function describeNode(info: EngineInfo, { hostname, dataPathAddress, tls, encryption }: DescribeFacts): NodeDescription {
+export function describeNode(info: EngineInfo, { hostname, dataPathAddress, tls, encryption, publishes6 = false }: DescribeFacts): NodeDescription {
   const generic = genericResources(info);
   return {
     hostname: hostname ?? info.Name,
     dataPathAddress,
     ...(encryption === undefined ? {} : { encryption }),
+    ...(publishes6 ? { publishes6 } : {}),
     platform: { architecture: machineNames[info.Architecture] ?? info.Architecture, os: info.OSType },
     resources: { nanoCpus: info.NCPU * 1e9, memoryBytes: info.MemTotal, ...(generic.length === 0 ? {} : { generic }) },
     engine: { version: info.ServerVersion, labels: labelsOf(info.Labels ?? []), plugins: pluginsOf(info) },

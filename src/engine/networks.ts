@@ -7,6 +7,7 @@ import { AppError, errorMessage } from '#lib/errors.ts';
 import type { Logger } from '#lib/log.ts';
 import type { NetworkInspect } from './api-types.ts';
 import { GATEWAY_BRIDGE, isOverlay } from './container-config.ts';
+import { makeGatewayBridge } from './gateway-bridge.ts';
 import { creationSignal, type EngineClient } from './engine-client.ts';
 import { instanceLabel, networkLabel } from './labels.ts';
 import { makeRoom } from './stale-networks.ts';
@@ -136,7 +137,7 @@ export function createNetworks({ client, driverName, instance, clock, log }: Net
     async ensureGatewayBridge(signal) {
       // Shared by all who ask at the same time: it does not end with the one who asked first. Whoever asks later looks again, because a prune may
       // have removed it; the answer costs a millisecond.
-      gateway ??= ensureGatewayBridge(client, instance, new AbortController().signal).finally(() => {
+      gateway ??= makeGatewayBridge(client, instance, log, new AbortController().signal).finally(() => {
         gateway = undefined;
       });
       await gateway;
@@ -187,28 +188,6 @@ function networkBody(network: AssignedNetwork, name: string, driverName: string,
 function ipamPool({ subnet, gateway }: AssignedNetwork['subnets'][number]): object {
   const address = gateway.split('/', 1)[0] ?? gateway;
   return { Subnet: subnet, Gateway: address, IPRange: `${address}/${address.includes(':') ? 128 : 32}` };
-}
-
-/** The options that Docker's own swarm mode gives it. All users of the engine share it; who made it removes it when nobody is on it any more. */
-async function ensureGatewayBridge(client: EngineClient, instance: string, signal: AbortSignal): Promise<void> {
-  if ((await client.find({ method: 'GET', path: `/networks/${GATEWAY_BRIDGE}`, signal })) !== undefined) return;
-  const body = {
-    Name: GATEWAY_BRIDGE,
-    CheckDuplicate: true,
-    Driver: 'bridge',
-    Options: {
-      'com.docker.network.bridge.name': GATEWAY_BRIDGE,
-      'com.docker.network.bridge.enable_icc': 'false',
-      'com.docker.network.bridge.enable_ip_masquerade': 'true',
-    },
-    Labels: { [instanceLabel]: instance },
-  };
-  try {
-    await client.call({ method: 'POST', path: '/networks/create', body, signal });
-  } catch (error) {
-    // Another skepd on the same engine was faster.
-    if (!(error instanceof AppError && error.code === 'conflict')) throw error;
-  }
 }
 
 /** Runs work of the same key one after the other. */

@@ -2,6 +2,7 @@
 import type { EngineLink } from '#engine-link/connection.ts';
 import type { NodeDescription } from '#domain/objects.ts';
 import type { Clock } from '#lib/clock.ts';
+import { errorMessage } from '#lib/errors.ts';
 import type { Logger } from '#lib/log.ts';
 import type { Sandboxes } from '#protocol/sandbox.ts';
 import type { ContainerInspect, EngineInfo } from './api-types.ts';
@@ -10,6 +11,7 @@ import { describeNode } from './describe.ts';
 import { createEngineClient, type EngineClient } from './engine-client.ts';
 import type { LogKeeper } from './keep-log.ts';
 import { createHealthChecks, type HealthChecks } from './health-checks.ts';
+import { hasGateway6 } from './gateway-bridge.ts';
 import { createNetworks, type Networks } from './networks.ts';
 import { createTaskFiles, type TaskFiles, type TaskFilesOptions } from './task-files.ts';
 
@@ -69,12 +71,25 @@ export function createParts(options: DockerExecutorOptions, onHealth: (taskId: s
   const onFound = (taskId: string, networkIds: readonly string[]) => {
     for (const networkId of networkIds) networks.noteUse(networkId, taskId);
   };
+  /** Tasks that need the bridge will say so; others run without. */
+  const noGateway = (error: unknown): false => {
+    log.warn({ error: errorMessage(error) }, 'there is no gateway bridge yet');
+    return false;
+  };
   async function describe(signal: AbortSignal): Promise<NodeDescription> {
     const info = await client.call<EngineInfo>({ method: 'GET', path: '/info', signal });
     const tlsInfo = tls?.();
-    const { encryption } = network;
+    const { encryption, sandboxes } = network;
+    // As in Docker, a node of a swarm has the bridge before any task needs it: then it is known whether that has IPv6.
+    const publishes6 =
+      sandboxes === undefined &&
+      (await networks
+        .ensureGatewayBridge(signal)
+        .then(() => hasGateway6(client, signal))
+        .catch(noGateway));
     return describeNode(info, {
       dataPathAddress: dataPathAddress(),
+      publishes6,
       ...(hostname === undefined ? {} : { hostname }),
       ...(tlsInfo === undefined ? {} : { tls: tlsInfo }),
       ...(encryption?.kind === 'ready' ? { encryption: { publicKey: encryption.publicKey, port: encryption.port } } : {}),

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { deriveHost, deriveOverlays } from './desired.ts';
+import { deriveHost } from './desired-host.ts';
+import { deriveOverlays } from './desired.ts';
 import { alone, both, cluster, inputs, local, overlayNetwork } from './fixtures.ts';
 
 const shuffled = <T>(values: readonly T[]) => fc.shuffledSubarray([...values], { minLength: values.length, maxLength: values.length });

@@ -1,8 +1,10 @@
 // From what the swarm says, what the agent says and what the engine asked for to what this node must program: values only. How the values become
-// rules is in render/, how rules reach the kernel in kernel/. Everything is sorted, so that equal states give equal values.
-import type { ClusterNetworkState, IngressPort, LocalNetworkState, NetworkNode, OverlayNetwork } from '#protocol/network-state.ts';
+// rules is in render/, how rules reach the kernel in kernel/. Everything is sorted, so that equal states give equal values. Overlays are here, the host's
+// own namespace is in desired-host.ts.
+import type { ClusterNetworkState, LocalNetworkState, NetworkNode, OverlayNetwork } from '#protocol/network-state.ts';
 import type { SandboxSpec } from '#protocol/sandbox.ts';
 import { familyOf, parseIp } from '#lib/ip.ts';
+import type { PublishedPort } from './desired-host.ts';
 import { encryptionAddressOf } from './names.ts';
 
 /** A network that the engine has made with our driver. The engine tells of it once; it is kept in the state directory. */
@@ -30,6 +32,8 @@ export interface NetworkInputs {
   /** The machine's own addresses with the MTU of their devices. */
   readonly hostAddresses: ReadonlyMap<string, { readonly mtu: number }>;
   readonly gatewaySubnets: readonly string[];
+  /** Of IPv6; absent where the bridge has none, or nothing is forwarded from it. */
+  readonly gatewaySubnets6?: readonly string[];
   readonly dataPathPort: number;
   /** This node's own WireGuard port; absent while it cannot encrypt. */
   readonly encryptionPort?: number;
@@ -67,38 +71,6 @@ export interface Encryption {
   readonly port: number;
   readonly mtu: number;
   readonly peers: readonly { readonly index: number; readonly publicKey: string; readonly endpoint: string }[];
-}
-
-export interface PublishedPort {
-  readonly protocol: IngressPort['protocol'];
-  readonly publishedPort: number;
-  /** Where connections go, each with the same share: containers here … */
-  readonly local: readonly { readonly address: string; readonly port: number }[];
-  /** … and other nodes, by their index, once per task there. */
-  readonly remote: readonly { readonly index: number; readonly weight: number }[];
-}
-
-export interface Mesh {
-  readonly index: number;
-  readonly localAddress: string;
-  readonly port: number;
-  readonly mtu: number;
-  readonly peers: readonly { readonly index: number; readonly nodeAddress: string }[];
-}
-
-/** What belongs into the host's own namespace. */
-export interface Host {
-  /** Encrypted networks of this node: their VXLAN packets come from and go to the WireGuard mesh only, here on UDP port `port`. */
-  readonly guarded?: { readonly vxlanIds: readonly number[]; readonly port: number };
-  readonly ports: readonly PublishedPort[];
-  readonly gatewaySubnets: readonly string[];
-  /** Addresses on the gateway bridge of containers that are on internal networks only. */
-  readonly withoutEgress: readonly string[];
-  /** While a container is starting whose address is unknown and that must not get out: the addresses that are known. All others wait. */
-  readonly known?: readonly string[];
-  readonly mesh?: Mesh;
-  /** Where the resolver really listens when another program has port 53 of every address. */
-  readonly dnsPort?: number;
 }
 
 /** What VXLAN adds to a packet over each family. */
@@ -148,7 +120,7 @@ function sortedVirtualIps(all: readonly { readonly address: string | undefined; 
     .sort((a, b) => compare(a.address, b.address));
 }
 
-function isEncrypted(driver: DriverNetwork, network: OverlayNetwork | undefined): boolean {
+export function isEncrypted(driver: DriverNetwork, network: OverlayNetwork | undefined): boolean {
   return driver.encrypted === true || network?.encrypted === true;
 }
 
@@ -172,7 +144,7 @@ function tunnelOf(network: OverlayNetwork, inputs: NetworkInputs, encrypted: boo
 }
 
 /** One VXLAN device speaks one family: nodes whose data path is of the other are out of reach. */
-function sharesFamily(a: NetworkNode, b: NetworkNode): boolean {
+export function sharesFamily(a: NetworkNode, b: NetworkNode): boolean {
   return familyOf(a.dataPathAddress) === familyOf(b.dataPathAddress);
 }
 
@@ -195,75 +167,8 @@ export function deriveEncryption(inputs: NetworkInputs): Encryption | undefined 
   return { index: self.index, port, mtu: underlayMtu(inputs) - WIREGUARD_OVERHEAD_BYTES, peers: peers.sort((a, b) => a.index - b.index) };
 }
 
-/** Also while there is no tunnel yet: what others send in the clear never gets in. */
-function guardedOf({ driverNetworks, cluster, dataPathPort }: NetworkInputs): Host['guarded'] {
-  const networks = new Map(cluster.networks.map((network) => [network.networkId, network]));
-  const encrypted = driverNetworks.filter((driver) => isEncrypted(driver, networks.get(driver.networkId)));
-  const vxlanIds = [...new Set(encrypted.map(({ vxlanId }) => vxlanId))].sort((a, b) => a - b);
-  return vxlanIds.length === 0 ? undefined : { vxlanIds, port: dataPathPort };
-}
-
-/** `isGuarded`: containers are starting that must not get out and whose addresses are not known. */
-export function deriveHost(inputs: NetworkInputs, isGuarded = false): Host {
-  const mesh = meshOf(inputs);
-  const guarded = guardedOf(inputs);
-  return {
-    ...(guarded === undefined ? {} : { guarded }),
-    ports: portsOf(inputs, mesh),
-    gatewaySubnets: [...inputs.gatewaySubnets].sort(),
-    withoutEgress: withoutEgress(inputs),
-    ...(isGuarded ? { known: unique(inputs.local.endpoints.flatMap(({ gatewayAddress }) => gatewayAddress ?? [])) } : {}),
-    ...(mesh === undefined ? {} : { mesh }),
-  };
-}
-
-function meshOf(inputs: NetworkInputs): Mesh | undefined {
-  const self = ownNode(inputs);
-  if (self === undefined || inputs.cluster.nodes.length < 2) return undefined;
-  const peers = inputs.cluster.nodes.filter((node) => node !== self && node.dataPathAddress !== self.dataPathAddress && sharesFamily(node, self));
-  return {
-    index: self.index,
-    localAddress: self.dataPathAddress,
-    port: inputs.dataPathPort,
-    mtu: defaultMtu(inputs),
-    peers: peers.map(({ index, dataPathAddress }) => ({ index, nodeAddress: dataPathAddress })).sort((a, b) => a.index - b.index),
-  };
-}
-
-function portsOf({ cluster, local, hostPorts = [] }: NetworkInputs, mesh: Mesh | undefined): readonly PublishedPort[] {
-  const gatewayAddresses = new Map(local.endpoints.map(({ taskId, gatewayAddress }) => [taskId, gatewayAddress]));
-  const indexes = new Map(
-    mesh === undefined ? [] : cluster.nodes.filter(({ index }) => mesh.peers.some((peer) => peer.index === index)).map((node) => [node.nodeId, node.index]),
-  );
-  const ports = cluster.ingress.map(({ protocol, publishedPort, targetPort, backends }) => {
-    const weights = new Map<number, number>();
-    for (const { nodeId } of backends) {
-      const index = indexes.get(nodeId);
-      if (index !== undefined) weights.set(index, (weights.get(index) ?? 0) + 1);
-    }
-    const addresses = unique(backends.flatMap(({ taskId }) => gatewayAddresses.get(taskId) ?? []));
-    return {
-      protocol,
-      publishedPort,
-      local: addresses.map((address) => ({ address, port: targetPort })),
-      remote: [...weights].map(([index, weight]) => ({ index, weight })).sort((a, b) => a.index - b.index),
-    };
-  });
-  const isTaken = (port: PublishedPort) => ports.some(({ protocol, publishedPort }) => protocol === port.protocol && publishedPort === port.publishedPort);
-  return [...ports, ...hostPorts.filter((port) => !isTaken(port))].sort((a, b) => a.publishedPort - b.publishedPort || compare(a.protocol, b.protocol));
-}
-
-function withoutEgress({ cluster, local }: NetworkInputs): readonly string[] {
-  const internal = new Set(cluster.networks.filter((network) => network.internal).map(({ networkId }) => networkId));
-  return unique(
-    local.endpoints.flatMap(({ gatewayAddress, networkIds }) =>
-      gatewayAddress !== undefined && networkIds.length > 0 && networkIds.every((id) => internal.has(id)) ? [gatewayAddress] : [],
-    ),
-  );
-}
-
 /** The largest packet that fits into the underlay after encapsulation, but never more than everybody expects. */
-function defaultMtu(inputs: NetworkInputs, encrypted = false): number {
+export function defaultMtu(inputs: NetworkInputs, encrypted = false): number {
   // Inside of WireGuard, VXLAN has IPv4 in any case.
   const overhead = encrypted ? VXLAN_OVERHEAD_BYTES[4] + WIREGUARD_OVERHEAD_BYTES : VXLAN_OVERHEAD_BYTES[familyOf(ownNode(inputs)?.dataPathAddress ?? '')];
   return Math.min(DEFAULT_MTU, underlayMtu(inputs) - overhead);
@@ -274,11 +179,11 @@ function underlayMtu(inputs: NetworkInputs): number {
   return (self && inputs.hostAddresses.get(self.dataPathAddress)?.mtu) ?? USUAL_UNDERLAY_MTU;
 }
 
-function unique(values: readonly string[]): readonly string[] {
+export function unique(values: readonly string[]): readonly string[] {
   return [...new Set(values)].sort(compare);
 }
 
 /** By bytes, not by locale: the same order everywhere. */
-function compare(a: string, b: string): number {
+export function compare(a: string, b: string): number {
   return a < b ? -1 : a > b ? 1 : 0;
 }

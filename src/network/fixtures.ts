@@ -89,3 +89,11 @@ export const both: NetworkInputs = {
 function sixOf(address: string): string {
   return `fd00:1::${address.split('.')[3]}`;
 }
+
+/** The same with gateway bridges that have IPv6: ports are published over it. */
+export const publishing6: NetworkInputs = {
+  ...inputs,
+  cluster: { ...cluster, nodes: cluster.nodes.map((node) => ({ ...node, publishes6: true })) },
+  local: { ...local, endpoints: local.endpoints.map((endpoint) => ({ ...endpoint, gatewayAddress6: 'fd00:9::2' })) },
+  gatewaySubnets6: ['fd00:9::/64'],
+};

@@ -135,6 +135,11 @@ export function meshAddressOf(index: number): string {
   return formatIpv4(0xc6120000 + index);
 }
 
+/** The same over IPv6: in a subnet for private use that is the mesh's alone ("skep" in it). */
+export function meshAddress6Of(index: number): string {
+  return `fd73:6b65:7000::${index.toString(16)}`;
+}
+
 /** A node's address in the WireGuard mesh: its index in 198.19.0.0/16, the other half of that range. */
 export function encryptionAddressOf(index: number): string {
   return formatIpv4(0xc6130000 + index);

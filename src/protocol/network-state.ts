@@ -21,6 +21,8 @@ export interface NetworkNode {
   readonly dataPathAddress: string;
   /** The node's end of the WireGuard mesh; absent while it cannot encrypt. `endpoint` is address:port. */
   readonly encryption?: { readonly publicKey: string; readonly endpoint: string };
+  /** The node's containers have addresses of IPv6 for published ports. */
+  readonly publishes6?: true;
 }
 
 export interface OverlayNetwork {
@@ -79,6 +81,8 @@ export interface LocalEndpoint {
   readonly containerId: string;
   /** The container's address on the gateway bridge: its DNS queries come from there, and ingress traffic goes there. */
   readonly gatewayAddress?: string;
+  /** Likewise, where the gateway bridge has IPv6: only published ports and the way out use it. */
+  readonly gatewayAddress6?: string;
   /** The container's first process on this node, to look into its network namespace; 0 when unknown. */
   readonly pid: number;
   readonly networkIds: readonly string[];

@@ -12,8 +12,10 @@ describe('a swarm over IPv6', { skip: process.getuid?.() !== 0 && 'needs root', 
   before(async () => {
     cluster = await startCluster({ nodes: 2, ipv6: true });
     nodes = cluster.nodes;
-    const server = 'CMD ["sh","-c","mkdir /www; hostname > /www/index.html; exec httpd -f -p 80 -h /www"]';
-    await Promise.all(nodes.map(({ engine }) => engine.importBusybox('who:1', server)));
+    // The page says which container it is, the program whom it sees.
+    const script =
+      'mkdir -p /www/cgi-bin; hostname > /www/index.html; printf \'#!/bin/sh\\necho; echo "$(hostname) $REMOTE_ADDR"\\n\' > /www/cgi-bin/who; chmod +x /www/cgi-bin/who; exec httpd -f -p 80 -h /www';
+    await Promise.all(nodes.map(({ engine }) => engine.importBusybox('who:1', `CMD ["sh","-c",${JSON.stringify(script)}]`)));
     await formSwarm(cluster);
   });
   after(() => cluster?.stop());
@@ -35,7 +37,22 @@ describe('a swarm over IPv6', { skip: process.getuid?.() !== 0 && 'needs root', 
 
   test('a service on a network of both families is reached over each, from every node, by name and virtual address', async () => {
     await docker('network', 'create', '--driver', 'overlay', '--attachable', '--ipv6', 'both');
-    await docker('service', 'create', '-q', '--detach', '--no-resolve-image', '--mode', 'global', '--network', 'both', '--name', 'web', 'who:1');
+    await docker(
+      'service',
+      'create',
+      '-q',
+      '--detach',
+      '--no-resolve-image',
+      '--mode',
+      'global',
+      '--network',
+      'both',
+      '--publish',
+      '18080:80',
+      '--name',
+      'web',
+      'who:1',
+    );
     await until(
       'tasks run everywhere',
       async () => (await docker('service', 'ps', 'web', '--filter', 'desired-state=running')).match(/Running [^ ]+ /g)?.length === 2,
@@ -53,6 +70,20 @@ describe('a swarm over IPv6', { skip: process.getuid?.() !== 0 && 'needs root', 
       // A client takes that address of several which is next to its own.
       assert.equal(hosts(await inTask(node, 'timeout 3 wget -qO- http://tasks.web/')), 1);
       assert.match(await inTask(node, 'nslookup -type=aaaa web'), new RegExp(`Address: ${virtual6}$`, 'm'));
+    }
+  });
+
+  test('its published port answers clients outside on every node, who are seen under their own address, and the nodes by ::1', async () => {
+    for (const node of nodes) {
+      const seen = new Set<string>();
+      await until(`both tasks answer through ${node.name}`, async () => {
+        const { stdout } = await cluster.client.exec(['curl', '-gs', '-m', '3', `http://[${node.lanAddress}]:18080/cgi-bin/who`]);
+        const [hostname = '', address = ''] = stdout.trim().split(' ');
+        if (hostname === '') return false;
+        assert.equal(address, `[${cluster.client.address}]`);
+        return seen.add(hostname).size === 2;
+      });
+      assert.equal((await node.engine.exec(['curl', '-gs', '-m', '3', 'http://[::1]:18080/'])).stdout.trim().length, 12);
     }
   });
 

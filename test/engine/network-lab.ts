@@ -45,6 +45,7 @@ export interface Lab {
 }
 
 const IMAGE = 'busybox:lab';
+export const LINK6 = { node: 'fd98::1', client: 'fd98::2' } as const;
 
 /** A server of both protocols, run by Node in a container's network namespace: the image needs none. */
 const SERVER = `
@@ -66,17 +67,18 @@ udp.on('message', (message) => { console.log(String(message)); process.exit(); }
 udp.bind(Number(localPort ?? 0), () => udp.send('x', Number(port), host));
 `;
 
-export async function startLab(): Promise<Lab> {
+/** `ipv6`: the gateway bridge has it, as the node's link to the client, whose addresses on it are `fd98::1` and `fd98::2`. */
+export async function startLab({ ipv6 = false }: { readonly ipv6?: boolean } = {}): Promise<Lab> {
   const engine = await startEngine({ name: 'network' });
   try {
-    return await prepareLab(engine);
+    return await prepareLab(engine, ipv6);
   } catch (error) {
     await engine.stop();
     throw error;
   }
 }
 
-async function prepareLab(engine: TestEngine): Promise<Lab> {
+async function prepareLab(engine: TestEngine, ipv6: boolean): Promise<Lab> {
   const stateDirectory = join(engine.folder, 'state');
   await mkdir(stateDirectory);
   await engine.importBusybox(IMAGE, 'CMD ["sleep","100000"]');
@@ -85,7 +87,9 @@ async function prepareLab(engine: TestEngine): Promise<Lab> {
     'com.docker.network.bridge.enable_icc=false',
     'com.docker.network.bridge.enable_ip_masquerade=true',
   ];
-  await engine.docker('network', 'create', ...bridge.flatMap((option) => ['-o', option]), 'docker_gwbridge');
+  const pool6 = ipv6 ? ['--ipv6', '--subnet', 'fd97::/64'] : [];
+  await engine.docker('network', 'create', ...bridge.flatMap((option) => ['-o', option]), ...pool6, 'docker_gwbridge');
+  if (ipv6) await addLink6(engine);
   // As dockerd leaves it where forwarding was off before.
   await engine.exec(['iptables', '-P', 'FORWARD', 'DROP']);
   const entry = join(import.meta.dirname, '../../src/main/skep-netd.ts');
@@ -173,6 +177,11 @@ async function prepareLab(engine: TestEngine): Promise<Lab> {
   };
 }
 
+async function addLink6(engine: TestEngine): Promise<void> {
+  await engine.exec(['ip', 'addr', 'add', `${LINK6.node}/64`, 'dev', 'uplink', 'nodad']);
+  await engine.client.exec(['ip', 'addr', 'add', `${LINK6.client}/64`, 'dev', 'eth0', 'nodad']);
+}
+
 async function startContainer(
   engine: TestEngine,
   dns: string,
@@ -201,7 +210,8 @@ async function startContainer(
   for (const [network, other] of others) await engine.docker('network', 'connect', '--ip', other, network, name);
   await engine.docker('start', name);
   const [pid, containerId] = (await engine.docker('inspect', '--format', '{{.State.Pid}} {{.Id}}', name)).split(' ');
-  const gatewayAddress = await engine.docker('network', 'inspect', 'docker_gwbridge', '--format', `{{(index .Containers "${containerId}").IPv4Address}}`);
+  const gateway = `{{with index .Containers "${containerId}"}}{{.IPv4Address}} {{.IPv6Address}}{{end}}`;
+  const [gatewayAddress = '', gatewayAddress6 = ''] = (await engine.docker('network', 'inspect', 'docker_gwbridge', '--format', gateway)).split(' ');
   await engine.spawnInside(['nsenter', '-t', pid ?? '', '-n', '--', process.execPath, '-e', SERVER, name]);
   await until(`${name} answers`, async () => (await engine.exec(['nsenter', '-t', pid ?? '', '-n', '--', 'curl', '-sS', 'http://127.0.0.1/'])).code === 0);
   const bare = gatewayAddress.split('/', 1)[0] ?? '';
@@ -215,6 +225,7 @@ async function startContainer(
       taskId: `task-${name}`,
       containerId: containerId ?? '',
       gatewayAddress: bare,
+      ...(gatewayAddress6 === '' ? {} : { gatewayAddress6: gatewayAddress6.split('/', 1)[0] ?? '' }),
       pid: Number(pid),
       networkIds: Object.keys(addresses).map((network) => `id-${network}`),
     },

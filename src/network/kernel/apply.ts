@@ -10,8 +10,8 @@ import { inNamespace, run, runOrThrow } from './run.ts';
  */
 export async function applySteps(steps: readonly Step[]): Promise<void> {
   const failures: string[] = [];
-  for (const { tool, namespace, lines } of steps) {
-    const argv = [tool, ...(namespace === undefined ? [] : ['-n', namespace]), '-force', '-batch', '-'];
+  for (const { tool, namespace, family, lines } of steps) {
+    const argv = [tool, ...(family === undefined ? [] : ['-6']), ...(namespace === undefined ? [] : ['-n', namespace]), '-force', '-batch', '-'];
     const { code, stderr } = await run(argv, `${lines.join('\n')}\n`);
     if (code !== 0) failures.push(`${tool}${namespace === undefined ? '' : ` in ${namespace}`}: ${describe(stderr, lines)}`);
   }

@@ -29,7 +29,7 @@ export function createConnections({ log }: { readonly log: Logger }): Connection
       for (const address of addresses) await remove(namespace, [...(familyOf(address) === 6 ? ['-f', 'ipv6'] : []), '--reply-src', address]);
     },
     async forgetUdpTo(ports) {
-      for (const port of ports) await remove(undefined, ['-p', 'udp', '--orig-port-dst', String(port)]);
+      for (const port of ports) for (const family of ['ipv4', 'ipv6']) await remove(undefined, ['-f', family, '-p', 'udp', '--orig-port-dst', String(port)]);
     },
   };
 }

@@ -1,9 +1,10 @@
 // Brings the host's namespace to what it must be: rules for published ports, settings of the gateway bridge, Docker's own filter, the mesh.
 import { AppError, errorMessage } from '#lib/errors.ts';
 import type { Logger } from '#lib/log.ts';
-import type { Host, PublishedPort } from '../desired.ts';
+import type { Host, PublishedPort } from '../desired-host.ts';
 import { hex, MARK_OWNER_MASK, type Names } from '../names.ts';
 import { renderHostRules } from '../render/host-nft.ts';
+import { renderHostRules6 } from '../render/host-nft6.ts';
 import { planMesh } from '../render/mesh-links.ts';
 import { applyRules, applySteps, getSysctl, listTable, setSysctl } from './apply.ts';
 import { type HostLinks, observeMesh } from './observe.ts';
@@ -21,23 +22,25 @@ export function createHostApplier({ names, ports, log }: { readonly names: Names
   let rules: string | undefined;
   let listing: string | undefined;
   let isListed = false;
-  let acceptsForwarding: boolean | undefined;
+  const acceptsForwarding = new Map<Filter, boolean>();
   let meshKey: string | undefined;
 
   async function applyTable(text: string, verify: boolean): Promise<void> {
-    const isCurrent = rules === text && (!verify || (isListed && (await listTable(names.table)) === listing));
+    const list = async () => [await listTable(names.table), await listTable(names.table, undefined, 'ip6')].join('\n');
+    const isCurrent = rules === text && (!verify || (isListed && (await list()) === listing));
     if (isCurrent) return;
     rules = undefined;
     await applyRules(text);
     // How the kernel lists it is asked for only when somebody wants to compare: a change should cost one command.
     isListed = verify;
-    listing = verify ? await listTable(names.table) : undefined;
+    listing = verify ? await list() : undefined;
     rules = text;
   }
 
-  async function applyForwarding(wanted: boolean, verify: boolean): Promise<void> {
-    if (!verify && acceptsForwarding === wanted) return;
-    acceptsForwarding = (await acceptForwarding(wanted, names, log)) ? wanted : undefined;
+  async function applyForwarding(filter: Filter, wanted: boolean, verify: boolean): Promise<void> {
+    if (!verify && acceptsForwarding.get(filter) === wanted) return;
+    acceptsForwarding.delete(filter);
+    if (await acceptForwarding(filter, wanted, names, log)) acceptsForwarding.set(filter, wanted);
   }
 
   async function applyMesh(host: Host, links: HostLinks, verify: boolean): Promise<void> {
@@ -55,18 +58,34 @@ export function createHostApplier({ names, ports, log }: { readonly names: Names
 
   return {
     async apply(host, links, verify) {
-      const refused = await ports.hold(host.ports);
-      const served: Host = { ...host, ports: host.ports.filter((port: PublishedPort) => !refused.has(portKey(port))) };
+      const { refused, refused6 } = await ports.hold(host.ports, host.six !== undefined);
+      const served: Host = { ...host, ports: host.ports.filter((port) => !refused.has(portKey(port))).map((port) => withoutRefused6(port, refused6)) };
       const serves = served.ports.length > 0;
       await allOf([
         // The mesh's device before the rules that name it is not needed: rules compare names. All parts are tried, whatever fails.
-        () => applyTable(renderHostRules(served, names), verify),
-        () => applyForwarding(serves || host.mesh !== undefined, verify),
+        () => applyTable(renderHostRules(served, names) + renderHostRules6(served, names), verify),
+        () => applyForwarding('iptables', serves || host.mesh !== undefined, verify),
+        () => applyForwarding('ip6tables', host.six !== undefined && (serves || host.mesh !== undefined), verify),
         () => (serves ? openGatewayBridge(links, names.gatewayBridge) : Promise.resolve()),
+        // What containers send each other over it passes our rules, whatever the general setting is.
+        () => (host.six === undefined ? Promise.resolve() : filterBridge6(links, names.gatewayBridge)),
         () => applyMesh(served, links, verify),
       ]);
     },
   };
+}
+
+/** Docker's filters of both families. */
+type Filter = 'iptables' | 'ip6tables';
+
+/** Another program has the port over IPv6 only: then it is ours over IPv4 only. */
+function withoutRefused6({ six, ...port }: PublishedPort, refused6: ReadonlySet<string>): PublishedPort {
+  return six === undefined || refused6.has(portKey(port)) ? port : { ...port, six };
+}
+
+async function filterBridge6({ links }: HostLinks, bridge: string): Promise<void> {
+  if (!links.some(({ name }) => name === bridge)) return;
+  await applySteps([{ tool: 'ip', lines: [`link set ${bridge} type bridge nf_call_ip6tables 1`] }]);
 }
 
 /** Runs all, then rejects with what went wrong in any. */
@@ -94,18 +113,19 @@ function ignoreMissing(error: unknown): void {
  * Docker drops forwarded packets that it does not know; its chain DOCKER-USER is for such exceptions. Resolves with false while there is no such
  * chain: the engine has not started yet, or filters otherwise.
  */
-async function acceptForwarding(wanted: boolean, names: Names, log: Logger): Promise<boolean> {
+async function acceptForwarding(filter: Filter, wanted: boolean, names: Names, log: Logger): Promise<boolean> {
   const mark = `${hex(names.mark)}/${hex(MARK_OWNER_MASK)}`;
   const rule = ['DOCKER-USER', '-m', 'connmark', '--mark', mark, '-m', 'comment', '--comment', names.driver, '-j', 'ACCEPT'];
-  const iptables = (...args: readonly string[]) => run(['iptables', '-w', '5', ...args]);
+  const iptables = (...args: readonly string[]) => run([filter, '-w', '5', ...args]);
   try {
     const there = (await iptables('-C', ...rule)).code === 0;
     if (there === wanted) return true;
     const { code, stderr } = await iptables(wanted ? '-I' : '-D', ...rule);
     if (code !== 0) log.debug({ error: stderr.trim() }, 'no DOCKER-USER chain');
-    return code === 0;
+    // Engines that leave IPv6 alone have none there, and drop nothing either.
+    return code === 0 || filter === 'ip6tables';
   } catch (error) {
-    log.debug({ error: errorMessage(error) }, 'no iptables');
+    log.debug({ error: errorMessage(error) }, `no ${filter}`);
     return !wanted;
   }
 }

@@ -1,6 +1,6 @@
 // Reads what is in the kernel, as the planners want to see it. Only reads.
-import { readdir } from 'node:fs/promises';
-import { parseIpv4Cidr, formatIpv4Subnet } from '#lib/ip.ts';
+import { readdir, readFile } from 'node:fs/promises';
+import { familyOf, formatSubnet, parseCidr } from '#lib/ip.ts';
 import { GATEWAY_BRIDGE, MARK_OWNER_MASK, type Names } from '../names.ts';
 import type { ActualMesh } from '../render/mesh-links.ts';
 import { TUNNEL, type ActualLink, type ActualOverlay } from '../render/overlay-links.ts';
@@ -40,6 +40,8 @@ export interface HostLinks {
   readonly addresses: ReadonlyMap<string, { readonly mtu: number }>;
   readonly labelled: readonly HostAddress[];
   readonly gatewaySubnets: readonly string[];
+  /** None while the machine does not forward IPv6: nothing would get through. */
+  readonly gatewaySubnets6: readonly string[];
 }
 
 export async function observeHostLinks(gatewayBridge = GATEWAY_BRIDGE): Promise<HostLinks> {
@@ -48,11 +50,16 @@ export async function observeHostLinks(gatewayBridge = GATEWAY_BRIDGE): Promise<
   const addresses = new Map(rows.flatMap((row) => lasting(row).map(({ local = '' }) => [local, { mtu: row.mtu ?? 0 }] as const)));
   const labelled = rows.flatMap((row) => ipv4(row).map(({ local = '', label }) => ({ device: row.ifname ?? '', address: local, label })));
   const gateway = links.find(({ name }) => name === gatewayBridge);
-  const gatewaySubnets = (gateway?.addresses ?? []).flatMap((cidr) => {
-    const parsed = parseIpv4Cidr(cidr);
-    return parsed === undefined ? [] : [formatIpv4Subnet(parsed.subnet)];
-  });
-  return { links, addresses, labelled, gatewaySubnets };
+  const subnets = (gateway?.addresses ?? []).flatMap((cidr) => parseCidr(cidr)?.subnet ?? []);
+  const ofFamily = (family: 4 | 6) => subnets.filter((subnet) => subnet.family === family).map(formatSubnet);
+  const gatewaySubnets6 = (await forwards6()) ? ofFamily(6) : [];
+  return { links, addresses, labelled, gatewaySubnets: ofFamily(4), gatewaySubnets6 };
+}
+
+/** A kernel without IPv6 has no such setting. */
+async function forwards6(): Promise<boolean> {
+  const text = await readFile('/proc/sys/net/ipv6/conf/all/forwarding', 'utf8').catch(() => '0');
+  return text.trim() === '1';
 }
 
 export async function observeOverlay(namespace: string): Promise<ActualOverlay> {
@@ -67,10 +74,13 @@ export async function observeOverlay(namespace: string): Promise<ActualOverlay> 
 
 export async function observeMesh(names: Names, { links }: HostLinks): Promise<ActualMesh> {
   const device = links.find(({ name }) => name === names.meshDevice);
-  const rules = await ourRules(names);
-  if (device === undefined) return { rules, neighbours: new Map(), forwarding: new Map(), routes: new Map() };
-  const [neighbours, forwarding, routes] = await Promise.all([neighboursOf(device.name), forwardingOf(device.name), routesThrough(device.name)]);
-  return { device, rules, neighbours, forwarding, routes };
+  const [rules, rules6] = await Promise.all([ourRules(names, 4), ourRules(names, 6)]);
+  const nothing = { neighbours: new Map<string, string>(), routes: new Map<number, string>() };
+  if (device === undefined) return { rules, ...nothing, forwarding: new Map(), six: { rules: rules6, ...nothing } };
+  const [all, forwarding] = await Promise.all([neighboursOf(device.name), forwardingOf(device.name)]);
+  const [routes, routes6] = await Promise.all([routesThrough(device.name, 4), routesThrough(device.name, 6)]);
+  const neighbours = (family: 4 | 6) => new Map([...all].filter(([address]) => familyOf(address) === family));
+  return { device, rules, neighbours: neighbours(4), forwarding, routes, six: { rules: rules6, neighbours: neighbours(6), routes: routes6 } };
 }
 
 /** The names of our overlay namespaces that exist. */
@@ -129,8 +139,10 @@ async function forwardingOf(device: string, namespace?: string): Promise<Readonl
   return new Map(rows.flatMap(({ mac, dst }) => (mac === undefined || dst === undefined ? [] : [[mac, dst] as const])));
 }
 
-async function ourRules(names: Names): Promise<ActualMesh['rules']> {
-  const output = await runOrThrow(['ip', '-j', 'rule', 'show']);
+async function ourRules(names: Names, family: 4 | 6): Promise<ActualMesh['rules']> {
+  const argv = ['ip', `-${family}`, '-j', 'rule', 'show'];
+  // A kernel without IPv6 has no such rules.
+  const output = family === 4 ? await runOrThrow(argv) : (await run(argv)).stdout;
   const rows = json<{ readonly priority?: number; readonly fwmark?: string; readonly table?: string }>(output);
   const ours: readonly number[] = Object.values(names.rulePriority);
   return rows
@@ -138,9 +150,9 @@ async function ourRules(names: Names): Promise<ActualMesh['rules']> {
     .filter(({ priority, mark }) => ours.includes(priority) && (mark & MARK_OWNER_MASK) >>> 0 === names.mark);
 }
 
-async function routesThrough(device: string): Promise<ReadonlyMap<number, string>> {
+async function routesThrough(device: string, family: 4 | 6): Promise<ReadonlyMap<number, string>> {
   // Fails when no table but main has a route yet ("FIB table does not exist").
-  const { code, stdout } = await run(['ip', '-j', 'route', 'show', 'table', 'all', 'dev', device]);
+  const { code, stdout } = await run(['ip', `-${family}`, '-j', 'route', 'show', 'table', 'all', 'dev', device]);
   if (code !== 0) return new Map();
   const rows = json<{ readonly dst?: string; readonly gateway?: string; readonly table?: string | number }>(stdout);
   return new Map(rows.flatMap(({ dst, gateway, table }) => (dst === 'default' && gateway !== undefined ? [[Number(table), gateway] as const] : [])));

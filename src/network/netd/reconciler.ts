@@ -4,7 +4,8 @@ import { createBackoff } from '#lib/backoff.ts';
 import type { Clock } from '#lib/clock.ts';
 import { AppError, errorMessage } from '#lib/errors.ts';
 import type { Logger } from '#lib/log.ts';
-import { deriveEncryption, deriveHost, deriveOverlays, type NetworkInputs, type Overlay } from '../desired.ts';
+import { deriveHost } from '../desired-host.ts';
+import { deriveEncryption, deriveOverlays, type NetworkInputs, type Overlay } from '../desired.ts';
 import type { Connections } from '../kernel/connections.ts';
 import type { EncryptionApplier } from '../kernel/encryption.ts';
 import type { HostApplier } from '../kernel/host.ts';
@@ -168,6 +169,7 @@ function inputsOf({ state, dataPathPort, encryptionPort }: ReconcilerDependencie
     driverNetworks: state.driverNetworks,
     hostAddresses: links.addresses,
     gatewaySubnets: links.gatewaySubnets,
+    gatewaySubnets6: links.gatewaySubnets6,
     dataPathPort,
     ...(encryptionPort === undefined ? {} : { encryptionPort }),
     hostPorts: state.hostPorts,

@@ -1,6 +1,6 @@
 // Which tracked connections have lost their other end between two states: pure comparison.
 import { ownNode, type NetworkInputs } from '../desired.ts';
-import { meshAddressOf, type Names } from '../names.ts';
+import { meshAddress6Of, meshAddressOf, type Names } from '../names.ts';
 
 /** What connections may have been translated to. */
 export interface Facts {
@@ -29,8 +29,10 @@ export function factsOf({ cluster, local, driverNetworks, hostAddresses }: Netwo
         ]),
     ),
     host: new Set([
-      ...local.endpoints.flatMap(({ gatewayAddress }) => gatewayAddress ?? []),
-      ...cluster.nodes.filter((node) => node !== self).map(({ index }) => meshAddressOf(index)),
+      ...local.endpoints.flatMap(({ gatewayAddress, gatewayAddress6 }) => [gatewayAddress, gatewayAddress6].filter((address) => address !== undefined)),
+      ...cluster.nodes
+        .filter((node) => node !== self)
+        .flatMap(({ index, publishes6 }) => [meshAddressOf(index), ...(publishes6 ? [meshAddress6Of(index)] : [])]),
     ]),
     udpPorts: new Set(cluster.ingress.filter(({ protocol }) => protocol === 'udp').map(({ publishedPort }) => publishedPort)),
   };

@@ -5,7 +5,8 @@ import { join } from 'node:path';
 import { errorMessage } from '#lib/errors.ts';
 import type { Logger } from '#lib/log.ts';
 import type { ClusterNetworkState, LocalNetworkState } from '#protocol/network-state.ts';
-import type { DriverNetwork, PublishedPort, Sandbox } from '../desired.ts';
+import type { PublishedPort } from '../desired-host.ts';
+import type { DriverNetwork, Sandbox } from '../desired.ts';
 
 export interface NetdState {
   readonly cluster: ClusterNetworkState;

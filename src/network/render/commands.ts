@@ -4,6 +4,8 @@ export interface Step {
   readonly tool: 'ip' | 'bridge';
   /** A named network namespace; absent: the host's. */
   readonly namespace?: string;
+  /** For what is in tables by family, and not told by an address: rules and routes. Absent: IPv4. */
+  readonly family?: 6;
   /** One command per line, without the tool's name, as `-batch` reads them. */
   readonly lines: readonly string[];
 }

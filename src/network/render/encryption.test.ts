@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { present } from '#lib/assert.ts';
-import { deriveEncryption, deriveHost, deriveOverlays, type NetworkInputs } from '../desired.ts';
+import { deriveHost } from '../desired-host.ts';
+import { deriveEncryption, deriveOverlays, type NetworkInputs } from '../desired.ts';
 import { cluster, encrypted, inputs } from '../fixtures.ts';
 import { DEFAULT_SLOT, namesOf } from '../names.ts';
 import type { Step } from './commands.ts';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { deriveHost } from '../desired.ts';
+import { deriveHost } from '../desired-host.ts';
 import { alone, inputs } from '../fixtures.ts';
 import { DEFAULT_SLOT, namesOf } from '../names.ts';
 import { renderHostRules } from './host-nft.ts';

@@ -1,6 +1,6 @@
 // The nftables rules of the host's namespace: published ports, and containers without a way out. A published port is answered by translating only
 // the destination, first to a node, on that node to a container, so that the container sees the client's own address on every node.
-import type { Host, Mesh, PublishedPort } from '../desired.ts';
+import type { Host, Mesh, PublishedPort } from '../desired-host.ts';
 import { familyOf } from '#lib/ip.ts';
 import { hex, MARK_MASK, meshAddressOf, meshMacOf, nodeMark, type Names } from '../names.ts';
 
@@ -55,7 +55,7 @@ function targets({ local }: PublishedPort): readonly string[] {
   return local.map(({ address, port }) => `${address} . ${port}`);
 }
 
-function portMap(name: string, ports: readonly PublishedPort[], chainPrefix: string): readonly string[] {
+export function portMap(name: string, ports: readonly PublishedPort[], chainPrefix: string): readonly string[] {
   const elements = ports.map((port) => `${port.protocol} . ${port.publishedPort} : goto ${chainPrefix}_${key(port)}`);
   return [`map ${name} {`, '  type inet_proto . inet_service : verdict;', ...(elements.length === 0 ? [] : [`  elements = { ${elements.join(', ')} };`]), '}'];
 }
@@ -80,7 +80,7 @@ function encryptedChains({ guarded }: Host, { encryptionDevice }: Names): readon
 }
 
 /** The same client port may reach us through two nodes: a conntrack zone per node keeps them apart, and a mark leads answers back to the right one. */
-function zoneAndMarkChains(mesh: Mesh, names: Names): readonly string[] {
+export function zoneAndMarkChains(mesh: Mesh, names: Names): readonly string[] {
   if (mesh.peers.length === 0) return [];
   const device = `"${names.meshDevice}"`;
   const zones = mesh.peers.map(({ index }) => `${meshMacOf(index)} : ${index}`).join(', ');
@@ -153,14 +153,14 @@ function sourceChain({ gatewaySubnets, mesh }: Host, names: Names): readonly str
   ]);
 }
 
-function chain(name: string, lines: readonly string[]): readonly string[] {
+export function chain(name: string, lines: readonly string[]): readonly string[] {
   return [`chain ${name} {`, ...indent(1, lines), '}'];
 }
 
-function indent(depth: number, lines: readonly string[]): readonly string[] {
+export function indent(depth: number, lines: readonly string[]): readonly string[] {
   return lines.map((line) => `${'  '.repeat(depth)}${line}`);
 }
 
-function key({ protocol, publishedPort }: PublishedPort): string {
+export function key({ protocol, publishedPort }: PublishedPort): string {
   return `${protocol}_${publishedPort}`;
 }

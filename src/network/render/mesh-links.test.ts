@@ -1,14 +1,20 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { deriveHost } from '../desired.ts';
-import { inputs } from '../fixtures.ts';
+import { deriveHost } from '../desired-host.ts';
+import { inputs, publishing6 } from '../fixtures.ts';
 import { DEFAULT_SLOT, namesOf, nodeMark } from '../names.ts';
 import type { Step } from './commands.ts';
 import { type ActualMesh, planMesh } from './mesh-links.ts';
 
 const names = namesOf(DEFAULT_SLOT, '');
 const { mesh } = deriveHost(inputs);
-const nothing: ActualMesh = { neighbours: new Map(), forwarding: new Map(), rules: [], routes: new Map() };
+const nothing: ActualMesh = {
+  neighbours: new Map(),
+  forwarding: new Map(),
+  rules: [],
+  routes: new Map(),
+  six: { neighbours: new Map(), rules: [], routes: new Map() },
+};
 const inPlace: ActualMesh = {
   device: {
     name: 'swm0',
@@ -27,6 +33,7 @@ const inPlace: ActualMesh = {
     { priority: 1001, mark: nodeMark(names, 2), table: String(nodeMark(names, 2)) },
   ],
   routes: new Map([[nodeMark(names, 2), '198.18.0.2']]),
+  six: nothing.six,
 };
 const text = (steps: readonly Step[]) => steps.flatMap(({ tool, lines }) => lines.map((line) => `${tool} ${line}\n`)).join('');
 
@@ -68,4 +75,28 @@ test('a node that has left takes its entries with it', () => {
   assert.match(plan, /ip rule del pref 1001 fwmark 0x40000002\/0x40ffffff lookup 1073741826\n/);
   assert.match(plan, /ip rule add pref 1001 fwmark 0x40000003\/0x40ffffff lookup 1073741827\n/);
   assert.doesNotMatch(plan, /pref 1000/);
+});
+
+test('over IPv6 the mesh has the nodes that publish over it, in tables of its own, and gives all of it back', () => {
+  const { mesh: mesh6 } = deriveHost(publishing6);
+  const plan = planMesh(mesh6, inPlace, names);
+  const mark = nodeMark(names, 2);
+  assert.deepEqual(
+    plan.map(({ family, lines }) => [family, ...lines]),
+    [
+      [undefined, 'addr replace fd73:6b65:7000::1/64 dev swm0 nodad'],
+      [undefined, 'neigh replace fd73:6b65:7000::2 lladdr 02:53:00:00:00:02 dev swm0 nud permanent'],
+      [
+        6,
+        'rule add pref 1000 iif lo fwmark 0x40000000/0x40ff0000 lookup main',
+        `rule add pref 1001 fwmark 0x40000002/0x40ffffff lookup ${mark}`,
+        `route replace default via fd73:6b65:7000::2 dev swm0 table ${mark}`,
+      ],
+    ],
+  );
+  const six = { rules: inPlace.rules, neighbours: new Map([['fd73:6b65:7000::2', '02:53:00:00:00:02']]), routes: new Map([[mark, 'fd73:6b65:7000::2']]) };
+  const device = inPlace.device && { ...inPlace.device, addresses: [...inPlace.device.addresses, 'fd73:6b65:7000::1/64'] };
+  assert.deepEqual(planMesh(mesh6, { ...inPlace, ...(device === undefined ? {} : { device }), six }, names), []);
+  const removal = planMesh(undefined, { ...inPlace, six }, names).filter(({ family }) => family === 6);
+  assert.equal(removal[0]?.lines.filter((line) => line.startsWith('rule del')).length, 2);
 });
