@@ -1,8 +1,11 @@
 // IPv6 as users have it: nodes that know each other by addresses of IPv6 only, and networks of both families on them, by the real docker CLI.
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { after, before, describe, test } from 'node:test';
 import { type ClusterNode, formSwarm, joinAddress, startCluster, type TestCluster } from '../lib/cluster.ts';
 import { until } from '../lib/engine.ts';
+
+const lacksWireGuard = ['wg', 'wireguard-go'].some((tool) => spawnSync('sh', ['-c', 'command -v "$0"', tool]).status !== 0);
 
 describe('a swarm over IPv6', { skip: process.getuid?.() !== 0 && 'needs root', timeout: 240_000 }, () => {
   let cluster: TestCluster;
@@ -131,6 +134,22 @@ describe('a swarm over IPv6', { skip: process.getuid?.() !== 0 && 'needs root', 
       (await docker('service', 'ps', '--no-trunc', 'late')).includes('Pool overlaps with other one on this address space'),
     );
     await docker('service', 'rm', 'late');
+  });
+
+  test('an encrypted network has IPv6 inside, and WireGuard goes over IPv6', { skip: lacksWireGuard && 'needs wireguard-tools and wireguard-go' }, async () => {
+    await docker('network', 'create', '-d', 'overlay', '--ipv6', '--opt', 'encrypted', 'sealed');
+    await docker('service', 'create', '-q', '--detach', '--no-resolve-image', '--mode', 'global', '--network', 'sealed', '--name', 'secret', 'who:1');
+    const [, two] = nodes;
+    assert.ok(two);
+    const ask = async () => {
+      const [id = ''] = (await two.engine.docker('ps', '-q', '--filter', 'label=com.docker.swarm.service.name=secret')).split('\n');
+      const lookup = (await two.engine.tryDocker(['exec', id, 'nslookup', '-type=aaaa', 'secret'])).stdout;
+      const address = /Address: (fd\S+)$/m.exec(lookup)?.[1];
+      return hosts((await two.engine.tryDocker(['exec', id, 'sh', '-c', `for i in 1 2 3 4; do timeout 3 wget -qO- http://[${address}]/; done`])).stdout);
+    };
+    await until('both tasks answer', async () => (await ask()) === 2, 60_000);
+    assert.match((await two.engine.exec(['wg', 'show', 'skw0', 'endpoints'])).stdout, new RegExp(`\\[${cluster.manager.lanAddress}\\]:\\d+`));
+    await docker('service', 'rm', 'secret');
   });
 
   test('a second manager joins etcd over IPv6', async () => {
