@@ -135,6 +135,9 @@ test('bad requests are refused before anything is made', async (context) => {
   await assert.rejects(membership.init({ ...request, defaultAddrPool: ['10.0.0.0/25'] }), {
     message: 'invalid CIDR: "10.0.0.0/25". Subnet size is too small for pool: 24',
   });
+  await assert.rejects(membership.init({ ...request, defaultAddrPool: ['10.0.0.0/8', 'fd00::/80'] }), {
+    message: 'invalid CIDR: "fd00::/80". Subnet size is too small for pool: 64',
+  });
   await assert.rejects(membership.init({ ...request, spec: { ...defaultClusterSpec, name: 'mine' } }), { message: 'swarm spec must be named "default"' });
   await assert.rejects(membership.join({ ...join_, remoteAddrs: [] }), { message: 'at least 1 RemoteAddr is required to join' });
   await assert.rejects(membership.join(join_), { message: 'invalid join token' });

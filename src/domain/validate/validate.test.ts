@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { AppError } from '#lib/errors.ts';
 import type { ClusterSpec, ContainerSpec, NetworkSpec, ServiceSpec, UpdateConfig } from '../spec.ts';
 import { validateClusterSpec } from './cluster.ts';
-import { validateNetworkSpec } from './network.ts';
+import { networkWarnings, validateNetworkSpec } from './network.ts';
 import { decodeBase64, validateConfigSpec, validateSecretSpec } from './secret.ts';
 import { validateServiceSpec } from './service.ts';
 
@@ -131,4 +131,28 @@ test('a name that would make a naive pattern slow is judged at once', () => {
   refusesProperly(() => validateSecretSpec(spec));
   refusesProperly(() => validateNetworkSpec({ ...spec, ipv6: false, internal: false, attachable: false, ingress: false, scope: 'swarm' }));
   assert.ok(performance.now() - startedAt < 500);
+});
+
+test('networks with IPv6 are refused what cannot be, and a subnet without effect is told', () => {
+  const spec = (subnet: string, more: object = {}) => {
+    const base = { name: 'n', labels: {}, ipv6: true, internal: false, attachable: false, ingress: false, scope: 'swarm' } as const;
+    return { ...base, ipam: { configs: [{ subnet, ...more }] } };
+  };
+  validateNetworkSpec(spec('fd00:1::/64', { gateway: 'fd00:1::fe', range: 'fd00:1::8000/113', reserved: { a: 'FD00:1::1' } }));
+  for (const [wrong, words] of [
+    [spec('fd00:1::/127'), /too small/],
+    [spec('fe80::/64'), /unicast/],
+    [spec('ff02::/64'), /unicast/],
+    [spec('::/64'), /unicast/],
+    [spec('fd00:1::/64', { gateway: '10.0.0.1' }), /subnet fd00:1::\/64 does not contain gateway 10\.0\.0\.1/],
+    [spec('fd00:1::/64', { range: 'fd00:2::/80' }), /does not contain range/],
+    [spec('fd00:1::/64', { reserved: { a: 'fd00:2::1' } }), /does not contain auxiliary address fd00:2::1/],
+    [spec('fd00:1::/64', { reserved: { a: 'x' } }), /invalid auxiliary address x/],
+    [spec('fd00:1::/200'), /Invalid subnet/],
+    [{ ...spec('fd00:1::/64'), driver: { name: 'overlay', options: { 'com.docker.network.driver.mtu': '1279' } } }, /MTU of at least 1280/],
+  ] as const) {
+    assert.throws(() => validateNetworkSpec(wrong), { message: words });
+  }
+  assert.deepEqual(networkWarnings(spec('fd00:1::/64')), []);
+  assert.deepEqual(networkWarnings({ ...spec('fd00:1::/64'), ipv6: false }), ['subnet fd00:1::/64 is not used: the network is made without IPv6 (--ipv6)']);
 });
