@@ -57,6 +57,8 @@ export async function startCluster({
     await inLan('link', 'set', `port${index + 1}`, 'master', 'br0', 'up');
     await inNode('addr', 'add', ...(ipv6 ? [`${lanAddress}/64`, 'nodad'] : [`${lanAddress}/24`]), 'dev', 'lan0');
     await inNode('link', 'set', 'lan0', 'up');
+    // Then published ports answer over IPv6, too.
+    if (ipv6) await engine.exec(['sh', '-c', 'echo 1 > /proc/sys/net/ipv6/conf/all/forwarding']);
     const skepd = await startSkepd({ engine, args: ['--hostname', name, ...args] });
     return {
       ...skepd,
