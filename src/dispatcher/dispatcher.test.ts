@@ -290,3 +290,20 @@ test('a node tells how others encrypt to it, and every node hears of it and of i
     encryption: { publicKey: 'key', endpoint: '192.0.2.1:51830' },
   });
 });
+
+test('a node that publishes over IPv6, and whose data path is over it, is known as such to every node', async (context) => {
+  const { store, clock, open } = await setUp(context);
+  await store.commit('orchestrator', [{ action: 'create', object: assigned('t1') }]);
+  const { received, connection, sessionId } = open('n1');
+  await clock.advance(50);
+  const six = { ...description, dataPathAddress: '2001:db8::1', encryption: { publicKey: 'key', port: 51830 }, publishes6: true } as const;
+  await connection.reportDescription(sessionId(), six);
+  await clock.advance(50);
+  assert.deepEqual(last(received, 'network')?.state.nodes[0], {
+    nodeId: 'n1',
+    index: 1,
+    dataPathAddress: '2001:db8::1',
+    encryption: { publicKey: 'key', endpoint: '[2001:db8::1]:51830' },
+    publishes6: true,
+  });
+});

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { cluster, local, overlayNetwork } from './fixtures.ts';
+import { both, cluster, local, overlayNetwork } from './fixtures.ts';
 import { createZones } from './zones.ts';
 
 const zoneOf = (networkIds: readonly string[] = ['net-a'], state = cluster) => {
@@ -63,4 +63,19 @@ test('addresses have names', () => {
   assert.equal(zoneOf().reverse('10.0.1.2'), 'Web.App');
   assert.equal(zoneOf().reverse('10.0.1.11'), 'web.1.t1.App');
   assert.equal(zoneOf().reverse('10.0.1.200'), undefined);
+});
+
+test('with IPv6 names have addresses of both families, each in turns, and addresses of both have names', () => {
+  const zone = zoneOf(['net-a'], both.cluster);
+  assert.deepEqual(sorted(zone.lookup('web')), ['10.0.1.2', 'fd00:1::2']);
+  assert.deepEqual(sorted(zone.lookup('web.1.t1')), ['10.0.1.11', 'fd00:1::11']);
+  assert.deepEqual([zone.reverse('fd00:1::2'), zone.reverse('fd00:1::12')], ['Web.App', 'web.2.t2.App']);
+  for (const family of [/^10\./, /^fd/]) {
+    const first = new Map<string, number>();
+    for (let query = 0; query < 200; query++) {
+      const address = zone.lookup('rr')?.find((candidate) => family.test(candidate)) ?? '';
+      first.set(address, (first.get(address) ?? 0) + 1);
+    }
+    assert.ok(first.size === 2 && [...first.values()].every((count) => Math.abs(count - 100) <= 10), JSON.stringify([...first]));
+  }
 });

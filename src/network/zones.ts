@@ -1,6 +1,7 @@
 // Who may see which names: the zone of every container on this node, out of the swarm's network state. Names are those of the networks that a container
 // is on, and no others. The name server itself is in dns/.
 import type { ClusterNetworkState, LocalEndpoint, LocalNetworkState, NetworkService, OverlayNetwork } from '#protocol/network-state.ts';
+import { familyOf } from '#lib/ip.ts';
 import type { Zone } from './dns/zone.ts';
 
 /** What one network's names stand for. Built once per state, because a service's start looks up many names. */
@@ -80,11 +81,17 @@ function* candidates(name: string, networks: readonly NetworkNames[]): Generator
 /** The golden ratio as a fraction of 2^32: its multiples spread evenly, also every second or third of them (clients ask for A and AAAA in pairs). */
 const STEP = 0x9e3779b9;
 
+/** Each family by itself: an answer has those of one, which must all come first equally often. */
 function rotate(addresses: readonly string[], turn: Turn): readonly string[] {
   if (addresses.length < 2) return addresses;
   turn.position = (turn.position + STEP) >>> 0;
-  const start = Math.floor((turn.position / 2 ** 32) * addresses.length);
-  return [...addresses.slice(start), ...addresses.slice(0, start)];
+  const share = turn.position / 2 ** 32;
+  const turned = (family: readonly string[]) => {
+    const start = Math.floor(share * family.length);
+    return [...family.slice(start), ...family.slice(0, start)];
+  };
+  const six = addresses.filter((address) => familyOf(address) === 6);
+  return six.length === 0 ? turned(addresses) : [...turned(addresses.filter((address) => familyOf(address) === 4)), ...turned(six)];
 }
 
 /** A service's own name goes before aliases, and both before containers' names. An alias of several services stands for all of them. */
