@@ -12,7 +12,7 @@ import { filterQuery } from '../shared/options.ts';
 import { carryOut, checkManager, planFor } from './deploy.ts';
 import { deployFlags } from './flags.ts';
 import { INACTIVE_LABEL, NAMESPACE_LABEL, readObjects } from './objects.ts';
-import { readRevisions } from './revisions.ts';
+import { readRevisions, removeConfig } from './revisions.ts';
 import { waitForTasks } from './rm.ts';
 
 interface InactiveStack {
@@ -41,7 +41,7 @@ export async function absence(client: Client, name: string): Promise<string | un
 
 /** A stack that was deployed again is no longer inactive. */
 export async function forgetInactive(client: Client, name: string): Promise<void> {
-  for (const { id } of await readInactive(client, name)) await client.call('DELETE', `/configs/${segment(id)}`);
+  for (const { id } of await readInactive(client, name)) await removeConfig(client, id);
 }
 
 async function servicesOf(client: Client, name: string): Promise<readonly Service[]> {
@@ -102,9 +102,11 @@ export const activate: CommandSpec = {
       return undefined;
     }
     const { stack, source } = inactive;
-    const { plan, ...others } = await planFor(invocation, stack);
-    // Services that are there are not touched: an interrupted command has made them, or a user, who knows best.
-    const services = plan.services.filter(({ action }) => action === 'create');
-    return carryOut(invocation, { ...others, plan: { ...plan, services }, stack, source, resolveImage: 'never', action: 'activate' });
+    const replan = async () => {
+      const { plan, ...others } = await planFor(invocation, stack);
+      // Services that are there are not touched: an interrupted command has made them, or a user, who knows best.
+      return { ...others, plan: { ...plan, services: plan.services.filter(({ action }) => action === 'create') } };
+    };
+    return carryOut(invocation, { ...(await replan()), replan, stack, source, resolveImage: 'never', action: 'activate' });
   },
 };

@@ -25,8 +25,8 @@ export interface AppliedService {
   readonly key: string;
 }
 
-/** Resolves with the services that were created or changed. */
-export async function applyPlan(invocation: Invocation, options: ApplyOptions): Promise<readonly AppliedService[]> {
+/** `applied` hears of each service that was created or changed. */
+export async function applyPlan(invocation: Invocation, options: ApplyOptions, applied: (service: AppliedService) => void): Promise<void> {
   const { plan, stack } = options;
   const client = await invocation.client();
   const say = (text: string) => void invocation.context.stdout.write(`${text}\n`);
@@ -43,10 +43,8 @@ export async function applyPlan(invocation: Invocation, options: ApplyOptions): 
   await applyFiles(client, 'secret', plan.secrets, say);
   await applyFiles(client, 'config', plan.configs, say);
   const ids = await readIds(client);
-  const applied: AppliedService[] = [];
   // In order of their dependencies, but without waiting for them: the managers hold tasks back, also when nobody waits here any more.
-  for (const step of inOrder(plan.services, stack)) applied.push(await applyService(invocation, { step, ids, say, ...options }));
-  return applied;
+  for (const step of inOrder(plan.services, stack)) applied(await applyService(invocation, { step, ids, say, ...options }));
 }
 
 async function attempt<T>(what: string, work: Promise<T>): Promise<T> {

@@ -2,7 +2,7 @@
 import type { Client } from '#client/client.ts';
 import type { Service } from '#docker-api/service.ts';
 import type { Task } from '#docker-api/task.ts';
-import { errorMessage } from '#lib/errors.ts';
+import { AppError, errorMessage } from '#lib/errors.ts';
 import type { Invocation } from '../command.ts';
 import { readService } from '../service/change.ts';
 import { sentences } from '../service/explanation.ts';
@@ -17,6 +17,9 @@ const POLL_MS = 300;
 const LOG_LINES = 10;
 /** How often a task of a service may fail in one deploy before nobody waits for it any longer. */
 const MAX_FAILURES = 5;
+/** A daemon that restarts, or a manager that hands over, answers again within this time. */
+const SILENCE_MS = 30_000;
+const SILENT = 'the daemon does not answer';
 
 export interface ConvergeOptions {
   readonly services: readonly AppliedService[];
@@ -36,10 +39,17 @@ export async function converge(invocation: Invocation, { services, deadlineMs, q
   const startedAt = context.clock.now();
   const open = new Map(services.map((service) => [service.id, service]));
   const failed: AppliedService[] = [];
+  let silentSince: number | undefined;
   try {
     while (open.size > 0 && !interrupted && context.clock.now() <= deadlineMs) {
       for (const service of Array.from(open.values())) {
-        const outcome = await lookAt(client, service, startedAt);
+        const outcome = await lookAt(client, service, startedAt).catch((error: unknown): Outcome => {
+          if (!isSilence(error)) throw error;
+          silentSince ??= context.clock.now();
+          if (context.clock.now() - silentSince > SILENCE_MS) throw lost(error, context.programName);
+          return { kind: 'waiting', text: SILENT };
+        });
+        if (outcome.text !== SILENT) silentSince = undefined;
         progress.set(service.name, outcome.text);
         if (outcome.kind !== 'waiting') open.delete(service.id);
         if (outcome.kind === 'failed') failed.push(service);
@@ -57,6 +67,15 @@ export async function converge(invocation: Invocation, { services, deadlineMs, q
   return failed.length === 0 && open.size === 0;
 }
 
+function isSilence(error: unknown): boolean {
+  return error instanceof AppError && error.code === 'unavailable';
+}
+
+function lost(error: unknown, program: string): AppError {
+  const what = `the deploy goes on without this command: \`${program} stack ps\` shows how far it is, and the same deploy again waits for it`;
+  return new AppError('unavailable', `${errorMessage(error)}\n${what}`, { cause: error });
+}
+
 interface Outcome {
   readonly kind: 'waiting' | 'converged' | 'failed';
   readonly text: string;
@@ -67,6 +86,7 @@ async function lookAt(client: Client, { id }: AppliedService, startedAt: number)
   try {
     service = await readService(client, id);
   } catch (error) {
+    if (isSilence(error)) throw error;
     return { kind: 'failed', text: errorMessage(error) };
   }
   const status = service.UpdateStatus;

@@ -1,10 +1,10 @@
 // `stack deploy`: plan, then act, then wait. `stack diff` and `--dry-run` stop after the plan.
 import { convertProject, type ExistingObjects, planStack, printProject, readContents, type ResolvedStack, type StackPlan } from '#compose/index.ts';
-import { AppError } from '#lib/errors.ts';
+import { AppError, errorMessage } from '#lib/errors.ts';
 import { type CommandSpec, ExitError, type Invocation } from '../command.ts';
 import type { SpecConverters } from '../context.ts';
 import { forgetInactive } from './activation.ts';
-import { applyPlan, collectOldVersions } from './apply.ts';
+import { type AppliedService, applyPlan, collectOldVersions } from './apply.ts';
 import { converge } from './converge.ts';
 import { composeFiles, composeFlags, load, warn } from './load.ts';
 import { readObjects } from './objects.ts';
@@ -13,6 +13,7 @@ import { keepRevision, namesInRevisions, readRevisions, withoutContents, without
 import { deployFlags } from './flags.ts';
 
 const DEFAULT_TIMEOUT_NS = 600e9;
+const RACE_PAUSE_MS = 200;
 
 export const deploy: CommandSpec = {
   usage: '[OPTIONS] STACK',
@@ -26,7 +27,8 @@ export const deploy: CommandSpec = {
     if (!isResolveImage(resolveImage)) throw new AppError('invalidArgument', `Invalid option ${resolveImage} for flag --resolve-image`);
     const prepared = await prepare(invocation, name);
     if (flags.bool('dry-run')) return showPlan(invocation, prepared.plan);
-    return carryOut(invocation, { ...prepared, resolveImage, action: 'deploy' });
+    const replan = () => planFor(invocation, prepared.stack);
+    return carryOut(invocation, { ...prepared, replan, resolveImage, action: 'deploy' });
   },
 };
 
@@ -98,31 +100,28 @@ function refuseProblems({ context }: Pick<Invocation, 'context'>, { problems }: 
 
 export interface CarryOut extends Prepared {
   readonly resolveImage: 'always' | 'changed' | 'never';
+  /** The plan anew, when somebody else changed the stack in the middle of it. */
+  readonly replan: () => Promise<Pick<Prepared, 'plan' | 'existing'>>;
   /** For the history. */
   readonly action: string;
 }
 
 /** Acts on a plan, keeps a revision of it, and waits unless told not to. Rejects with ExitError(1) when something does not converge. */
-export async function carryOut(invocation: Invocation, { stack, source, plan, existing, converters, resolveImage, action }: CarryOut): Promise<undefined> {
+export async function carryOut(invocation: Invocation, work: CarryOut): Promise<undefined> {
   const { flags, context } = invocation;
-  refuseProblems(invocation, plan);
+  const { stack, source, action } = work;
+  refuseProblems(invocation, work.plan);
   const deadlineMs = context.clock.now() + (flags.value<number>('timeout') ?? DEFAULT_TIMEOUT_NS) / 1e6;
   const client = await invocation.client();
-  const services = await applyPlan(invocation, {
-    plan,
-    stack,
-    converters,
-    existing,
-    resolveImage,
-    withRegistryAuth: flags.bool('with-registry-auth'),
-  });
+  const { services, plan, lastPlan } = await applyWhatIsLeft(invocation, work);
   const known = await readRevisions(client, stack.name);
   const changed = [...plan.services, ...plan.networks, ...plan.secrets, ...plan.configs].some(
     (step) => step.action !== 'unchanged' && step.action !== 'collect',
   );
-  // What is activated is what the last revision says already.
-  if ((changed && action !== 'activate') || known.length === 0)
-    await keepRevision(client, known, {
+  // What is activated is what the last revision says already. A deploy that was interrupted may have changed everything and kept no revision.
+  const isNew = action === 'activate' ? known.length === 0 : changed || known.at(-1)?.revision.source !== source;
+  if (isNew)
+    await keepRevision(client, stack.name, {
       deployedAt: new Date(context.clock.now()).toISOString(),
       action,
       summary: planSummary(plan),
@@ -131,9 +130,53 @@ export async function carryOut(invocation: Invocation, { stack, source, plan, ex
     });
   await collectOldVersions(client, plan, namesInRevisions(await readRevisions(client, stack.name)));
   await forgetInactive(client, stack.name);
-  if (flags.bool('detach') || services.length === 0) return undefined;
-  if (!(await converge(invocation, { services, deadlineMs, quiet: flags.bool('quiet') }))) throw new ExitError(1);
+  // Those that were not changed, too: a deploy that was interrupted may have left them on their way.
+  const all = [...services, ...unchanged(lastPlan).filter(({ id }) => !services.some((service) => service.id === id))];
+  if (flags.bool('detach') || all.length === 0) return undefined;
+  if (!(await converge(invocation, { services: all, deadlineMs, quiet: flags.bool('quiet') }))) throw new ExitError(1);
   return undefined;
+}
+
+function unchanged({ services }: StackPlan): readonly AppliedService[] {
+  return services.flatMap((step) => (step.action === 'unchanged' ? [{ id: step.id, name: step.name, key: step.key }] : []));
+}
+
+/** As often as somebody else is faster: two deploys of one stack at the same time both end, and the stack is as one of them says. */
+const MAX_ROUNDS = 5;
+
+interface Applied {
+  /** Created or changed. */
+  readonly services: readonly AppliedService[];
+  /** What all of it adds up to, and what was left to do in the last round. */
+  readonly plan: StackPlan;
+  readonly lastPlan: StackPlan;
+}
+
+async function applyWhatIsLeft(invocation: Invocation, work: CarryOut): Promise<Applied> {
+  const { stack, converters, resolveImage } = work;
+  const withRegistryAuth = invocation.flags.bool('with-registry-auth');
+  const services = new Map<string, AppliedService>();
+  let { plan, existing } = work;
+  for (let round = 1; ; round++) {
+    try {
+      await applyPlan(invocation, { plan, stack, converters, existing, resolveImage, withRegistryAuth }, (service) => services.set(service.id, service));
+      return { services: [...services.values()], plan: work.plan, lastPlan: plan };
+    } catch (error) {
+      if (round === MAX_ROUNDS || !isRace(error)) throw error;
+      invocation.context.stderr.write(`${errorMessage(error)}\nSomebody else changes the stack ${stack.name}: looking again\n`);
+    }
+    await invocation.context.clock.sleep(RACE_PAUSE_MS * round);
+    ({ plan, existing } = await work.replan());
+    refuseProblems(invocation, plan);
+  }
+}
+
+/** What a request says that would have succeeded had nobody else made or changed the same thing meanwhile. */
+function isRace(error: unknown): boolean {
+  if (!(error instanceof AppError)) return false;
+  return (
+    error.code === 'conflict' || error.code === 'alreadyExists' || /update out of sequence|already exists|(network|service) \S+ not found/.test(error.message)
+  );
 }
 
 /** The services with the specs that the plan made of them; what it left alone is as in the revision before. */

@@ -68,9 +68,10 @@ export const rollback: CommandSpec = {
     const [name = '', number] = invocation.args;
     const revision = chooseRevision(await readRevisions(await invocation.client(), name), name, numberOf(number));
     invocation.context.stdout.write(`Rolling back stack ${name} to revision ${revision.number}\n`);
-    const prepared = await planFor(invocation, revision.stack);
+    const replan = () => planFor(invocation, revision.stack);
     return carryOut(invocation, {
-      ...prepared,
+      ...(await replan()),
+      replan,
       stack: revision.stack,
       source: revision.source,
       resolveImage: 'never',

@@ -11,6 +11,7 @@ import { filterQuery } from '../shared/options.ts';
 export const REVISION_LABEL = 'com.docker.skep.stack.revision';
 const NAMESPACE_LABEL = 'com.docker.stack.namespace';
 export const MAX_REVISIONS = 10;
+const MAX_ROUNDS = 5;
 
 export interface Revision {
   readonly number: number;
@@ -38,9 +39,25 @@ export async function readRevisions(client: Client, stack: string): Promise<read
 }
 
 /** Keeps a new revision and lets go of the oldest beyond the limit. */
-export async function keepRevision(client: Client, known: readonly StoredRevision[], revision: Omit<Revision, 'number'>): Promise<number> {
+export async function keepRevision(client: Client, name: string, revision: Omit<Revision, 'number'>): Promise<void> {
+  for (let round = 1; ; round++) {
+    const known = await readRevisions(client, name);
+    try {
+      await storeRevision(client, known, { name, revision });
+      return;
+    } catch (error) {
+      // Two deploys at the same time want the same number.
+      if (round === MAX_ROUNDS || !(error instanceof AppError) || error.code !== 'conflict') throw error;
+    }
+  }
+}
+
+async function storeRevision(
+  client: Client,
+  known: readonly StoredRevision[],
+  { name, revision }: { readonly name: string; readonly revision: Omit<Revision, 'number'> },
+): Promise<void> {
   const number = (known.at(-1)?.revision.number ?? 0) + 1;
-  const { name } = revision.stack;
   await client.call('POST', '/configs/create', {
     body: {
       Name: `${name.slice(0, 40)}.revision.${number}`,
@@ -48,8 +65,14 @@ export async function keepRevision(client: Client, known: readonly StoredRevisio
       Data: gzipSync(JSON.stringify({ number, ...revision })).toString('base64'),
     },
   });
-  for (const { id } of known.slice(0, Math.max(0, known.length + 1 - MAX_REVISIONS))) await client.call('DELETE', `/configs/${segment(id)}`);
-  return number;
+  for (const { id } of known.slice(0, Math.max(0, known.length + 1 - MAX_REVISIONS))) await removeConfig(client, id);
+}
+
+/** One that somebody else has removed is gone as well. */
+export async function removeConfig(client: Client, id: string): Promise<void> {
+  await client.call('DELETE', `/configs/${segment(id)}`).catch((error: unknown) => {
+    if (!(error instanceof AppError && error.code === 'notFound')) throw error;
+  });
 }
 
 /** The stack as it is kept: files are named by the versions that its services use, and are there already when it is deployed again. */
