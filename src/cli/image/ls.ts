@@ -86,7 +86,7 @@ interface Shown {
 }
 
 function imageFormat({ noTrunc, withDigests, withNode, nowMs }: Shown): ListFormat<Row> {
-  const size = (bytes: number | undefined) => (bytes === undefined || bytes < 0 ? 'N/A' : humanSize(bytes, 3));
+  const size = (bytes: number | undefined) => (bytes === undefined || bytes < 0 ? 'N/A' : humanSize(bytes));
   const digests = withDigests ? '\\t{{.Digest}}' : '';
   return {
     defaultFormat: `table {{.Repository}}\\t{{.Tag}}${digests}\\t{{.ID}}\\t{{if .CreatedSince }}{{.CreatedSince}}{{else}}N/A{{end}}\\t{{.Size}}${withNode ? '\\t{{.Node}}' : ''}`,
@@ -104,11 +104,11 @@ function imageFormat({ noTrunc, withDigests, withNode, nowMs }: Shown): ListForm
       },
       Size: { header: 'SIZE', value: ({ image }) => humanSize(image.Size, 3) },
       Containers: { header: 'CONTAINERS', value: ({ image }) => ((image.Containers ?? -1) < 0 ? 'N/A' : String(image.Containers)) },
-      VirtualSize: { header: 'SIZE', value: ({ image }) => humanSize(image.Size, 3) },
+      VirtualSize: { header: 'SIZE', value: ({ image }) => humanSize(image.Size) },
       SharedSize: { header: 'SHARED SIZE', value: ({ image }) => size(image.SharedSize) },
       UniqueSize: {
         header: 'UNIQUE SIZE',
-        value: ({ image }) => ((image.SharedSize ?? -1) < 0 ? 'N/A' : humanSize(image.Size - (image.SharedSize ?? 0), 3)),
+        value: ({ image }) => ((image.SharedSize ?? -1) < 0 ? 'N/A' : humanSize(image.Size - (image.SharedSize ?? 0))),
       },
       ...(withNode ? { Node: { header: nodeColumn.header, value: ({ image }) => nodeColumn.value(image) } } : {}),
     },
