@@ -12,7 +12,9 @@ import { runOrThrow } from '../lib/namespace.ts';
 import { podmanMissing, startPodman } from '../lib/podman.ts';
 
 /** Commands that take longer hang. */
-const AT_ONCE_MS = 8_000;
+const AT_ONCE_MS = 10_000;
+/** The machine may be busy: what is waited for comes, but late. */
+const LATE_MS = 60_000;
 
 suite('one socket for the whole swarm', { skip: process.getuid?.() !== 0 && 'needs root', timeout: 300_000 }, () => {
   let cluster: TestCluster;
@@ -43,7 +45,7 @@ suite('one socket for the whole swarm', { skip: process.getuid?.() !== 0 && 'nee
       .split('\n')
       .filter((line) => line.includes(' Running '))
       .map((line) => ({ node: line.split(' ')[0] ?? '', id: line.split(' ')[1] ?? '' }));
-  const allRun = (service: string, count: number) => until(`${service} runs ${count} times`, async () => (await running(service)).length === count, 60_000);
+  const allRun = (service: string, count: number) => until(`${service} runs ${count} times`, async () => (await running(service)).length === count, LATE_MS);
 
   test('logs of tasks that were replaced are shown with the others’, in order of time, through any manager', async () => {
     await create('web', 'echo "hello from $(hostname)"; exec sleep 1000', '--mode', 'global');
@@ -118,7 +120,7 @@ suite('one socket for the whole swarm', { skip: process.getuid?.() !== 0 && 'nee
     const far = (await running('tick')).find(({ node }) => node === worker.name)?.id ?? '';
     const following = follow(second, ['service', 'logs', '-f', 'tick']);
     const exec = follow(first, ['exec', '-i', far, 'sleep', '1000']);
-    await until('the log is followed', () => following.lines().some((line) => line.includes(`@${worker.name} `)));
+    await until('the log is followed', () => following.lines().some((line) => line.includes(`@${worker.name} `)), LATE_MS);
     await worker.stopDaemon('SIGKILL');
     assert.equal(await exec.exited, 1);
     await until('the node is down', async () => /down/.test(await first.docker('node', 'inspect', worker.name, '--format', '{{.Status.State}}')));
@@ -133,9 +135,9 @@ suite('one socket for the whole swarm', { skip: process.getuid?.() !== 0 && 'nee
       assert.equal(headers['x-skep-missing-nodes'], `${worker.name} (down)`);
       assert.ok(Date.now() - started < AT_ONCE_MS);
     }
-    await until('the followed log says what is missing', () => following.errors().includes('disconnected unexpectedly'));
+    await until('the followed log says what is missing', () => following.errors().includes('disconnected unexpectedly'), LATE_MS);
     await worker.startDaemon();
-    await until('the task there was replaced', async () => (await running('tick')).some(({ node, id }) => node === worker.name && id !== far), 60_000);
+    await until('the task there was replaced', async () => (await running('tick')).some(({ node, id }) => node === worker.name && id !== far), LATE_MS);
     await until('the replacement is followed', () => following.lines().some((line) => line.includes(`@${worker.name} `) && !line.includes(far)));
     await until('the log of the old task is kept', () => readdirSync(join(worker.stateDirectory, 'kept-logs')).some((name) => name.startsWith(far)));
     following.stop();
@@ -153,15 +155,15 @@ suite('one socket for the whole swarm', { skip: process.getuid?.() !== 0 && 'nee
     const near = (await running('tick')).find(({ node }) => node === second.name)?.id ?? '';
     const exec = follow(second, ['exec', near, 'sh', '-c', 'while :; do echo alive; sleep 0.2; done']);
     const seen = (name: string) => following.lines().filter((line) => line.includes(`@${name} `)).length;
-    await until('all nodes are heard', () => nodes.every(({ name }) => seen(name) > 0));
+    await until('all nodes are heard', () => nodes.every(({ name }) => seen(name) > 0), LATE_MS);
     await first.stopDaemon('SIGKILL');
     const before = nodes.map(({ name }) => seen(name));
     const said = exec.lines().length;
-    await until('the others are heard again', () => nodes.slice(1).every(({ name }, index) => seen(name) > (before[index + 1] ?? 0) + 5), 30_000);
-    await until('an exec on the manager’s own node went on', () => exec.lines().length > said + 5);
+    await until('the others are heard again', () => nodes.slice(1).every(({ name }, index) => seen(name) > (before[index + 1] ?? 0) + 5), LATE_MS);
+    await until('an exec on the manager’s own node went on', () => exec.lines().length > said + 5, LATE_MS);
     exec.stop();
     await first.startDaemon();
-    await until('the old leader’s node is heard again', () => seen(first.name) > (before[0] ?? 0), 60_000);
+    await until('the old leader’s node is heard again', () => seen(first.name) > (before[0] ?? 0), LATE_MS);
     following.stop();
     assertEachLineOnce(following.lines().filter((line) => !line.includes(`@${first.name} `)));
   });
