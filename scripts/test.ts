@@ -44,6 +44,7 @@ const packages = {
   wg: 'wireguard-tools',
   'wireguard-go': 'wireguard-go',
   tcpdump: 'tcpdump',
+  slirp4netns: 'slirp4netns',
 } as const;
 
 interface Count {

@@ -19,6 +19,7 @@ import { runOrThrow } from './run.ts';
 import { formSwarm } from './swarm.ts';
 import { checkHostLink, ensureSwitch, removeHostLink } from './switch.ts';
 import { createWait } from './wait.ts';
+import { ensureWayOut } from './way-out.ts';
 
 /** Engines that start at the same time: more only slow each other down. */
 const STARTS_AT_ONCE = 4;
@@ -70,8 +71,10 @@ export async function bringUp(name: string, wanted: WantedCluster, { base, clock
 
 async function startAll({ place, cluster }: KnownCluster, { clock, say }: Pick<DevSurroundings, 'clock' | 'say'>): Promise<void> {
   const wait = createWait(clock);
-  const hub = await ensureMachine({ folder: place.folder, name: SWITCH, engineConfig: undefined, logFile: join(place.folder, 'switch.log') }, wait);
+  const log = join(place.folder, 'switch.log');
+  const hub = await ensureMachine({ folder: place.folder, name: SWITCH, engineConfig: undefined, resolvers: undefined, logFile: log }, wait);
   await ensureSwitch(place, cluster, hub);
+  await ensureWayOut(hub, log, wait);
   await eachOf(cluster.nodes, STARTS_AT_ONCE, async (node) => {
     if (await startNode({ place, cluster, hub, wait }, node)) say(`${node.name}: started (${addressOf(cluster, node)})`);
   });

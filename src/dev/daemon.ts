@@ -5,15 +5,13 @@ import { type Client, createClient } from '#client/client.ts';
 import { createTransport } from '#client/transport.ts';
 import { AppError } from '#lib/errors.ts';
 import { lastLines } from './logs.ts';
-import { type Machine, startInside } from './machine.ts';
+import { inside, type Machine, startDaemon } from './machine.ts';
 import type { NodePlace } from './names.ts';
 import { ping } from './ping.ts';
-import { isAlive, listProcesses, signal } from './processes.ts';
+import { isAlive, listProcesses, MISSES, signal } from './processes.ts';
 import type { Wait } from './wait.ts';
 
 const PROGRAM = fileURLToPath(new URL('../../bin/skepd', import.meta.url));
-/** How often in a row a process may be missing before it counts as ended: a start goes through a shell and setsid. */
-const MISSES = 20;
 
 /** The daemon's process as seen from outside. */
 export function daemonProcess({ stateDirectory }: NodePlace): number | undefined {
@@ -28,7 +26,7 @@ export async function ensureDaemon(node: NodePlace, machine: Machine, wait: Wait
     if (!existsSync(node.skepdConfig))
       writeFileSync(node.skepdConfig, '# Options of this skepd, as in /etc/skep/skepd.yaml. Read when it starts.\n', { mode: 0o600 });
     const files = ['--host', `unix://${node.socket}`, '--engine', `unix://${node.engineSocket}`, '--state-dir', node.stateDirectory];
-    await startInside(machine, [PROGRAM, ...files, '--config-file', node.skepdConfig, '--hostname', node.name], node.skepdLog);
+    await startDaemon(inside(machine), [PROGRAM, ...files, '--config-file', node.skepdConfig, '--hostname', node.name], node.skepdLog);
   }
   let misses = 0;
   await wait(`skepd of ${node.name} answers`, async () => {

@@ -32,6 +32,11 @@ export function hostAddressOf({ subnet }: DevCluster): string {
   return formatIpv4(lastIpv4(subnet) - 1);
 }
 
+/** The switch's address, which is the nodes' way to everything else: the last but one. */
+export function gatewayOf({ subnet }: DevCluster): string {
+  return formatIpv4(lastIpv4(subnet) - 2);
+}
+
 export function printDescription({ subnet, nodes }: DevCluster): string {
   return `${JSON.stringify({ subnet: formatIpv4Subnet(subnet), nodes }, undefined, 2)}\n`;
 }

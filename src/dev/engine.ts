@@ -5,10 +5,10 @@ import { AppError } from '#lib/errors.ts';
 import { removeCgroups } from './cgroups.ts';
 import type { EngineKind } from './description.ts';
 import { lastLines } from './logs.ts';
-import { inside, type Machine, startInside } from './machine.ts';
+import { inside, type Machine, startDaemon } from './machine.ts';
 import type { NodePlace } from './names.ts';
 import { ping } from './ping.ts';
-import { isAlive, listProcesses, signal } from './processes.ts';
+import { isAlive, listProcesses, MISSES, signal } from './processes.ts';
 import { run } from './run.ts';
 import type { Wait } from './wait.ts';
 
@@ -53,12 +53,12 @@ export async function ensureEngine(engine: NodeEngine, machine: Machine, wait: W
   if (isNew && kind === 'docker') await removeStaleContainerd(machine);
   if (isNew && kind === 'podman') writeFileSync(join(node.folder, 'containers.conf'), PODMAN_SETTINGS);
   const service = [...podmanCommand(node.folder, node.engineData), 'system', 'service', '--time=0', `unix://${node.engineSocket}`];
-  if (isNew) await startInside(machine, kind === 'docker' ? dockerCommand(node, subnet) : service, node.engineLog);
-  // dockerd may take a moment before its command line is what it is called with.
+  if (isNew) await startDaemon(inside(machine), kind === 'docker' ? dockerCommand(node, subnet) : service, node.engineLog);
   let misses = 0;
   await wait(`the engine of ${node.name} answers`, async () => {
     misses = engineProcess(engine) === undefined ? misses + 1 : 0;
-    if (misses > 5) throw new AppError('unavailable', `the engine of ${node.name} ended at once; the end of ${node.engineLog}:\n${lastLines(node.engineLog)}`);
+    if (misses > MISSES)
+      throw new AppError('unavailable', `the engine of ${node.name} ended at once; the end of ${node.engineLog}:\n${lastLines(node.engineLog)}`);
     return ping(node.engineSocket);
   });
 }

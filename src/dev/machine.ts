@@ -2,7 +2,6 @@
 // last process the kernel takes back namespaces, mounts and links. A machine is found by its command line, so nothing has to be written down for it.
 import { spawn } from 'node:child_process';
 import { closeSync, existsSync, openSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { AppError } from '#lib/errors.ts';
 import { isAlive, listProcesses, signal } from './processes.ts';
 import type { Wait } from './wait.ts';
@@ -26,9 +25,17 @@ export const SETUP_SCRIPT = `mount -t tmpfs tmpfs /run && mkdir -p /run/docker/p
 if [ -n "$1" ]; then mount --bind "$1" /etc/docker; else mount -t tmpfs tmpfs /etc/docker; fi || exit
 ip link set lo up; echo 1 > /proc/sys/net/ipv4/ip_forward`;
 
+/** /etc/resolv.conf is the file $3, if there is one. It may be a link into /run, which is empty now. */
+const RESOLVER_SCRIPT = `if [ -n "$3" ]; then
+  target=$(readlink -m /etc/resolv.conf)
+  case $target in /run/*) mkdir -p "\${target%/*}" && : > "$target" ;; esac
+  mount --bind "$3" "$target" || exit
+fi`;
+
 /** bash reaps what the daemons leave while it waits. The last three arguments are how the machine is found. */
 const HOLD_SCRIPT = `${SETUP_SCRIPT}
 echo "$2" > /proc/sys/kernel/hostname
+${RESOLVER_SCRIPT}
 : > /run/${READY}
 while :; do sleep 86400 & wait; done`;
 
@@ -58,17 +65,19 @@ export interface MachineOptions {
   readonly name: string;
   /** What the machine sees as /etc/docker. */
   readonly engineConfig: string | undefined;
+  /** What it sees as /etc/resolv.conf; undefined: this machine's. */
+  readonly resolvers: string | undefined;
   /** Where its complaints go. */
   readonly logFile: string;
 }
 
 /** Resolves with the machine, which was there already or is now. It outlives this process. */
-export async function ensureMachine({ folder, name, engineConfig, logFile }: MachineOptions, wait: Wait): Promise<Machine> {
+export async function ensureMachine({ folder, name, engineConfig, resolvers, logFile }: MachineOptions, wait: Wait): Promise<Machine> {
   const find = () => machinesOf(folder).get(name);
   let hasEnded = false;
   if (holdersOf(folder).every(({ argv }) => argv.at(-1) !== name)) {
     const log = openSync(logFile, 'a', 0o600);
-    const argv = [...CLOSE.slice(1), ...UNSHARE, '--uts', 'bash', '-c', HOLD_SCRIPT, HOLDER, engineConfig ?? '', name, MARK, folder, name];
+    const argv = [...CLOSE.slice(1), ...UNSHARE, '--uts', 'bash', '-c', HOLD_SCRIPT, HOLDER, engineConfig ?? '', name, resolvers ?? '', MARK, folder, name];
     const child = spawn(CLOSE[0], argv, { detached: true, stdio: ['ignore', 'ignore', log], cwd: '/', env: cleanEnvironment() });
     closeSync(log);
     child.on('error', () => (hasEnded = true));
@@ -114,23 +123,23 @@ export function insideNetwork({ pid }: Machine): readonly string[] {
   return ['nsenter', `--net=/proc/${pid}/ns/net`];
 }
 
-/** Starts a daemon in the machine, as a child of its first process: it outlives this one. */
-export async function startInside(machine: Machine, argv: readonly string[], logFile: string): Promise<void> {
+/** The same for the process namespace alone: the command sees everything as we do, and ends with the machine. */
+export function insideProcesses({ pid }: Machine): readonly string[] {
+  return ['nsenter', '-t', String(pid), '-p', '--'];
+}
+
+/** Starts a daemon in the machine that `enter` leads into, as a child of that machine's first process: it outlives this one. */
+export async function startDaemon(enter: readonly string[], argv: readonly string[], logFile: string): Promise<void> {
   const log = openSync(logFile, 'a', 0o600);
   try {
-    const [command, ...rest] = [...CLOSE, ...inside(machine), 'setsid', '--fork', ...argv];
+    const [command, ...rest] = [...CLOSE, ...enter, 'setsid', '--fork', ...argv];
     const child = spawn(command, rest, { stdio: ['ignore', log, log], cwd: '/', env: cleanEnvironment() });
     const code = await new Promise((resolve, reject) => {
       child.once('error', reject);
       child.once('exit', resolve);
     });
-    if (code !== 0) throw new AppError('unavailable', `${argv[0]} could not be started on ${machine.name}; see ${logFile}`);
+    if (code !== 0) throw new AppError('unavailable', `${argv[0]} could not be started; see ${logFile}`);
   } finally {
     closeSync(log);
   }
-}
-
-/** A folder of the machine as seen from outside. */
-export function rootOf({ pid }: Machine): string {
-  return join('/proc', String(pid), 'root');
 }

@@ -33,6 +33,8 @@ export interface NodePlace {
   readonly engineLog: string;
   /** The node's own /etc/docker. */
   readonly engineConfig: string;
+  /** The node's own /etc/resolv.conf. */
+  readonly resolvers: string;
   readonly cgroup: string;
 }
 
@@ -66,6 +68,7 @@ export function nodePlaceOf(place: Place, name: string): NodePlace {
     skepdConfig: join(folder, 'skepd.yaml'),
     engineLog: join(folder, 'engine.log'),
     engineConfig: join(folder, 'etc-docker'),
+    resolvers: join(folder, 'resolv.conf'),
     cgroup: `${cgroupPrefix(place)}${name}`,
   };
 }

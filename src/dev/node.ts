@@ -1,5 +1,5 @@
 // One node of a development cluster: starting whatever of it is missing, and the ways to end it.
-import { mkdirSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { AppError } from '#lib/errors.ts';
 import { formatIpv4Subnet } from '#lib/ip.ts';
@@ -13,6 +13,7 @@ import { isStopped } from './processes.ts';
 import { runOrThrow } from './run.ts';
 import { plugIn, unplug } from './switch.ts';
 import type { Wait } from './wait.ts';
+import { RESOLVER } from './way-out.ts';
 
 export interface NodeSurroundings {
   readonly place: Place;
@@ -36,7 +37,9 @@ export async function startNode({ place, cluster, hub, wait }: NodeSurroundings,
   mkdirSync(at.folder, { recursive: true, mode: 0o711 });
   for (const folder of [at.stateDirectory, ...(node.engine === 'docker' ? [at.engineConfig] : [])]) ensurePrivateDirectory(folder);
   const engineConfig = node.engine === 'docker' ? at.engineConfig : undefined;
-  const machine = await ensureMachine({ folder: place.folder, name: node.name, engineConfig, logFile: join(at.folder, 'machine.log') }, wait);
+  if (!existsSync(at.resolvers)) writeFileSync(at.resolvers, `nameserver ${RESOLVER}\n`);
+  const holding = { folder: place.folder, name: node.name, engineConfig, resolvers: at.resolvers, logFile: join(at.folder, 'machine.log') };
+  const machine = await ensureMachine(holding, wait);
   if (before === 'paused') await setPaused(machine, false);
   await plugIn(cluster, node, { hub, machine });
   await ensureEngine(engineOf(cluster, node, at), machine, wait);

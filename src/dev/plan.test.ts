@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { formatIpv4Subnet, type Ipv4Subnet, parseIpv4Cidr } from '#lib/ip.ts';
-import { addressOf, type DevNode, hostAddressOf, parseDescription, printDescription } from './description.ts';
+import { addressOf, type DevNode, gatewayOf, hostAddressOf, parseDescription, printDescription } from './description.ts';
 import { linkText, parseLoss, parseRate, shapingArguments } from './link.ts';
 import { cgroupPrefix, nodePlaceOf, placeOf } from './names.ts';
 import { checkRoom, chooseSubnet, parseSubnet, planNodes, takenSubnets, type WantedNodes } from './plan.ts';
@@ -59,12 +59,13 @@ describe('the subnet of a development cluster', () => {
   });
 
   it('has the nodes at its beginning and the machine at its end', () => {
-    const nodes = planNodes([], want(1, 12));
+    const nodes = planNodes([], want(1, 11));
     const cluster = { subnet: subnet('10.1.2.0/28'), nodes };
-    assert.equal(addressOf(cluster, nodes.at(-1) as DevNode), '10.1.2.13');
+    assert.equal(addressOf(cluster, nodes.at(-1) as DevNode), '10.1.2.12');
+    assert.equal(gatewayOf(cluster), '10.1.2.13');
     assert.equal(hostAddressOf(cluster), '10.1.2.14');
     checkRoom(cluster.subnet, nodes);
-    assert.throws(() => checkRoom(cluster.subnet, planNodes(nodes, want(2))), /10\.1\.2\.0\/28 is too small for 14 nodes/);
+    assert.throws(() => checkRoom(cluster.subnet, planNodes(nodes, want(2))), /10\.1\.2\.0\/28 is too small for 13 nodes/);
   });
 
   it('can be given, if it is one', () => {

@@ -71,10 +71,10 @@ export function parseSubnet(text: string): Ipv4Subnet {
   return subnet;
 }
 
-/** Throws AppError when the nodes, the machine and the edges do not all fit. */
+/** Throws AppError when the nodes, the switch, the machine and the edges do not all fit. */
 export function checkRoom(subnet: Ipv4Subnet, nodes: readonly DevNode[]): void {
   const highest = Math.max(...nodes.map(({ index }) => index));
-  if (highest > ipv4SubnetSize(subnet) - 3)
+  if (highest > ipv4SubnetSize(subnet) - 4)
     throw new AppError('invalidArgument', `the subnet ${formatIpv4Subnet(subnet)} is too small for ${nodes.length} nodes`);
 }
 

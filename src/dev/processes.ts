@@ -1,6 +1,9 @@
 // Which processes there are, by their command lines. The kernel's table is the only record of what runs: it is right after any crash.
 import { readdirSync, readFileSync } from 'node:fs';
 
+/** How often in a row a daemon may be missing while it is waited for: it comes through a shell and setsid, and is called otherwise until then. */
+export const MISSES = 20;
+
 export interface ProcessInfo {
   readonly pid: number;
   readonly argv: readonly string[];

@@ -29,18 +29,18 @@ export function checkRoot(userId: number | undefined): void {
 }
 
 /** Throws AppError that names the packages of whatever is missing. */
-export function checkPrograms(nodes: readonly DevNode[], isInstalled: (program: string) => boolean = isExecutable): void {
+export function checkPrograms(nodes: readonly DevNode[], has: (program: string) => boolean = isInstalled): void {
   const engines = new Set(nodes.map(({ engine }) => engine));
   // Only several managers need etcd; skepd says so itself when a node is promoted later.
   const etcd: Readonly<Record<string, string>> = nodes.filter(({ role }) => role === 'manager').length > 1 ? { etcd: 'etcd-server' } : {};
   const wanted = { ...ALWAYS, ...Object.assign({}, ...[...engines].map((engine) => OF_ENGINE[engine])), ...etcd } as Readonly<Record<string, string>>;
-  const missing = Object.keys(wanted).filter((program) => !isInstalled(program));
+  const missing = Object.keys(wanted).filter((program) => !has(program));
   if (missing.length === 0) return;
   const packages = [...new Set(missing.map((program) => wanted[program]))];
   throw new AppError('failedPrecondition', `this machine lacks ${missing.join(', ')}. On Debian: apt-get install ${packages.join(' ')}`);
 }
 
-function isExecutable(program: string): boolean {
+export function isInstalled(program: string): boolean {
   return (cleanEnvironment()['PATH'] ?? '').split(delimiter).some((folder) => {
     try {
       accessSync(join(folder, program), constants.X_OK);

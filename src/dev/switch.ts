@@ -1,11 +1,12 @@
 // The switch that joins a cluster's nodes and the machine: a bridge in a namespace of its own. It is not in the machine's own network, because the firewall
 // there (Docker's, for one) looks at what bridges forward. A node's port is called as the node, ours is `host`.
 import { AppError } from '#lib/errors.ts';
-import { addressOf, type DevCluster, type DevNode, hostAddressOf } from './description.ts';
+import { addressOf, type DevCluster, type DevNode, gatewayOf, hostAddressOf } from './description.ts';
 import { type Direction, shapingArguments, type Slowness } from './link.ts';
 import { insideNetwork, type Machine } from './machine.ts';
 import type { Place } from './names.ts';
 import { run, runOrThrow } from './run.ts';
+import { OUT_LINK } from './way-out.ts';
 
 const BRIDGE = 'br0';
 const HOST_PORT = 'host';
@@ -13,7 +14,10 @@ const TABLE = 'skep-dev';
 /** The node's end of its cable. */
 export const NODE_LINK = 'eth0';
 
-/** Frames from and to the ports in the sets are dropped. Adding what is there already changes nothing; the chain is emptied because rules would double. */
+/**
+ * Frames from and to the ports in the sets are dropped; what goes out has the switch's address. Adding what is there already changes nothing; the chains are
+ * emptied because rules would double.
+ */
 const RULES = `table bridge ${TABLE} {
   set from { type ifname; }
   set to { type ifname; }
@@ -25,6 +29,13 @@ table bridge ${TABLE} {
     iifname @from drop
     oifname @to drop
   }
+}
+table ip ${TABLE} {
+  chain postrouting { type nat hook postrouting priority 100; }
+}
+flush chain ip ${TABLE} postrouting
+table ip ${TABLE} {
+  chain postrouting { oifname "${OUT_LINK}" masquerade; }
 }
 `;
 
@@ -41,6 +52,7 @@ export async function ensureSwitch(place: Place, cluster: DevCluster, hub: Machi
   const enter = insideNetwork(hub);
   const ip = (...args: string[]) => runOrThrow([...enter, 'ip', ...args]);
   if (!(await exists(enter, BRIDGE))) await ip('link', 'add', BRIDGE, 'up', 'type', 'bridge');
+  await ip('address', 'replace', `${gatewayOf(cluster)}/${cluster.subnet.prefix}`, 'dev', BRIDGE);
   await runOrThrow([...enter, 'nft', '-f', '-'], { input: RULES });
   if (!(await exists(enter, HOST_PORT))) {
     await removeHostLink(place);
@@ -85,13 +97,15 @@ export async function removeHostLink(place: Place): Promise<boolean> {
 export async function plugIn(cluster: DevCluster, node: DevNode, { hub, machine }: { readonly hub: Machine; readonly machine: Machine }): Promise<void> {
   const atSwitch = insideNetwork(hub);
   const atNode = insideNetwork(machine);
-  if ((await exists(atSwitch, node.name)) && (await run([...atNode, 'ip', 'link', 'show', 'dev', NODE_LINK, 'up'])).stdout !== '') return;
+  const routes = await run([...atNode, 'ip', '-o', 'route', 'show', 'default', 'dev', NODE_LINK]);
+  if ((await exists(atSwitch, node.name)) && routes.stdout !== '') return;
   await unplug(node, hub);
   await runOrThrow([...atSwitch, 'ip', 'link', 'add', node.name, 'type', 'veth', 'peer', 'name', NODE_LINK, 'netns', String(machine.pid)]);
   await runOrThrow([...atSwitch, 'ip', 'link', 'set', node.name, 'master', BRIDGE, 'up']);
   await runOrThrow([...atNode, 'ip', 'address', 'add', `${addressOf(cluster, node)}/${cluster.subnet.prefix}`, 'dev', NODE_LINK]);
-  // Up last: it tells a whole cable from one that was being made.
   await runOrThrow([...atNode, 'ip', 'link', 'set', NODE_LINK, 'up']);
+  // Last: it tells a whole cable from one that was being made.
+  await runOrThrow([...atNode, 'ip', 'route', 'add', 'default', 'via', gatewayOf(cluster)]);
 }
 
 /** The kernel takes a dead node's cable away by itself, but in its own time. */

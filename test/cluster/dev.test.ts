@@ -1,22 +1,28 @@
 // `skep dev` as its users drive it, on a machine that is itself a namespace: so the cluster, which is made to outlive its maker, still ends with the test.
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { cgroupsBeginningWith, removeCgroups } from '#dev/cgroups.ts';
+import { isInstalled } from '#dev/requirements.ts';
 import { importBusybox } from '../lib/busybox-image.ts';
-import { createNamespace, type Namespace, until } from '../lib/namespace.ts';
+import { createNamespace, type Namespace, runOrThrow, until } from '../lib/namespace.ts';
 
 const skep = join(import.meta.dirname, '../../bin/skep');
 /** Unlike any other cluster's on this machine: cgroups are not in a namespace. */
 const name = `t${randomBytes(3).toString('hex')}`;
+/** Of the networks for documentation. */
+const OUTSIDE = '203.0.113.2';
 const PATIENCE_MS = 180_000;
 
 describe('a cluster on one machine', { skip: process.getuid?.() !== 0 && 'needs root' }, () => {
   let machine: Namespace;
+  /** What is beyond the machine. */
+  let outside: Namespace;
   let folder: string;
+  let linksBefore: string;
   const removeAll = () => {
     removeCgroups(cgroupsBeginningWith(`skep-dev.${name}.`));
     rmSync(folder, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 });
@@ -26,13 +32,26 @@ describe('a cluster on one machine', { skip: process.getuid?.() !== 0 && 'needs 
     folder = mkdtempSync(join(tmpdir(), 'skep-dev-'));
     process.once('exit', removeAll);
     machine = await createNamespace('client');
+    outside = await createNamespace('client');
+    await ip(machine, 'link', 'add', 'uplink', 'type', 'veth', 'peer', 'name', 'eth0', 'netns', String(outside.pid));
+    for (const [namespace, link, address] of [
+      [machine, 'uplink', '203.0.113.1'],
+      [outside, 'eth0', OUTSIDE],
+    ] as const) {
+      await ip(namespace, 'address', 'add', `${address}/24`, 'dev', link);
+      await ip(namespace, 'link', 'set', link, 'up');
+    }
+    linksBefore = await links();
   });
   after(async () => {
     await machine?.destroy();
+    await outside?.destroy();
     process.off('exit', removeAll);
     removeAll();
   });
 
+  const ip = ({ pid }: Namespace, ...args: string[]) => runOrThrow(['nsenter', `--net=/proc/${pid}/ns/net`, 'ip', ...args]);
+  const links = async () => (await machine.exec(['ip', '-o', '-br', 'link'])).stdout;
   const base = () => join(folder, 'dev');
   const socketOf = (node: string) => join(base(), name, node, 'skep.sock');
   const tryDev = (verb: string, ...args: string[]) =>
@@ -107,6 +126,15 @@ describe('a cluster on one machine', { skip: process.getuid?.() !== 0 && 'needs 
     assert.deepEqual([inside.code, inside.stdout], [3, 'worker1\n']);
   });
 
+  it('lets its nodes out, over the machine', { skip: !isInstalled('slirp4netns') && 'slirp4netns is not installed' }, async () => {
+    writeFileSync(join(folder, 'index.html'), 'from outside\n');
+    await outside.spawnInside(['busybox', 'httpd', '-f', '-h', folder]);
+    const fetched = async (...before: string[]) => (await tryDev('exec', 'manager2', ...before, 'wget', '-q', '-O-', `http://${OUTSIDE}/`)).stdout;
+    await until('a node has the page', async () => (await fetched('busybox')) === 'from outside\n', PATIENCE_MS);
+    const container = (await nodesOf('web')).includes('manager2') && (await tryDev('exec', 'manager2', 'docker', 'ps', '-q')).stdout.trim();
+    assert.equal(await fetched('docker', 'exec', String(container)), 'from outside\n');
+  });
+
   it('loses a node and replaces its task, and gets it back', async () => {
     assert.equal(await dev('kill', 'worker1'), 'worker1');
     assert.equal((await states())['worker1'], 'stopped,');
@@ -132,9 +160,7 @@ describe('a cluster on one machine', { skip: process.getuid?.() !== 0 && 'needs 
     assert.equal(stderr, `The cluster ${name} is gone.\n`);
     assert.equal(existsSync(base()), false);
     assert.deepEqual(cgroupsBeginningWith(`skep-dev.${name}.`), []);
-    const { stdout: links } = await machine.exec(['ip', '-o', 'link']);
-    assert.doesNotMatch(links, /skep-/);
-    assert.equal(links.trim().split('\n').length, 1, links);
+    assert.equal(await links(), linksBefore);
     const mounts = readFileSync(`/proc/${machine.pid}/mounts`, 'utf8');
     assert.doesNotMatch(mounts, new RegExp(name));
     const { stdout: processes } = await machine.exec(['ps', '-e', '-o', 'args=']);

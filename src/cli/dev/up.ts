@@ -3,7 +3,8 @@ import { bringUp } from '#dev/cluster.ts';
 import { addressOf, engineKinds, hostAddressOf, type EngineKind } from '#dev/description.ts';
 import { nodePlaceOf } from '#dev/names.ts';
 import { parseSubnet } from '#dev/plan.ts';
-import { reachableManager, statusOf } from '#dev/status.ts';
+import { reachableManager, statusOf, switchOf } from '#dev/status.ts';
+import { wayOutProcess } from '#dev/way-out.ts';
 import type { Ipv4Subnet } from '#lib/ip.ts';
 import type { CommandSpec } from '../command.ts';
 import { baseOf, nameFlag, nameOf } from './shared.ts';
@@ -43,13 +44,14 @@ export const command: CommandSpec = {
     const count = (role: string) => known.cluster.nodes.filter((node) => node.role === role).length;
     const plural = (number: number, noun: string) => `${number} ${noun}${number === 1 ? '' : 's'}`;
     const option = name === 'dev' ? '' : ` --name ${name}`;
+    const beyond = wayOutProcess(switchOf(known)) === undefined ? 'nothing beyond it (that takes slirp4netns)' : 'what it reaches';
     context.stdout.write(`The cluster ${name} is up: ${plural(count('manager'), 'manager')} and ${plural(count('worker'), 'worker')}.
 
     export DOCKER_HOST=unix://${manager}
     docker node ls
 
 Published ports answer on every node's address: http://${first === undefined ? '' : addressOf(known.cluster, first)}:PORT
-The nodes reach this machine at ${hostAddressOf(known.cluster)}, and nothing beyond it. Images: \`${context.programName} dev load${option} IMAGE\`.
+The nodes reach this machine at ${hostAddressOf(known.cluster)}, and ${beyond}. Images of this machine: \`${context.programName} dev load${option} IMAGE\`.
 \`${context.programName} dev --help\` has what can be done to it, \`${context.programName} dev down${option}\` removes it.
 `);
     return undefined;
