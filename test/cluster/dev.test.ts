@@ -119,7 +119,21 @@ describe('a cluster on one machine', { skip: process.getuid?.() !== 0 && 'needs 
     const engine = join(base(), name, 'manager1', 'docker.sock');
     await importBusybox(engine, 'busybox:dev', ['CMD ["httpd","-f","-h","/var/www"]']);
     assert.match(await dev('load', '--from', `unix://${engine}`, 'busybox:dev'), /^worker1: Loaded image: busybox:dev$/m);
-    await docker('service', 'create', '--detach', '--name', 'web', '--replicas', '4', '-p', '8080:80', '--stop-grace-period', '1s', 'busybox:dev');
+    await docker(
+      'service',
+      'create',
+      '--detach',
+      '--no-resolve-image',
+      '--name',
+      'web',
+      '--replicas',
+      '4',
+      '-p',
+      '8080:80',
+      '--stop-grace-period',
+      '1s',
+      'busybox:dev',
+    );
     await until('each node runs one', async () => (await nodesOf('web')).toSorted().join() === 'manager1,manager2,manager3,worker1', PATIENCE_MS);
     for (const address of (await dev('ls', '--format', '{{.Address}}')).split('\n')) await until(`${address} answers`, () => answers(address), PATIENCE_MS);
     const inside = await tryDev('exec', 'worker1', 'sh', '-c', 'hostname; exit 3');
