@@ -140,7 +140,7 @@ export interface AddressRequest {
 }
 
 /** What the CLI sends when the user names no address to listen on. */
-const CLI_LISTEN_ADDR = '0.0.0.0:2377';
+export const CLI_LISTEN_ADDR = '0.0.0.0:2377';
 
 /** The addresses that a request asks for; what it leaves out comes from the daemon's options. Throws as `resolveNodeAddresses` does. */
 export function nodeAddresses(request: AddressRequest, defaults: AddressRequest, interfaces: SystemInterfaces): NodeAddresses {

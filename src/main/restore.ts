@@ -14,7 +14,7 @@ import type { BackupContents } from '#store/backup/file.ts';
 import { sealContexts } from '#store/seal-contexts.ts';
 import { createSealer, type Sealer } from '#store/seal.ts';
 import { fillSqlite } from '#store/sqlite/fill.ts';
-import { type AddressRequest, type NodeAddresses, nodeAddresses, splitHostPort, type SystemInterfaces } from './addresses.ts';
+import { type AddressRequest, CLI_LISTEN_ADDR, type NodeAddresses, nodeAddresses, splitHostPort, type SystemInterfaces } from './addresses.ts';
 import { createCertificateSigner } from './certificate-signer.ts';
 import { writeDataKey } from './data-key.ts';
 import { certificateOf, readIdentity, writeIdentity } from './identity.ts';
@@ -53,13 +53,22 @@ export function addressesToBe(
   defaults: AddressRequest,
   interfaces: SystemInterfaces,
 ): NodeAddresses {
-  const asked = { ...request, listenAddr: request.listenAddr || before?.listenAddr || '0.0.0.0:2377' };
-  if (request.advertiseAddr === '' && defaults.advertiseAddr === '' && before !== undefined) {
-    const { host } = splitHostPort(before.advertiseAddr);
-    const isHere = Object.values(interfaces).some((addresses) => (addresses ?? []).some(({ address }) => address === host));
-    if (isHere) return nodeAddresses({ ...asked, advertiseAddr: before.advertiseAddr }, defaults, interfaces);
-  }
-  return nodeAddresses(asked, defaults, interfaces);
+  const isHere = before !== undefined && hasAddress(interfaces, splitHostPort(before.advertiseAddr).host);
+  const mayListen = before !== undefined && (isHere || ['0.0.0.0', '::'].includes(splitHostPort(before.listenAddr).host));
+  const wantsBefore = isHere && request.advertiseAddr === '' && defaults.advertiseAddr === '';
+  return nodeAddresses(
+    {
+      ...request,
+      listenAddr: request.listenAddr || (mayListen ? before.listenAddr : CLI_LISTEN_ADDR),
+      advertiseAddr: wantsBefore ? before.advertiseAddr : request.advertiseAddr,
+    },
+    defaults,
+    interfaces,
+  );
+}
+
+function hasAddress(interfaces: SystemInterfaces, host: string): boolean {
+  return Object.values(interfaces).some((addresses) => (addresses ?? []).some(({ address }) => address === host));
 }
 
 export interface DraftOptions {

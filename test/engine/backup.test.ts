@@ -4,6 +4,7 @@ import { execFile } from 'node:child_process';
 import { readdirSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
+import { createSeededRandom, seedFromEnvironment } from '../crash/seeded-random.ts';
 import { until } from '../lib/namespace.ts';
 import { startSkepd, type TestSkepd } from '../lib/skepd.ts';
 
@@ -93,9 +94,12 @@ describe('a manager whose disk is damaged', () => {
   });
 
   it('has the old state or the new one, whenever it is killed while it restores', async () => {
+    const seed = seedFromEnvironment();
+    const random = createSeededRandom(seed);
+    console.log(`    seed ${seed} (SKEP_SEED=${seed} repeats it)`);
     for (let round = 0; round < 3; round++) {
       const restoring = skep('restore', '--force', file).catch(() => {});
-      await new Promise((resolve) => setTimeout(resolve, 250 + Math.random() * 250));
+      await new Promise((resolve) => setTimeout(resolve, 100 + random(400)));
       await skepd.stopDaemon('SIGKILL');
       await restoring;
       await skepd.startDaemon();
