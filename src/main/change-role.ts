@@ -6,6 +6,7 @@ import { AppError } from '#lib/errors.ts';
 import type { IssuedCertificate } from '#transport/service.ts';
 import type { TlsMaterial } from '#transport/server.ts';
 import { readIdentity, writeIdentity } from './identity.ts';
+import { WANTED_AS_MANAGER } from './membership-texts.ts';
 import type { NodeFactory } from './node-runtime.ts';
 import { type KnownManager, writeManagers } from './remote-managers.ts';
 import type { StateDirectory, SwarmFile } from './state-directory.ts';
@@ -38,7 +39,7 @@ export async function prepareManager({ directory, nodes, swarm: old, managers }:
 export async function prepareWorker({ directory, swarm: old, managers }: RoleChange): Promise<SwarmFile> {
   const others = managers.filter(({ nodeId }) => nodeId !== old.nodeId);
   const { role, identity } = await requestRole(others, readIdentity(directory.certificateFolder));
-  if (role !== 'worker') throw new AppError('unavailable', 'the managers took this node out of etcd, and want it to be a manager');
+  if (role !== 'worker') throw new AppError('unavailable', WANTED_AS_MANAGER);
   writeIdentity(directory.certificateFolder, identity);
   writeManagers(directory.path, others);
   const swarm: SwarmFile = { ...old, role };

@@ -33,7 +33,7 @@ export interface Healed {
 /** Tries for as long as it takes. Rejects when there is nobody to heal from, when the others do not want this manager any more, or when the signal aborts. */
 export async function healManager({ directory, nodes, swarm, damage, onTrouble, signal, clock, log }: HealOptions): Promise<Healed> {
   const others = knownManagersOf(directory.path).filter(({ nodeId, address }) => nodeId !== swarm.nodeId && address !== swarm.advertiseAddr);
-  if (others.length === 0) throw new AppError('dataLoss', `${damage.message}; ${restoreAdvice(directory)}`, { cause: damage });
+  if (others.length === 0) throw new AppError('failedPrecondition', `${damage.message}; ${restoreAdvice(directory)}`, { cause: damage });
   log.error({ error: damage.message }, 'this manager gets the state of the swarm from the other managers again');
   for (;;) {
     try {

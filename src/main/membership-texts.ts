@@ -39,5 +39,7 @@ export const TWO_MANAGERS = [
   'Refer to https://docs.docker.com/engine/swarm/admin_guide/ to configure the',
   'Swarm for fault-tolerance.',
 ].join('\n         ');
+/** What a manager hears that is out of etcd and asks for a worker's certificate, when it has been promoted again since. */
+export const WANTED_AS_MANAGER = 'the managers took this node out of etcd, and want it to be a manager';
 /** What a manager finds that the others removed while it was away. */
 export const REMOVED = 'the other managers removed this one while it was away';

@@ -2,13 +2,14 @@
 // ask for is in membership.ts.
 import type { NodeRole } from '#domain/spec.ts';
 import type { StoreEvent } from '#domain/view.ts';
+import { present } from '#lib/assert.ts';
 import type { Clock } from '#lib/clock.ts';
 import { AppError, errorMessage } from '#lib/errors.ts';
 import type { Logger } from '#lib/log.ts';
 import { prepareManager, prepareWorker } from './change-role.ts';
 import { healManager } from './heal-manager.ts';
 import type { State } from './membership-state.ts';
-import { NO_LEADER, REMOVED } from './membership-texts.ts';
+import { NO_LEADER, REMOVED, WANTED_AS_MANAGER } from './membership-texts.ts';
 import type { ManagerStart, NodeFactory } from './node-runtime.ts';
 import { knownManagersOf } from './remote-managers.ts';
 import type { StateDirectory, SwarmFile } from './state-directory.ts';
@@ -22,6 +23,8 @@ export interface NodePlaceOptions {
 
 /** How long a manager that starts is `pending` until it says that too few others are there. */
 const QUORUM_PATIENCE_MS = 10_000;
+/** Between what the others are asked for by a manager that cannot go on with what it has. */
+const RECOVERY_PAUSE_MS = 1_000;
 /** Between the tries to take a role that could not be taken. */
 const ROLE_RETRY_MS = 5_000;
 
@@ -84,10 +87,7 @@ export class NodePlace {
   async resumeManager(swarm: SwarmFile, dataKey: Uint8Array): Promise<void> {
     const { clock } = this.options;
     const stop = new AbortController();
-    const start = () =>
-      this.start(swarm, dataKey, { signal: stop.signal })
-        .catch((error: unknown) => this.heal(swarm, error, stop.signal))
-        .catch((error: unknown) => this.returnAsWorker(swarm, error));
+    const start = () => this.start(swarm, dataKey, { signal: stop.signal }).catch((error: unknown) => this.recover(swarm, error, stop.signal));
     const done = this.orError(swarm, start, dataKey);
     this.resuming = { stop, done };
     const patience = new AbortController();
@@ -97,14 +97,33 @@ export class NodePlace {
     if (this.state.kind === 'starting') this.state = { kind: 'error', swarm, message: NO_LEADER, dataKey };
   }
 
+  /** What becomes of a manager that cannot go on with what it has: it gets everything from the others, or is the worker that they want it to be. */
+  private async recover(swarm: SwarmFile, failure: unknown, signal: AbortSignal): Promise<void> {
+    for (let error = failure; ; await this.options.clock.sleep(RECOVERY_PAUSE_MS, signal)) {
+      if (!(error instanceof AppError)) throw error;
+      const isDamaged = error.code === 'dataLoss';
+      const wasRemoved = !isDamaged && (error.message === REMOVED || error.code === 'permissionDenied');
+      if (!wasRemoved && !isDamaged) throw error;
+      try {
+        await (wasRemoved ? this.returnAsWorker(swarm) : this.heal(swarm, error, signal));
+        return;
+      } catch (next) {
+        // It was demoted and promoted while it was away.
+        if (errorMessage(next) === WANTED_AS_MANAGER) error = new AppError('dataLoss', REMOVED, { cause: next });
+        else if (wasRemoved && next instanceof AppError && next.code === 'unavailable')
+          this.state = { kind: 'error', swarm, message: `${error.message}: ${next.message}` };
+        else error = next;
+      }
+    }
+  }
+
   /** What is damaged here, the other managers have. */
-  private async heal(swarm: SwarmFile, error: unknown, signal: AbortSignal): Promise<void> {
-    if (!(error instanceof AppError) || error.code !== 'dataLoss') throw error;
+  private async heal(swarm: SwarmFile, damage: AppError, signal: AbortSignal): Promise<void> {
     const { directory, nodes, clock, log } = this.options;
     const onTrouble = (message: string) => {
       this.state = { kind: 'error', swarm, message };
     };
-    const { dataKey, etcd } = await healManager({ directory, nodes, swarm, damage: error, onTrouble, signal, clock, log });
+    const { dataKey, etcd } = await healManager({ directory, nodes, swarm, damage, onTrouble, signal, clock, log });
     await this.start(swarm, dataKey, { joined: etcd, signal });
     log.info({}, 'this manager has the state of the swarm again');
   }
@@ -120,8 +139,7 @@ export class NodePlace {
   }
 
   /** A manager that the others removed while it was away is a worker, if it is anything. */
-  private async returnAsWorker(old: SwarmFile, error: unknown): Promise<void> {
-    if (!(error instanceof AppError) || (error.message !== REMOVED && error.code !== 'permissionDenied')) throw error;
+  private async returnAsWorker(old: SwarmFile): Promise<void> {
     const { directory, nodes } = this.options;
     const swarm = await prepareWorker({ directory, nodes, swarm: old, managers: knownManagersOf(directory.path) });
     directory.eraseManager();
@@ -175,8 +193,13 @@ export class NodePlace {
       await node.stop();
       await this.orError(swarm, () => this.start(swarm, dataKey, { joined: etcd }));
     } else {
-      const swarm = await prepareWorker(change);
+      const swarm = await prepareWorker(change).catch((error: unknown) => {
+        if (errorMessage(error) !== WANTED_AS_MANAGER || node.manager === undefined) throw error;
+        return undefined;
+      });
       await node.stop();
+      // It was demoted and promoted within a moment: it is a manager, whose member of etcd is gone.
+      if (swarm === undefined) return this.resumeManager(old, present(node.manager, 'the manager').dataKey);
       directory.eraseManager();
       await this.orError(swarm, () => this.startWorker(swarm, false));
     }

@@ -133,8 +133,11 @@ describe('three managers, one of which is damaged', () => {
     await one.startDaemon();
     await unlock(one);
     const others = [one, three];
-    for (const { name } of others)
-      await until(`${name} is a worker`, async () => (await two.docker('node', 'ls', '--format', '{{.Hostname}} {{.Status}}')).includes(`${name} Ready`));
+    for (const node of others)
+      await until(
+        `${node.name} is a worker`,
+        async () => (await node.docker('info', '--format', '{{.Swarm.LocalNodeState}} {{.Swarm.ControlAvailable}}')) === 'active false',
+      );
     await two.docker('node', 'promote', ...others.map(({ name }) => name));
     await allReachable(two);
     for (const node of others) await nothingIsLost(node);
