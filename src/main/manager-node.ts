@@ -40,7 +40,7 @@ const READY_TIMEOUT_MS = 20_000;
 
 export async function startManagerNode(options: NodeFactoryOptions, start: ManagerStart): Promise<NodeRuntime> {
   const { directory, clock, log } = options;
-  const { swarm, dataKey, joined, forceNewCluster = false, signal } = start;
+  const { swarm, dataKey, joined, forceNewCluster = false, signal, onWait } = start;
   const member = createEtcdMember({ stateDirectory: directory.path, clock, log });
   let parts: ManagerParts | undefined;
   const more = {
@@ -49,6 +49,7 @@ export async function startManagerNode(options: NodeFactoryOptions, start: Manag
     forceNewCluster,
     ...(joined === undefined ? {} : { joined }),
     ...(signal === undefined ? {} : { signal }),
+    ...(onWait === undefined ? {} : { onWait }),
   };
   const managerStore = await openManagerStore({ directory, member, swarm, sealer: createSealer(dataKey), clock, log, ...more });
   try {

@@ -51,11 +51,14 @@ export interface ManagerStoreOptions {
   readonly beforeMove: () => Promise<unknown>;
   /** Ends the wait for enough other managers. */
   readonly signal?: AbortSignal;
+  /** Told during that wait why the member does not run; undefined when it does. */
+  readonly onWait?: (trouble: string | undefined) => void;
   readonly clock: Clock;
   readonly log: Logger;
 }
 
 const POLL_MS = 50;
+const TELL_MS = 500;
 const STORE_GONE = "this manager's store is gone from its disk";
 /** A file that was cut off to nothing is a valid one. */
 const STORE_EMPTY = "this manager's store is there, but holds no swarm: it was damaged, and its contents are lost";
@@ -74,7 +77,7 @@ export async function openManagerStore(options: ManagerStoreOptions): Promise<Ma
   if (etcd !== undefined) arrival.resolve();
   let moving: Promise<EtcdProcess> | undefined;
   try {
-    if (etcd !== undefined) await withQuorum(etcd, clock, options.signal ?? new AbortController().signal);
+    if (etcd !== undefined) await withQuorum(etcd, clock, options.signal ?? new AbortController().signal, options.onWait);
     const first = etcd === undefined ? openSqliteBackend({ path: directory.storeFile }) : openEtcdBackend({ client: etcd.client, clock, log });
     const backend = createSwitchableBackend(first);
     const store = await createStore({ backend, clock });
@@ -112,7 +115,7 @@ function damagedEtcd(detail: string): AppError {
 }
 
 /** Resolves once the member hears of a leader. Rejects when the signal aborts, when the others have removed this member, or with `dataLoss`. */
-async function withQuorum(etcd: EtcdProcess, clock: Clock, signal: AbortSignal): Promise<void> {
+async function withQuorum(etcd: EtcdProcess, clock: Clock, signal: AbortSignal, onWait?: (trouble: string | undefined) => void): Promise<void> {
   const removal = etcd.removed.then(() => Promise.reject(new AppError('failedPrecondition', REMOVED)));
   const damage = etcd.damaged.then((detail) => Promise.reject(damagedEtcd(detail)));
   for (const end of [removal, damage]) end.catch(() => {});
@@ -120,7 +123,12 @@ async function withQuorum(etcd: EtcdProcess, clock: Clock, signal: AbortSignal):
     await etcd.answering(signal, Infinity);
     while ((await etcd.client.status()).leaderId === undefined) await clock.sleep(POLL_MS, signal);
   };
-  await Promise.race([wait(), removal, damage]);
+  const arrived = new AbortController();
+  const tell = async () => {
+    for (; !arrived.signal.aborted; await clock.sleep(TELL_MS, arrived.signal)) onWait?.(etcd.trouble());
+  };
+  tell().catch(() => {});
+  await Promise.race([wait(), removal, damage]).finally(() => arrived.abort());
 }
 
 /** SwarmKit's words. */

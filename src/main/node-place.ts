@@ -87,14 +87,20 @@ export class NodePlace {
   async resumeManager(swarm: SwarmFile, dataKey: Uint8Array): Promise<void> {
     const { clock } = this.options;
     const stop = new AbortController();
-    const start = () => this.start(swarm, dataKey, { signal: stop.signal }).catch((error: unknown) => this.recover(swarm, error, stop.signal));
+    let trouble: string | undefined;
+    const tooFew = () => ({ kind: 'error', swarm, message: trouble ?? NO_LEADER, dataKey }) as const;
+    const onWait = (now: string | undefined) => {
+      trouble = now;
+      if (this.state.kind === 'error') this.state = tooFew();
+    };
+    const start = () => this.start(swarm, dataKey, { signal: stop.signal, onWait }).catch((error: unknown) => this.recover(swarm, error, stop.signal));
     const done = this.orError(swarm, start, dataKey);
     this.resuming = { stop, done };
     const patience = new AbortController();
     const late = clock.sleep(QUORUM_PATIENCE_MS, patience.signal).catch(() => {});
     await Promise.race([done, late]);
     patience.abort();
-    if (this.state.kind === 'starting') this.state = { kind: 'error', swarm, message: NO_LEADER, dataKey };
+    if (this.state.kind === 'starting') this.state = tooFew();
   }
 
   /** What becomes of a manager that cannot go on with what it has: it gets everything from the others, or is the worker that they want it to be. */

@@ -34,6 +34,8 @@ export interface ManagerStart {
   readonly forceNewCluster?: boolean;
   /** Ends the wait for enough other managers. */
   readonly signal?: AbortSignal;
+  /** Told during that wait why this node's own member of etcd does not run; undefined when it does. */
+  readonly onWait?: (trouble: string | undefined) => void;
 }
 
 export interface WorkerStart {
