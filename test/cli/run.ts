@@ -38,7 +38,7 @@ export function bothPrograms(socketPath: string): BothPrograms {
   };
 }
 
-/** Without what may differ: who says it, and how long ago something was. */
+/** Without what may differ: who says it, how long ago something was, and the one option of ours that docker's help cannot have. */
 export function comparable({ code, stdout, stderr }: Outcome): Outcome {
   return { code, stdout: comparableText(stdout), stderr: comparableText(stderr) };
 }
@@ -48,5 +48,6 @@ function comparableText(text: string): string {
     .replaceAll(/\bdocker\b/g, 'skep')
     .replaceAll(/(\d+ (seconds?|minutes?|hours?)|[Aa]bout a(n hour| minute)|[Ll]ess than a second)( ago)?/g, 'a while')
     .replaceAll(/ +/g, ' ')
-    .replaceAll(/ $/gm, '');
+    .replaceAll(/ $/gm, '')
+    .replace(/^ --deny-engine-options [^]*?(?=^ --)/m, '');
 }

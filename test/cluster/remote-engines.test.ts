@@ -1,8 +1,9 @@
 // Logs, exec and the rest of a container's commands reach a task on any node through a manager, by the real docker CLI.
 import assert from 'node:assert/strict';
+import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { formSwarm, startCluster, type TestCluster } from '../lib/cluster.ts';
-import { until } from '../lib/namespace.ts';
+import { runOrThrow, until } from '../lib/namespace.ts';
 
 describe('the whole swarm through one socket', () => {
   let cluster: TestCluster;
@@ -78,6 +79,19 @@ describe('the whole swarm through one socket', () => {
     assert(worker);
     const result = await worker.tryDocker(['service', 'ls']);
     assert.match(result.stderr, /This node is not a swarm manager. Worker nodes can't be used to view or modify cluster state/);
+  });
+
+  it('removes the volumes of a stack on every node, when it is asked to', async () => {
+    const stack = 'com.docker.stack.namespace=gone';
+    const mount = `type=volume,source=gone_data,target=/data,volume-label=${stack}`;
+    const flags = ['--mode', 'global', '--label', stack, '--mount', mount, '--stop-grace-period', '0s', '--no-resolve-image'];
+    await cluster.manager.docker('service', 'create', '-q', '--name', 'gone_db', ...flags, 'busybox:1', 'sleep', '1000');
+    const volumes = async () => Promise.all(cluster.nodes.map(({ engine }) => engine.docker('volume', 'ls', '-q', '--filter', `label=${stack}`)));
+    assert.deepEqual(await volumes(), ['gone_data', 'gone_data']);
+    const skep = join(import.meta.dirname, '../../bin/skep');
+    const removed = await runOrThrow([skep, '-H', `unix://${cluster.manager.socket}`, 'stack', 'rm', '--volumes', 'gone']);
+    for (const node of ['node1', 'node2']) assert.match(removed, new RegExp(`Removing volume gone_data on node ${node}`));
+    assert.deepEqual(await volumes(), ['', '']);
   });
 
   it('replaces the tasks of a worker that is cut off, and stops the stale ones when it is back', async () => {
