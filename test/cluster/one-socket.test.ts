@@ -93,7 +93,7 @@ suite('one socket for the whole swarm', { skip: process.getuid?.() !== 0 && 'nee
     const skep = (...args: string[]) => runOrThrow([join(import.meta.dirname, '../../bin/skep'), '-H', `unix://${nodes[1].socket}`, ...args]);
     const places = async (...args: string[]) => (await skep(...args)).split('\n').sort();
     assert.deepEqual(await places('ps', '--all-nodes', '--format', '{{.Node}}'), ['node1', 'node2', 'node3', 'node4', 'node5']);
-    assert.match(await skep('ps', '--node', 'node5'), /^CONTAINER ID .*NAMES\n\S+ .*web\.0\.\w+$/);
+    assert.match(await skep('ps', '--node', 'node5'), /^CONTAINER ID .*NAMES\n\S+ .*web\.\w+\.\w+$/);
     assert.match(await skep('images', '--all-nodes'), /SIZE +NODE\n(.*busybox.*node\d\n?){5}$/);
     const refused = await nodes[1].http('POST', '/containers/create', {}, { 'X-Skep-Node': '*' });
     assert.equal(refused.status, 400);
