@@ -35,7 +35,7 @@ export function managerHandlers({ store, cluster, admission, managerAdmission, s
       // Throws unless this one leads: nothing is passed on twice.
       seat.dispatcher();
       const socket = await (await engines.linkTo(nodeId, to)).dial();
-      joinTunnel(call, socket, () => call.destroy());
+      joinTunnel(call, socket);
     },
   };
 }

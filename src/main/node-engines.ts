@@ -78,13 +78,13 @@ export function createNodeEngines(options: NodeEnginesOptions): NodeEngines {
     socket.on('error', () => socket.destroy());
     const relayed = relay(nodeId, to);
     if (relayed !== undefined) {
-      joinTunnel(relayed, socket, () => relayed.cancel());
+      joinTunnel(relayed, socket);
       socket.resume();
       return;
     }
     openTunnel(nodeId, to).then(
       (call) => {
-        joinTunnel(call, socket, () => call.destroy());
+        joinTunnel(call, socket);
         socket.resume();
       },
       (error: unknown) => {

@@ -38,10 +38,11 @@ interface World {
   readonly logs: (response: ServerResponse, query: URLSearchParams) => void;
   /** Answers each request for what is kept of it. */
   readonly kept?: (response: ServerResponse) => void;
-  readonly state?: 'ready' | 'down';
+  /** Of the node, whenever it is asked for. */
+  readonly state?: () => 'ready' | 'down';
 }
 
-async function world(context: TestContext, { logs, kept, state = 'ready' }: World) {
+async function world(context: TestContext, { logs, kept, state = () => 'ready' }: World) {
   const folder = mkdtempSync(join(tmpdir(), 'skep-read-log-'));
   const server = createServer((request, response) => {
     const url = new URL(request.url ?? '/', 'http://engine');
@@ -78,7 +79,7 @@ async function world(context: TestContext, { logs, kept, state = 'ready' }: Worl
   const missing: string[] = [];
   async function read(options: LogOptions, until = Infinity): Promise<readonly string[]> {
     const texts: string[] = [];
-    const view = { get: (kind: string) => (kind === 'task' ? task : { status: { state } }) };
+    const view = { get: (kind: string) => (kind === 'task' ? task : { status: { state: state() } }) };
     const chunks = readTaskLog(task, {
       store: { view } as unknown as Store,
       engines: { linkTo: () => Promise.resolve(link) } as unknown as NodeEngines,
@@ -128,6 +129,22 @@ test('a followed log that cannot be got on with for some seconds says so once', 
   assert.deepEqual(await read({ ...all, follow: true }), ['a', 'b', warning, 'c', 'd', 'e', 'f']);
 });
 
+test('no line comes twice and none is lost when an engine tells whole seconds, also when reading began in the middle of one', async (context) => {
+  const coarse = LINES.map((line) => `000000000 ${line.split(' ')[1]}`);
+  let asked = 0;
+  const { read } = await world(context, {
+    logs(response) {
+      asked += 1;
+      response.writeHead(200);
+      // The first time only the tail is asked for.
+      for (const line of asked === 1 ? coarse.slice(2, 4) : coarse) response.write(frameOf(line));
+      if (asked > 1) response.end();
+      else setImmediate(() => response.destroy());
+    },
+  });
+  assert.deepEqual(await read({ ...all, follow: true, tail: 2 }), ['c', 'd', 'e', 'f']);
+});
+
 test('without follow a log that is cut short is said to be', async (context) => {
   const { read, missing } = await world(context, {
     logs(response) {
@@ -140,8 +157,25 @@ test('without follow a log that is cut short is said to be', async (context) => 
   assert.deepEqual(missing, ['node node1 disconnected unexpectedly']);
 });
 
+test('a followed log of a node that goes down says so, and goes on when the node is back', async (context) => {
+  let asked = 0;
+  let looks = 0;
+  const { read } = await world(context, {
+    logs(response) {
+      asked += 1;
+      response.writeHead(200);
+      for (const line of LINES.slice(0, asked === 1 ? 2 : 6)) response.write(frameOf(line));
+      if (asked > 1) response.end();
+      else setImmediate(() => response.destroy());
+    },
+    state: () => (asked === 0 || ++looks > 10 ? 'ready' : 'down'),
+  });
+  const warning = '! warning: incomplete log stream. some logs could not be retrieved for the following reasons: node node1 disconnected unexpectedly';
+  assert.deepEqual(await read({ ...all, follow: true }), ['a', 'b', warning, 'c', 'd', 'e', 'f']);
+});
+
 test('of a node that is down nothing is asked', async (context) => {
-  const { read, missing } = await world(context, { logs: () => assert.fail('it was asked'), state: 'down' });
+  const { read, missing } = await world(context, { logs: () => assert.fail('it was asked'), state: () => 'down' });
   assert.deepEqual(await read(all), []);
   assert.deepEqual(missing, ['node node1 is not available']);
 });

@@ -154,32 +154,46 @@ interface Place {
   readonly optionsFrom: (options: LogOptions) => LogOptions;
 }
 
-/** How far a log has been read: up to the last line's time, and how many lines have that. */
+/** The last lines of a moment, by which it is found again. */
+const RECENT_LINES = 8;
+
+/** How far a log has been read: up to the last line's time, and to the lines that had it. Some engines tell whole seconds, so they are many. */
 function createPlace(): Place {
   let last = '';
   let ofLast = 0;
-  let skipped = 0;
+  let recent: readonly string[] = [];
+  /** Lines of the last line's time that were given again, when reading goes on. */
+  let again: readonly string[] = [];
+  let countAgain = 0;
   let resuming = false;
+
+  /** Whether the line is one that was read before; ends with the last of these. */
+  function isKnown(key: string, text: string): boolean {
+    if (key > last) return false;
+    if (key < last) return true;
+    again = [...again, text].slice(-recent.length);
+    countAgain += 1;
+    if (countAgain >= ofLast && recent.every((line, index) => line === again[index])) resuming = false;
+    return true;
+  }
+
   return {
     hasRead: () => last !== '',
-    isNew({ timestamp }) {
+    isNew({ timestamp, stream, line }) {
       const key = timeKey(timestamp);
-      if (resuming) {
-        if (key < last) return false;
-        if (key === last && skipped < ofLast) {
-          skipped += 1;
-          return false;
-        }
-        resuming = false;
-      }
+      const text = `${stream} ${Buffer.from(line).toString('latin1')}`;
+      if (resuming && isKnown(key, text)) return false;
+      resuming = false;
       ofLast = key === last ? ofLast + 1 : 1;
+      recent = key === last ? [...recent, text].slice(-RECENT_LINES) : [text];
       last = key;
       return true;
     },
     optionsFrom(options) {
       if (last === '') return options;
       resuming = true;
-      skipped = 0;
+      countAgain = 0;
+      again = [];
       const { tail: _tail, ...others } = options;
       return { ...others, since: Date.parse(`${last.slice(0, 23)}Z`) - RESUME_MARGIN_MS };
     },

@@ -134,7 +134,7 @@ export async function answerTunnel(worker: Worker, { id, to = 'engine' }: AskedT
   const call = client.openTunnel(id);
   try {
     const link = to === 'engine' ? worker.engine : worker.keptLogs;
-    joinTunnel(call, await link.dial(), () => call.cancel());
+    joinTunnel(call, await link.dial());
   } catch {
     call.cancel();
   }

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { X509Certificate } from 'node:crypto';
+import { Socket } from 'node:net';
 import { type TestContext, test } from 'node:test';
 import { createJoinSecret, formatJoinToken } from '#ca/join-token.ts';
 import { createCertificateRequest, digestOfKey, signCertificateRequest } from '#ca/node-certificate.ts';
@@ -14,6 +15,7 @@ import { requestIdentity } from './bootstrap.ts';
 import { createManagerClient } from './client.ts';
 import { decode, encode } from './codec.ts';
 import { type ManagerHandlers, type Peer, startManagerServer } from './server.ts';
+import { joinTunnel } from './tunnel.ts';
 
 const description: NodeDescription = {
   hostname: 'two',
@@ -199,4 +201,22 @@ test('a tunnel carries bytes both ways', async (context) => {
   const frames: string[] = [];
   for await (const frame of stream) frames.push(String(frame));
   assert.deepEqual(frames, ['w1 t7', 'HELLO']);
+});
+
+test('a tunnel whose other end is gone ends at once, on either side', async (context) => {
+  const sockets: Socket[] = [];
+  const { root, clientOf } = await setUp(context, {
+    tunnel(_peer, _id, stream) {
+      // The socket behind it closes before it has said its end.
+      const socket = new Socket();
+      sockets.push(socket);
+      joinTunnel(stream, socket);
+      socket.destroy();
+    },
+  });
+  const stream = clientOf(await identity(root, 'w1', 'worker')).openTunnel('t8');
+  stream.write(Buffer.from('hello'));
+  const error = await new Promise<Error>((resolve) => stream.on('error', resolve));
+  assert.match(error.message, /UNAVAILABLE: the other end of the tunnel is gone/);
+  assert(sockets[0]?.destroyed);
 });

@@ -1,7 +1,7 @@
 // A byte stream between a manager and a node's engine, in a gRPC call that the node opens because the manager asked for it: nodes need not be reachable.
 // A frame is one byte that says what it is, and then its bytes; so either direction can end while the other goes on, which a gRPC call cannot say.
 import type { Socket } from 'node:net';
-import type { ClientDuplexStream, ServerDuplexStream } from '@grpc/grpc-js';
+import { type ClientDuplexStream, type ServerDuplexStream, status } from '@grpc/grpc-js';
 
 /** Either end of the call. */
 export type TunnelCall = ClientDuplexStream<Buffer, Buffer> | ServerDuplexStream<Buffer, Buffer>;
@@ -9,8 +9,15 @@ export type TunnelCall = ClientDuplexStream<Buffer, Buffer> | ServerDuplexStream
 const DATA = 0;
 const END = 1;
 
-/** Joins the call with a socket until both directions have ended or one of the two is gone. `cancel` ends the call at once. */
-export function joinTunnel(call: TunnelCall, socket: Socket, cancel: () => void): void {
+/** Ends the call at once for both ends. To destroy the server's end is not enough: the client would never hear of it. */
+export function cancelTunnel(call: TunnelCall): void {
+  if ('cancel' in call) call.cancel();
+  else call.emit('error', { code: status.UNAVAILABLE, details: 'the other end of the tunnel is gone' });
+}
+
+/** Joins the call with a socket until both directions have ended or one of the two is gone. */
+export function joinTunnel(call: TunnelCall, socket: Socket): void {
+  const cancel = () => cancelTunnel(call);
   let ended = 0;
   const oneEnded = () => {
     ended++;
