@@ -44,13 +44,14 @@ const isRoot = process.getuid?.() === 0;
 describe('twenty applications', { skip: !isRoot && 'needs root', timeout: 600_000 }, () => {
   let skepd: TestSkepd;
   let folder: string;
+  let node: string;
   let all: readonly Application[];
 
   before(async () => {
     skepd = await startSkepd({ engineOptions: { name: 'apps' } });
     folder = join(skepd.engine.folder, 'applications');
     await cp(join(import.meta.dirname, '../compose/applications'), folder, { recursive: true });
-    await skepd.init();
+    node = await skepd.init();
     all = await Promise.all(applications.map(prepare));
     await importSubstitutes();
     await makeSurroundings();
@@ -134,7 +135,7 @@ describe('twenty applications', { skip: !isRoot && 'needs root', timeout: 600_00
     for (const name of new Set(volumes)) await skepd.docker('volume', 'create', name);
     const secrets = all.flatMap(({ stack }) => stack.secrets.filter(({ source }) => source.kind === 'external'));
     for (const name of new Set(secrets.map((secret) => secret.name))) await skepd.http('POST', '/secrets/create', { Name: name, Data: 'eA==' });
-    await skepd.docker('node', 'update', '--label-add', 'traefik-public.certificates=true', 'self');
+    await skepd.docker('node', 'update', '--label-add', 'traefik-public.certificates=true', node);
   }
 
   async function tryOut({ name, args, stack }: Application): Promise<void> {

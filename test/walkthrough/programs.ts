@@ -30,8 +30,8 @@ const SIDE_BY_SIDE = 2;
 
 /** Lines that only one of the programs says, on purpose (docs/design/cli.md, "Different on purpose"). */
 const onPurpose: readonly RegExp[] = [
-  // skep waits for what depends_on names; docker does not read it.
-  /^Waiting for service .* before /,
+  // skep keeps what depends_on says in a label; docker does not read it.
+  /^ ?com\.docker\.skep\./,
   // docker updates every service of a stack, skep those that differ.
   /^Updating service /,
   // skep keeps the history of a stack in it.

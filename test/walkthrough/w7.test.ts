@@ -14,6 +14,7 @@ import { type Cli, withEitherProgram } from './programs.ts';
 const folder = join(import.meta.dirname, '../../examples/todo');
 const composeFile = join(folder, 'compose.yaml');
 const hasBats = spawnSync('bats', ['--version']).status === 0;
+const settings = { RETRY_DELAY: '1s', MONITOR: '500ms' };
 const COME_UP_MS = 90_000;
 
 interface TaskRow {
@@ -33,7 +34,7 @@ withEitherProgram('W7: one-off tasks and eventual consistency', { skip: process.
   before(async () => {
     skepd = await startSkepd({ engineOptions: { name: `w7-${program}` } });
     await ensureImages(`unix://${skepd.engine.socket}`, [composeFile], { APP_VERSION: '1' });
-    await skepd.engine.docker('tag', 'todo-app:1', 'todo-app:2');
+    for (const version of ['2', '3']) await skepd.engine.docker('tag', 'todo-app:1', `todo-app:${version}`);
     await skepd.init();
     cli = cliOf(skepd);
   });
@@ -50,7 +51,7 @@ withEitherProgram('W7: one-off tasks and eventual consistency', { skip: process.
   }
 
   async function deploy(place: string, version: string): Promise<void> {
-    const env = { APP_VERSION: version, RETRY_DELAY: '1s', MONITOR: '500ms' };
+    const env = { ...settings, APP_VERSION: version };
     const result = await cli.say(place, [...stackDeploy, '--resolve-image', 'never', '-c', composeFile, 'todo'], { env });
     assert.equal(result.code, 0, result.stderr);
   }
@@ -118,13 +119,19 @@ withEitherProgram('W7: one-off tasks and eventual consistency', { skip: process.
     assert.match(answer, /"title": "bread"/);
   });
 
+  test('a deploy that waits takes a one-off task that has completed for done', { skip: program === 'docker' && 'docker does not wait' }, async () => {
+    const result = await cli.try(['stack', 'deploy', '--resolve-image', 'never', '-c', composeFile, 'todo'], { env: { ...settings, APP_VERSION: '3' } });
+    assert.equal(result.code, 0, `${result.stdout}${result.stderr}`);
+    assert.ok((await tasks('migrate')).some(({ image, current }) => image === 'todo-app:3' && current === 'Complete'));
+  });
+
   test('a version that does not start is rolled back, and the application goes on answering', async () => {
     await skepd.engine.importBusybox('todo-app:broken', 'CMD ["false"]');
     const state = () => cli.run('service', 'inspect', '--format', '{{.UpdateStatus.State}}', 'todo_app');
     await until('the last update is complete', async () => (await state()) === 'completed', COME_UP_MS);
     await cli.run('service', 'update', '--detach', '--no-resolve-image', '--image', 'todo-app:broken', 'todo_app');
     await until('the update is rolled back', async () => (await state()) === 'rollback_completed', COME_UP_MS);
-    assert.match((await get('/todos')).stdout, /X-Version: 2/);
+    assert.match((await get('/todos')).stdout, program === 'skep' ? /X-Version: 3/ : /X-Version: 2/);
   });
 
   test('removing the stack leaves its volumes and nothing else', async () => {

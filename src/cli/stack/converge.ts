@@ -90,12 +90,14 @@ async function lookAt(client: Client, { id }: AppliedService, startedAt: number)
     return { kind: 'failed', text: errorMessage(error) };
   }
   const status = service.UpdateStatus;
+  // To an update, a task that completes early is one that failed; to a service that runs once, that is how it should end.
+  if (status?.State === 'paused' && isDone(service, await tasksOf(client, id, { '_up-to-date': ['true'] }))) return { kind: 'converged', text: 'complete' };
   if (status?.State === 'paused' || status?.State === 'rollback_paused' || status?.State === 'rollback_completed')
     return { kind: 'failed', text: `${status.State.replaceAll('_', ' ')}: ${status.Message ?? ''}` };
   const state = await stateOf(client, service, status?.State === 'rollback_started');
   const text = state.lines[0]?.text ?? '';
   if (state.converged && status?.State !== 'updating') return { kind: 'converged', text: `${text}, converged` };
-  const tasks = await client.call<Task[]>('GET', '/tasks', { query: filterQuery({ service: [id] }) });
+  const tasks = await tasksOf(client, id);
   if (isDone(service, tasks)) return { kind: 'converged', text: 'complete' };
   const failures = tasks.filter(({ Status, CreatedAt }) => ['failed', 'rejected'].includes(Status.State) && Date.parse(CreatedAt) >= startedAt - 1_000);
   if (isGivenUp(service, tasks) || failures.length >= MAX_FAILURES) return { kind: 'failed', text: `${text}; ${failures.length} tasks failed` };
@@ -103,6 +105,10 @@ async function lookAt(client: Client, { id }: AppliedService, startedAt: number)
   // An update that waits for another service says so after a colon.
   const waiting = held?.Status.Err ?? (status?.State === 'updating' ? /: (.*)$/.exec(status.Message ?? '')?.[1] : undefined);
   return { kind: 'waiting', text: waiting === undefined ? text : `${text}: ${waiting}` };
+}
+
+function tasksOf(client: Client, id: string, filters: Readonly<Record<string, readonly string[]>> = {}): Promise<readonly Task[]> {
+  return client.call<Task[]>('GET', '/tasks', { query: filterQuery({ service: [id], ...filters }) });
 }
 
 /** A service that is not restarted after success and has succeeded is done. */
@@ -127,7 +133,7 @@ async function explain({ context }: Invocation, client: Client, { id, name }: Ap
   const { stderr } = context;
   try {
     const service = await readService(client, id);
-    const tasks = await client.call<Task[]>('GET', '/tasks', { query: filterQuery({ service: [id] }) });
+    const tasks = await tasksOf(client, id);
     const { converged, lines } = await stateOf(client, service);
     for (const line of sentences(service, tasks, { converged, progress: lines[0]?.text ?? '' })) stderr.write(`${line}\n`);
     const newest = [...tasks]
