@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { existsSync, readFileSync } from 'node:fs';
 import { describe, it } from 'node:test';
 import { referencePages } from '../../scripts/docs/reference.ts';
+import { brokenLinks } from './links.ts';
 import { folderOf, functionLengths, importsOf, isTestFile, repositoryFiles, sourceFiles } from './sources.ts';
 
 const MAX_FILE_LINES = 300;
@@ -165,6 +166,12 @@ describe('the reference for users', () => {
     const stale = [...pages].filter(([path, text]) => read(path) !== text).map(([path]) => path);
     const strangers = repositoryFiles('docs/reference/**/*.md').filter((path) => !pages.has(path));
     assert.deepEqual([stale, strangers], [[], []], 'run `npm run docs` and commit what it writes; after a conflict in these files, too');
+  });
+});
+
+describe('pages for people', () => {
+  it('link to what is there', () => {
+    assert.deepEqual(brokenLinks(), []);
   });
 });
 
