@@ -80,7 +80,7 @@ function cliOf(skepd: TestSkepd, program: Program, said: Said): Cli {
 /** What is the same whoever says it, and whenever. Lines of progress come as often as somebody looked. */
 function linesOf(text: string): readonly string[] {
   const lines = text
-    .replaceAll(/\bdocker\b/g, 'skep')
+    .replaceAll(/(?<!com\.)\bdocker\b/g, 'skep')
     .replaceAll(/\/tmp\/skep-[^/\s]+/g, 'FOLDER')
     .replaceAll(/\b[0-9a-z]{25}\b/g, 'ID')
     .replaceAll(/\b[0-9a-f]{64}\b/g, 'ID')
