@@ -165,6 +165,21 @@ describe('stacks', () => {
     await succeeds(skep('stack', 'rm', 'other'));
   });
 
+  it('keep the versions of configs that their history needs, and do not announce that they go', async () => {
+    const write = (content: string) => deployOf('versions', `services: {a: {image: "a:1", configs: [c]}}\nconfigs: {c: {content: ${content}}}\n`);
+    for (const content of ['one', 'two']) await succeeds(write(content)('--detach'));
+    const configs = async () => namesOf((await skep('config', 'ls', '--format', '{{.Name}}')).stdout).filter((name) => name.startsWith('versions_c'));
+    assert.equal((await configs()).length, 2);
+    assert.match((await write('two')('--dry-run')).stdout, /Nothing to do/);
+    await succeeds(skep('stack', 'rollback', '--detach', 'versions'));
+    await succeeds(write('two')('--detach'));
+    assert.equal((await configs()).length, 2);
+    for (let count = 3; count < 14; count++) await succeeds(write(`v${count}`)('--detach'));
+    // The service's present and previous spec and ten revisions name some; the first two are in none of them.
+    assert.equal((await configs()).length, 10);
+    await succeeds(skep('stack', 'rm', 'versions'));
+  });
+
   it('with a name that cannot be are refused before anything is made', async () => {
     const file = join(folder, 'name.yaml');
     writeFileSync(file, 'services: {a: {image: "a:1"}}');

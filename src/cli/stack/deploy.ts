@@ -86,8 +86,11 @@ export async function checkManager({ client }: Invocation): Promise<void> {
     );
 }
 
-function showPlan({ context }: Invocation, plan: StackPlan): undefined {
-  context.stdout.write(planText(plan));
+/** Versions that the history needs are not collected, so they are not shown as such. */
+async function showPlan({ context, client }: Invocation, plan: StackPlan): Promise<undefined> {
+  const kept = namesInRevisions(await readRevisions(await client(), plan.stack));
+  const goes = ({ action, name }: { readonly action: string; readonly name: string }) => action !== 'collect' || !kept.has(name);
+  context.stdout.write(planText({ ...plan, secrets: plan.secrets.filter(goes), configs: plan.configs.filter(goes) }));
   refuseProblems({ context }, plan);
   return undefined;
 }
