@@ -41,6 +41,7 @@ async function start({ scripts = {}, from }: WorldOptions = {}): Promise<World> 
       if (network.failing) throw new Error('the data plane is away');
       network.local.push(local);
     },
+    portsInUse: () => [],
   };
   const agent = createAgent({
     nodeId: 'node-1',

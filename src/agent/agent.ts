@@ -22,6 +22,8 @@ const MAX_PREPARATIONS = 10;
 export interface AgentDataPlane {
   applyCluster(state: ClusterNetworkState, signal: AbortSignal): Promise<void>;
   applyLocal(state: LocalNetworkState, signal: AbortSignal): Promise<void>;
+  /** Published ports (`tcp/8080`) that another program on this node has. Whoever watches the executor is told of a change. */
+  portsInUse(): readonly string[];
 }
 
 export interface AgentOptions {
@@ -60,6 +62,7 @@ export function createAgent(options: AgentOptions): Agent {
         localNetwork,
         clusterNetworkSettled: (timeoutMs, either) => network.settled(timeoutMs, either),
         networkAppliedVersion: () => network.appliedEverywhere(),
+        portsInUse: () => dataPlane.portsInUse(),
         reporter,
         signal,
       });

@@ -77,6 +77,18 @@ test('a running task that turns unhealthy leaves the load balancers, is stopped,
   assert.deepEqual([ended.state, ended.error], ['failed', 'task: non-zero exit (137): dockerexec: unhealthy container']);
 });
 
+test('a running task says which of its published ports another program on the node has, as long as it has it', () => {
+  const ports = [8080, 8081].map((publishedPort) => ({ protocol: 'tcp', targetPort: 80, publishedPort, publishMode: 'ingress' }) as const);
+  const published = testTask('t1', { ports });
+  const running = facts({ container: container(), announced: true, portsInUse: ['tcp/22', 'tcp/8081', 'udp/8080'] });
+  const warned = statusOf(nextStep(published, status('running'), running, 5));
+  assert.deepEqual([warned.state, warned.error], ['running', 'published port 8081/tcp already in use by another program on this node: not served here']);
+  assert.deepEqual(nextStep(published, warned, running, 5), { kind: 'wait' });
+  assert.equal(statusOf(nextStep(published, warned, { ...running, portsInUse: [] }, 6)).error, undefined);
+  const ended = statusOf(nextStep(published, warned, { ...running, container: container({ status: 'exited' }) }, 7));
+  assert.deepEqual([ended.state, ended.error], ['complete', undefined]);
+});
+
 test('failures before starting reject a task, later ones fail it; the message stays that of the step', () => {
   const rejected = statusOf(nextStep(task, status('preparing', { message: 'preparing' }), facts({ failure: 'No such image: x' }), 0));
   assert.deepEqual([rejected.state, rejected.message, rejected.error], ['rejected', 'preparing', 'No such image: x']);
@@ -157,13 +169,14 @@ const anyFacts = fc.record({
   leavingSince: fc.option(fc.nat(5_000), { nil: undefined }),
   networkAppliedVersion: fc.integer({ min: -1, max: 3 }),
   drained: fc.boolean(),
+  portsInUse: fc.subarray(['tcp/80']),
 });
 const anyDesired = fc.constantFrom<DesiredState>('ready', 'running', 'complete', 'shutdown', 'remove');
 const anyTask = fc.record({ desiredState: anyDesired, attachment: fc.boolean(), published: fc.boolean() }).map(({ desiredState, attachment, published }) =>
   testTask('t1', {
     desiredState,
     ...(attachment ? { spec: { runtime: { kind: 'attachment', containerId: '' }, forceUpdate: 0 } } : {}),
-    ...(published ? { ports: [{ protocol: 'tcp', targetPort: 80, publishMode: 'ingress' }] } : {}),
+    ...(published ? { ports: [{ protocol: 'tcp', targetPort: 80, publishedPort: 80, publishMode: 'ingress' }] } : {}),
   }),
 );
 

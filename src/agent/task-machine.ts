@@ -2,6 +2,7 @@
 // Pure: no clock, no engine. States and messages are SwarmKit's (agent/exec/controller.go, Do) and those of Docker's executor.
 // How an action is carried out is task-worker.ts.
 import type { Task, TaskStatus } from '#domain/objects.ts';
+import { portsInUseText } from '#domain/ports-in-use.ts';
 import { isTerminal, taskStateRank } from '#domain/task-state.ts';
 import type { ContainerState } from './executor.ts';
 
@@ -31,6 +32,8 @@ export interface TaskFacts {
   /** Every node has applied network state of at least this version. */
   readonly networkAppliedVersion: number;
   readonly drained: boolean;
+  /** Published ports (`tcp/8080`; `tcp6/8080` over IPv6 only) that another program on this node has. */
+  readonly portsInUse: readonly string[];
 }
 
 export const noFacts: TaskFacts = {
@@ -43,6 +46,7 @@ export const noFacts: TaskFacts = {
   leavingSince: undefined,
   networkAppliedVersion: -1,
   drained: false,
+  portsInUse: [],
 };
 
 export type TaskAction = 'inspect' | 'prepare' | 'start' | 'announce' | 'mark-leaving' | 'mark-unhealthy' | 'drain' | 'stop' | 'probe-serving';
@@ -77,7 +81,7 @@ export function nextStep(task: Task, status: TaskStatus, facts: TaskFacts, now: 
     case 'starting':
       return attachment ? bringUpAttachment(status, facts, now) : bringUp(task, status, container, facts, now);
     case 'running':
-      return attachment ? (facts.announced ? wait : act('announce')) : keepRunning(status, container, facts, now);
+      return attachment ? (facts.announced ? wait : act('announce')) : keepRunning(task, status, container, facts, now);
     default:
       return wait;
   }
@@ -108,7 +112,7 @@ function bringUpAttachment(status: TaskStatus, facts: TaskFacts, now: number): T
   return facts.announced ? become(status, 'running', 'started', now) : act('announce');
 }
 
-function keepRunning(status: TaskStatus, container: ContainerState | undefined, facts: TaskFacts, now: number): TaskStep {
+function keepRunning(task: Task, status: TaskStatus, container: ContainerState | undefined, facts: TaskFacts, now: number): TaskStep {
   if (container === undefined || container.status === 'created') return fail(status, 'dockerexec: container destroyed', undefined, now);
   if (container.status === 'exited') {
     if (facts.unhealthy) return fail(status, unhealthyError(container, facts), container, now);
@@ -121,6 +125,8 @@ function keepRunning(status: TaskStatus, container: ContainerState | undefined, 
     return status.serving === false ? act('stop') : { kind: 'status', status: { ...status, serving: false, timestamp: now } };
   }
   if (!facts.announced) return act('announce');
+  const warning = portWarning(task, facts);
+  if (status.error !== warning) return { kind: 'status', status: { ...withoutError(status), ...(warning && { error: warning }), timestamp: now } };
   if (status.serving !== false) return wait;
   if (facts.serving || now >= (status.startedAt ?? status.timestamp) + SERVING_TIMEOUT_MS)
     return { kind: 'status', status: { ...status, serving: true, timestamp: now } };
@@ -147,7 +153,19 @@ function fail(status: TaskStatus, error: string, container: ContainerState | und
 
 function become(status: TaskStatus, state: TaskStatus['state'], message: string, now: number): TaskStep {
   const startedAt = state === 'running' && status.startedAt === undefined ? { startedAt: now } : {};
-  return { kind: 'status', status: { ...status, ...startedAt, state, message, timestamp: now } };
+  return { kind: 'status', status: { ...withoutError(status), ...startedAt, state, message, timestamp: now } };
+}
+
+/** Said while a task runs; what it has come to later is another matter. */
+function withoutError({ error: _, ...rest }: TaskStatus): TaskStatus {
+  return rest;
+}
+
+/** Docker takes such a port from the program that has it, without a word. */
+function portWarning(task: Task, { portsInUse }: TaskFacts): string | undefined {
+  const own = (task.endpoint?.ports ?? []).filter(({ publishMode }) => publishMode === 'ingress').map((port) => `${port.protocol}/${port.publishedPort}`);
+  const taken = portsInUse.filter((key) => own.includes(key.replace('6/', '/')));
+  return taken.length === 0 ? undefined : portsInUseText(taken);
 }
 
 function withContainer(status: TaskStatus, container: ContainerState | undefined): TaskStatus {

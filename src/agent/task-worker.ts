@@ -28,6 +28,7 @@ export interface WorkerContext {
   /** Resolves once the newest known state of the swarm's networks is applied, or after the time. */
   readonly clusterNetworkSettled: (timeoutMs: number, signal: AbortSignal) => Promise<void>;
   readonly networkAppliedVersion: () => number;
+  readonly portsInUse: () => readonly string[];
   readonly changed: (worker: TaskWorker) => void;
 }
 
@@ -112,7 +113,7 @@ export class TaskWorker {
 
   private async step(signal: AbortSignal): Promise<void> {
     const { clock } = this.context;
-    this.facts = { ...this.facts, networkAppliedVersion: this.context.networkAppliedVersion() };
+    this.facts = { ...this.facts, networkAppliedVersion: this.context.networkAppliedVersion(), portsInUse: this.context.portsInUse() };
     const step = nextStep(this.task, this.status, this.facts, clock.now());
     if (step.kind === 'status') {
       this.status = step.status;

@@ -92,6 +92,8 @@ export interface NodeDescription {
   readonly engine: { readonly version: string; readonly labels: Labels; readonly plugins: readonly { readonly type: string; readonly name: string }[] };
   /** Of skepd; absent from one that is older than this. */
   readonly daemon?: { readonly version: string; readonly level: number };
+  /** Published ports (`tcp/8080`) that another program there has: the node does not serve them. */
+  readonly portsInUse?: readonly string[];
   readonly tls?: { readonly trustRoot: string; readonly issuerSubject: string; readonly issuerPublicKey: string };
 }
 

@@ -79,16 +79,18 @@ export function createWorkerFactory({ engine, options, directory, daemon, clock,
       log,
     });
     const watchers = new Set<() => void>();
+    const describeAgain = () => {
+      for (const tell of watchers) tell();
+    };
+    dataPlane.onPortsInUse(describeAgain);
     return {
       executor: {
         ...executor,
-        describe: async (signal) => ({ ...(await executor.describe(signal)), ...(daemon === undefined ? {} : { daemon }) }),
+        describe: async (signal) => ({ ...(await describeWith(executor, dataPlane, signal)), ...(daemon === undefined ? {} : { daemon }) }),
         watch: (listener) => watchAlso(executor, watchers, listener),
       },
       dataPlane,
-      describeAgain() {
-        for (const tell of watchers) tell();
-      },
+      describeAgain,
       engine,
       keptLogs: keptLogs.link,
       async close() {
@@ -107,6 +109,12 @@ export function createWorkerFactory({ engine, options, directory, daemon, clock,
       },
     };
   };
+}
+
+async function describeWith(executor: Executor, dataPlane: ManagedDataPlane, signal: AbortSignal): Promise<NodeDescription> {
+  const description = await executor.describe(signal);
+  const portsInUse = dataPlane.portsInUse();
+  return portsInUse.length === 0 ? description : { ...description, portsInUse };
 }
 
 /** Stops in order what still runs, then removes it. One that cannot be removed keeps the node from leaving: it would run on unseen. */

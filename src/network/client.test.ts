@@ -33,7 +33,10 @@ writeFileSync(state + '/network/netd.pid', String(process.pid));
 rmSync(state + '/netd.sock', { force: true });
 http.createServer((request, response) => {
   if (existsSync(state + '/hang')) return;
-  if (request.url === '/alive') return void response.writeHead(200).flushHeaders();
+  if (request.url === '/alive') {
+    response.write('{"portsInUse":["tcp/22"]}\\n{"ports');
+    return void setTimeout(() => response.write('InUse":["tcp/22","tcp/80"]}\\n'), 20);
+  }
   if (request.url === '/status') return void response.end(JSON.stringify({ version: netdVersion(), pid: process.pid, settings, driverName: 'skep', dnsAddress: '169.254.53.53' }));
   let body = '';
   request.on('data', (chunk) => (body += chunk)).on('end', () => {
@@ -104,6 +107,18 @@ test('states are handed over in order; an older one is ignored', async () => {
 test('what netd refuses is the caller’s error', async () => {
   await withDataPlane(async ({ dataPlane }) => {
     await assert.rejects(dataPlane.applyCluster({ ...cluster, version: 666 }, signal()), /the kernel says no/);
+  });
+});
+
+test('what netd says of ports that others have is known, and again after netd was started anew', async () => {
+  await withDataPlane(async ({ dataPlane, pid }) => {
+    const told: (readonly string[])[] = [];
+    dataPlane.onPortsInUse(() => told.push(dataPlane.portsInUse()));
+    await until(() => dataPlane.portsInUse().length === 2);
+    assert.deepEqual(told.at(-1), ['tcp/22', 'tcp/80']);
+    process.kill(pid(), 'SIGKILL');
+    // The new one begins with one port.
+    await until(() => told.length > 2 && dataPlane.portsInUse().length === 2);
   });
 });
 

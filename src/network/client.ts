@@ -6,6 +6,7 @@ import { AppError, errorMessage } from '#lib/errors.ts';
 import type { ClusterNetworkState, LocalNetworkState } from '#protocol/network-state.ts';
 import type { SandboxPlace, Sandboxes } from '#protocol/sandbox.ts';
 import type { DataPlane } from './data-plane.ts';
+import type { NetdNews } from './netd/protocol.ts';
 import { createNetdProcess, type NetdProcess, type NetdProcessOptions, POLL_MS } from './netd-process.ts';
 
 export type DataPlaneOptions = NetdProcessOptions;
@@ -14,6 +15,8 @@ export type DataPlaneOptions = NetdProcessOptions;
 const STABLE_MS = 10_000;
 
 export interface ManagedDataPlane extends DataPlane, Sandboxes {
+  /** Tells of each change of `portsInUse`. */
+  onPortsInUse(listener: () => void): void;
   /** Ends our connection; netd and the network go on. */
   close(): Promise<void>;
 }
@@ -26,7 +29,15 @@ export async function createDataPlane(options: DataPlaneOptions): Promise<Manage
   const status = await netd.ensure(closing.signal);
   const cluster = createSender<ClusterNetworkState>((state, signal) => put(netd, '/cluster', state, clock, signal), closing.signal);
   const local = createSender<LocalNetworkState>((state, signal) => put(netd, '/local', state, clock, signal), closing.signal);
-  const supervision = supervise(netd, options, () => Promise.all([cluster.resend(), local.resend()]), closing.signal);
+  const listeners = new Set<() => void>();
+  let portsInUse: readonly string[] = [];
+  const takeNews = (news: NetdNews) => {
+    if (news.portsInUse.join() === portsInUse.join()) return;
+    ({ portsInUse } = news);
+    if (portsInUse.length > 0) log.warn({ ports: portsInUse }, 'published ports are used by other programs on this node; they are not served here');
+    for (const listener of listeners) listener();
+  };
+  const supervision = supervise({ netd, options, takeNews, resend: () => Promise.all([cluster.resend(), local.resend()]), signal: closing.signal });
   const close = async () => {
     closing.abort(new AppError('unavailable', 'the data plane is being closed'));
     await supervision;
@@ -35,6 +46,8 @@ export async function createDataPlane(options: DataPlaneOptions): Promise<Manage
     driverName: status.driverName,
     dnsAddress: status.dnsAddress,
     encryption: status.encryption,
+    portsInUse: () => portsInUse,
+    onPortsInUse: (listener) => void listeners.add(listener),
     applyCluster: (state, signal) => cluster.send(state, signal),
     applyLocal: (state, signal) => local.send(state, signal),
     attach: async (sandbox, signal) => (await asked(netd, 'POST', '/attach', sandbox, clock, signal)) as SandboxPlace,
@@ -50,8 +63,16 @@ export async function createDataPlane(options: DataPlaneOptions): Promise<Manage
   };
 }
 
+interface Supervision {
+  readonly netd: NetdProcess;
+  readonly options: DataPlaneOptions;
+  readonly takeNews: (news: NetdNews) => void;
+  readonly resend: () => Promise<unknown>;
+  readonly signal: AbortSignal;
+}
+
 /** Waits for netd's end and starts it again, until the signal aborts. */
-async function supervise(netd: NetdProcess, { clock, log }: DataPlaneOptions, resend: () => Promise<unknown>, signal: AbortSignal): Promise<void> {
+async function supervise({ netd, options: { clock, log }, takeNews, resend, signal }: Supervision): Promise<void> {
   const backoff = createBackoff({ initialMs: 50, maximumMs: 5_000 });
   let isFirst = true;
   while (!signal.aborted) {
@@ -61,7 +82,7 @@ async function supervise(netd: NetdProcess, { clock, log }: DataPlaneOptions, re
       if (!isFirst) resend().catch((error: unknown) => log.warn({ error: errorMessage(error) }, 'skep-netd does not follow yet'));
       isFirst = false;
       const since = clock.elapsed();
-      await netd.untilEnd(signal);
+      await netd.untilEnd(takeNews, signal);
       if (clock.elapsed() - since > STABLE_MS) backoff.reset();
       if (!signal.aborted) log.warn({}, 'skep-netd has ended; it is started again');
     } catch (error) {

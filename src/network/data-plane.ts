@@ -16,6 +16,8 @@ export interface DataPlane {
   readonly driverName: string;
   readonly dnsAddress: string;
   readonly encryption: EncryptionAbility;
+  /** Published ports (`tcp/8080`) that another program on this node has: they are not served here. */
+  portsInUse(): readonly string[];
   /** Removes everything from this node: rules, namespaces, devices, and the process itself. */
   destroy(signal: AbortSignal): Promise<void>;
 }

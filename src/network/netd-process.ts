@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import type { Clock } from '#lib/clock.ts';
 import { AppError, errorMessage } from '#lib/errors.ts';
 import type { Logger } from '#lib/log.ts';
-import { LOG_FILE, NETD_FOLDER, netdVersion, type NetdSettings, type NetdStatus, PID_FILE, SOCKET_FILE } from './netd/protocol.ts';
+import { LOG_FILE, NETD_FOLDER, type NetdNews, netdVersion, type NetdSettings, type NetdStatus, PID_FILE, SOCKET_FILE } from './netd/protocol.ts';
 
 export interface NetdProcessOptions {
   readonly stateDirectory: string;
@@ -26,8 +26,8 @@ export interface NetdProcess {
   ensure(signal: AbortSignal): Promise<NetdStatus>;
   /** One request. Rejects with AppError when netd says no, with another error when it cannot be reached. */
   call(method: 'GET' | 'PUT' | 'POST', path: string, body: string | undefined, signal: AbortSignal): Promise<unknown>;
-  /** Resolves when netd has ended or no longer answers; in the latter case it is ended. */
-  untilEnd(signal: AbortSignal): Promise<void>;
+  /** Passes on netd's news. Resolves when netd has ended or no longer answers; in the latter case it is ended. */
+  untilEnd(onNews: (news: NetdNews) => void, signal: AbortSignal): Promise<void>;
   /** Resolves when the given process no longer answers. */
   untilGone(pid: number, signal: AbortSignal): Promise<void>;
 }
@@ -107,14 +107,14 @@ export function createNetdProcess(options: NetdProcessOptions): NetdProcess {
     ensure,
     call,
     untilGone,
-    async untilEnd(signal) {
+    async untilEnd(onNews, signal) {
       const over = new AbortController();
       const either = AbortSignal.any([signal, over.signal]);
       const silence = untilSilent(either).then(
         () => kill(stateDirectory, log),
         () => {},
       );
-      await Promise.race([connectionEnd(socketPath, either), silence]);
+      await Promise.race([followNews(socketPath, onNews, either), silence]);
       over.abort();
     },
   };
@@ -176,13 +176,18 @@ async function request({ socketPath, method, path, body, signal, answerTimeoutMs
   return answer;
 }
 
-/** Resolves when netd's end of a request that it never answers closes, or the signal aborts. */
-async function connectionEnd(socketPath: string, signal: AbortSignal): Promise<void> {
+/** Passes on what netd says in an answer that it never ends. Resolves when its end of the connection closes, or the signal aborts. */
+async function followNews(socketPath: string, onNews: (news: NetdNews) => void, signal: AbortSignal): Promise<void> {
   const outgoing = http.request({ socketPath, path: '/alive', signal, agent: false });
   outgoing.end();
   try {
     const [response] = (await once(outgoing, 'response')) as [http.IncomingMessage];
-    response.resume();
+    let rest = '';
+    response.setEncoding('utf8').on('data', (text: string) => {
+      const lines = `${rest}${text}`.split('\n');
+      rest = lines.pop() ?? '';
+      for (const line of lines) onNews(JSON.parse(line) as NetdNews);
+    });
     await once(response, 'close');
   } catch {
     // Reset or aborted: the same end.

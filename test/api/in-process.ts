@@ -144,6 +144,8 @@ function createWorkerOf(executor: FakeExecutor, logs: FakeLogs): Worker {
       encryption: { kind: 'unavailable', reason: 'there is no data plane' },
       applyCluster: () => Promise.resolve(),
       applyLocal: () => Promise.resolve(),
+      portsInUse: () => [],
+      onPortsInUse: () => {},
       destroy: () => Promise.resolve(),
       close: () => Promise.resolve(),
       attach: () => Promise.reject(new Error('no sandboxes here')),

@@ -76,6 +76,25 @@ test('a published port answers with the client’s address, and no request is lo
   assert.ok(answers.length > 50, `${answers.length} requests`);
 });
 
+test('a published port that another program has stays with it, and is said at the task and the node as long as that lasts', async () => {
+  const { engine } = skepd;
+  const server = await engine.spawnInside([process.execPath, '-e', "require('node:http').createServer((q, s) => s.end('mine')).listen(8383)"]);
+  const page = async () => (await engine.client.exec(['curl', '-s', '-m', '3', `http://${engine.address}:8383/cgi-bin/who`])).stdout;
+  await until('the other program listens', async () => (await page()) === 'mine');
+  await skepd.docker('service', 'create', '-d', '-q', '--no-resolve-image', '--name', 'late', '-p', '8383:80', 'who:1');
+  const text = 'published port 8383/tcp already in use by another program on this node: not served here';
+  const said = async () => [
+    await skepd.docker('service', 'ps', '--no-trunc', '--format', '{{.Error}}', 'late'),
+    await skepd.docker('node', 'inspect', 'self', '--format', '{{.Status.Message}}'),
+  ];
+  await until('both say it', async () => (await said()).join() === `"${text}",${text}`);
+  assert.equal(await page(), 'mine');
+  server.signal('SIGKILL');
+  await until('the port is served', async () => /^[0-9a-f]{12} /.test(await page()), 40_000);
+  await until('nobody complains any more', async () => (await said()).join() === ',');
+  await skepd.docker('service', 'rm', 'late');
+});
+
 test('skepd killed and back: names resolve and ports answer all the while', async () => {
   const { engine } = skepd;
   const task = (await engine.docker('ps', '-q', '--filter', 'label=com.docker.swarm.service.name=rr')).split('\n')[0] ?? '';

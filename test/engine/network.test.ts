@@ -163,10 +163,12 @@ test('a published port is taken for other programs, and a taken port is not stol
   const extra = { serviceId: 's1', protocol: 'tcp', publishedPort: 8282, targetPort: 80, backends: ingress[0]?.backends ?? [] } as const;
   await lab.apply({ services, ingress: [...ingress, extra] });
   assert.equal(await outsideCurl(8282), 'mine');
+  await until('it is said', () => lab.dataPlane.portsInUse().join() === 'tcp/8282');
   server.signal('SIGKILL');
   await server.exited;
   await lab.apply({ services, ingress: [...ingress, extra] });
   assert.match(await outsideCurl(8282), /^web/);
+  await until('it is taken back', () => lab.dataPlane.portsInUse().length === 0);
   await lab.apply({ services, ingress });
   assert.match(await outsideCurl(8282), REFUSED);
 });

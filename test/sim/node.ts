@@ -65,7 +65,7 @@ export function createSimulatedNode(options: SimulatedNodeOptions): SimulatedNod
       nodeId: id,
       connect: () => connectThrough({ nodeId: id, address: addressOf(index), timeline, chance, faults: link, manager: options.manager }),
       executor: observed(executor, options),
-      dataPlane: { applyCluster: apply, applyLocal: apply },
+      dataPlane: { applyCluster: apply, applyLocal: apply, portsInUse: () => [] },
       state: mortal(state, stop.signal),
       clock,
       random: chance.random,

@@ -1,6 +1,7 @@
 // Nodes: JSON ↔ domain.
 import type { Node as WireNode, NodeSpec as WireNodeSpec } from '#docker-api/node.ts';
 import type { Node, NodeDescription } from '#domain/objects.ts';
+import { portsInUseText } from '#domain/ports-in-use.ts';
 import type { NodeAvailability, NodeSpec } from '#domain/spec.ts';
 import { type AppError } from '#lib/errors.ts';
 import { compact, invalid, memoized, metaToJson, nonEmpty, oneOf, optionalMap, quoted, sortedMap } from './common.ts';
@@ -31,9 +32,14 @@ export function nodeToJson(node: Node): WireNode {
     ...metaToJson(node),
     Spec: { Name: nonEmpty(spec.name), Labels: sortedMap(spec.labels), Role: spec.role, Availability: spec.availability },
     Description: descriptionToJson(node.description),
-    Status: { State: status.state, Message: nonEmpty(status.message), Addr: nonEmpty(status.address) },
+    Status: { State: status.state, Message: nonEmpty(status.message) ?? portMessage(node.description), Addr: nonEmpty(status.address) },
     ManagerStatus: manager && { Leader: nonEmpty(manager.leader), Reachability: manager.reachability, Addr: nonEmpty(manager.address) },
   };
+}
+
+function portMessage(description: NodeDescription | undefined): string | undefined {
+  const ports = description?.portsInUse ?? [];
+  return ports.length === 0 ? undefined : portsInUseText(ports);
 }
 
 export const nodeToText = memoized((node: Node) => JSON.stringify(nodeToJson(node)));

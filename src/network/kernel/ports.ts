@@ -9,6 +9,8 @@ import type { PublishedPort } from '../desired-host.ts';
 export interface PortHolder {
   /** Holds exactly these ports, over IPv6 too if `six`; resolves with the keys (`portKey`) of those that somebody else has. */
   hold(ports: readonly PublishedPort[], six: boolean): Promise<{ readonly refused: ReadonlySet<string>; readonly refused6: ReadonlySet<string> }>;
+  /** The keys of those that somebody else had last time, sorted; `tcp6/80` where that is so over IPv6 only. */
+  inUse(): readonly string[];
   close(): Promise<void>;
 }
 
@@ -24,6 +26,8 @@ export interface PortHolderOptions {
   readonly isOwn: (port: number) => boolean;
   /** A connection has reached a held port: the rules that should have caught it are gone. */
   readonly onStray: () => void;
+  /** `inUse` has changed. */
+  readonly onInUse: () => void;
 }
 
 /** What is held of one family. */
@@ -33,13 +37,16 @@ interface Holdings {
   close(): Promise<void>;
 }
 
-export function createPortHolder({ log, isOwn, onStray }: PortHolderOptions): PortHolder {
+export function createPortHolder({ log, isOwn, onStray, onInUse }: PortHolderOptions): PortHolder {
   const four = createHoldings((port) => (port.protocol === 'tcp' ? holdTcp(port.publishedPort, '0.0.0.0', onStray) : holdUdp(port.publishedPort, 'udp4')), log);
   const all6 = createHoldings((port) => (port.protocol === 'tcp' ? holdTcp(port.publishedPort, '::', onStray) : holdUdp(port.publishedPort, 'udp6')), log);
   // Where IPv6 is not served, a connection from outside must be refused, so that clients go on to IPv4.
   const loopback6 = createHoldings((port) => holdTcp(port.publishedPort, '::1', onStray), undefined);
+  const inUse = () => [...four.refused, ...[...all6.refused].map((key) => key.replace('/', '6/'))].sort();
   return {
+    inUse,
     async hold(ports, six) {
+      const before = inUse().join();
       const wanted = ports.filter(({ protocol, publishedPort }) => protocol !== 'sctp' && !isOwn(publishedPort));
       await four.hold(wanted);
       const ours = wanted.filter((port) => !four.refused.has(portKey(port)));
@@ -47,6 +54,7 @@ export function createPortHolder({ log, isOwn, onStray }: PortHolderOptions): Po
       await (six ? loopback6 : all6).hold([]);
       if (six) await all6.hold(ours);
       else await loopback6.hold(ours.filter(({ protocol }) => protocol === 'tcp'));
+      if (inUse().join() !== before) onInUse();
       return { refused: new Set(four.refused), refused6: new Set(all6.refused) };
     },
     async close() {

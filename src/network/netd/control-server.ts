@@ -6,10 +6,11 @@ import type { Logger } from '#lib/log.ts';
 import type { ClusterNetworkState, LocalNetworkState } from '#protocol/network-state.ts';
 import type { SandboxPlace, SandboxSpec } from '#protocol/sandbox.ts';
 import { listenOn, readBody } from './http.ts';
-import type { NetdStatus } from './protocol.ts';
+import type { NetdNews, NetdStatus } from './protocol.ts';
 
 export interface ControlHandlers {
   status(): NetdStatus;
+  news(): NetdNews;
   applyCluster(state: ClusterNetworkState): Promise<void>;
   applyLocal(state: LocalNetworkState): Promise<void>;
   attach(sandbox: SandboxSpec): Promise<SandboxPlace>;
@@ -20,6 +21,8 @@ export interface ControlHandlers {
 }
 
 export interface ControlServer {
+  /** Tells the news to all who follow them. */
+  tell(): void;
   close(): Promise<void>;
 }
 
@@ -34,10 +37,14 @@ export async function serveControl({
   readonly log: Logger;
 }): Promise<ControlServer> {
   await rm(path, { force: true });
+  const followers = new Set<http.ServerResponse>();
+  const newsLine = () => `${JSON.stringify(handlers.news())}\n`;
   const server = http.createServer((request, response) => {
     if (request.method === 'GET' && request.url === '/alive') {
       response.writeHead(200);
-      response.flushHeaders();
+      response.write(newsLine());
+      followers.add(response);
+      response.once('close', () => followers.delete(response));
       return;
     }
     route(request, handlers).then(
@@ -57,6 +64,9 @@ export async function serveControl({
   server.requestTimeout = 0;
   await listenOn(server, path);
   return {
+    tell() {
+      for (const follower of followers) follower.write(newsLine());
+    },
     async close() {
       server.closeAllConnections();
       await new Promise<void>((resolve) => server.close(() => resolve()));

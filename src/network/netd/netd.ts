@@ -88,12 +88,14 @@ export async function startNetd(options: NetdOptions): Promise<Netd> {
         state.setLocal(local);
         return apply();
       },
+      news: () => ({ portsInUse: parts.portsInUse() }),
       attach: (sandbox) => parts.sandboxes.attach(sandbox),
       detach: (taskId) => parts.sandboxes.detach(taskId),
       destroy,
       exit: () => end(),
     },
   });
+  parts.onPortsInUse(() => control.tell());
   log.info({ driver: names.driver, dns: names.dnsAddress, version }, 'data plane runs');
   reconciler.verify('everything').catch((error: unknown) => log.warn({ error: errorMessage(error) }, 'the last good state is not in place yet'));
   return {
@@ -112,6 +114,8 @@ interface Parts {
   readonly encryption: EncryptionAbility;
   /** Answers names by the newest state from now on. */
   updateNames(): void;
+  portsInUse(): readonly string[];
+  onPortsInUse(listener: () => void): void;
   /** Stops everything but the control socket and takes all of it off the node. */
   removeEverything(): Promise<void>;
   close(): Promise<void>;
@@ -123,7 +127,15 @@ async function createParts({ settings, clock, log }: NetdOptions, names: Names, 
   const turn = { position: 0 };
   const askers = createAskers(clock, createZones(state.cluster, state.local, turn));
   const dns = await serveNames(names, askers, log);
-  const ports = createPortHolder({ log, isOwn: (port) => port === dns.port, onStray: () => void reconciler.verify('host').catch(() => {}) });
+  const listeners = new Set<() => void>();
+  const ports = createPortHolder({
+    log,
+    isOwn: (port) => port === dns.port,
+    onStray: () => void reconciler.verify('host').catch(() => {}),
+    onInUse: () => {
+      for (const listener of listeners) listener();
+    },
+  });
   const overlays = createOverlays({ names });
   const host = createHostApplier({ names, ports, log });
   const wireGuard = await findWireGuard(names);
@@ -163,6 +175,8 @@ async function createParts({ settings, clock, log }: NetdOptions, names: Names, 
     sandboxes,
     encryption: wireGuard.kind === 'unavailable' ? wireGuard : { kind: 'ready', publicKey: keys?.publicKey ?? '', port: encryptionPort ?? 0 },
     updateNames,
+    portsInUse: () => ports.inUse(),
+    onPortsInUse: (listener) => void listeners.add(listener),
     async removeEverything() {
       await reconciler.close();
       await Promise.all([plugin.close(), dns.close()]);

@@ -1,6 +1,6 @@
 // What skepd and skep-netd say to each other: HTTP with JSON bodies over `netd.sock` in the state directory.
 //   GET  /status   → NetdStatus
-//   GET  /alive    → a response that never ends; its end tells that netd has
+//   GET  /alive    → a response that never ends: a line of JSON (NetdNews) at first and after each change; its end tells that netd has ended
 //   PUT  /cluster  ClusterNetworkState → {} once the kernel follows it
 //   PUT  /local    LocalNetworkState   → {} once the kernel follows it
 //   POST /attach   SandboxSpec         → SandboxPlace
@@ -32,6 +32,11 @@ export interface NetdStatus {
   readonly encryption: EncryptionAbility;
   readonly clusterVersion: number;
   readonly localVersion: number;
+}
+
+export interface NetdNews {
+  /** Published ports (`tcp/8080`; `tcp6/8080` over IPv6 only) that another program on this node has: they are not served here. */
+  readonly portsInUse: readonly string[];
 }
 
 export const SOCKET_FILE = 'netd.sock';
