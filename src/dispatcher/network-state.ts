@@ -2,6 +2,7 @@
 // are published. Pure; the dispatcher decides when to derive and to whom to send.
 import type { Network, Service, StoreObject, Task } from '#domain/objects.ts';
 import { wantsEncryption } from '#domain/encrypted.ts';
+import { equalSpecs } from '#lib/equal.ts';
 import { taskName } from '#domain/task-name.ts';
 import { isTerminal, taskStateRank } from '#domain/task-state.ts';
 import type { StoreEvent, View } from '#domain/view.ts';
@@ -65,18 +66,18 @@ export function deriveNetworkState(view: View): SharedNetworkState {
   const networkIdsByNode = new Map<string, Set<string>>();
   for (const task of view.list('task')) {
     if (!isEndpoint(task) || task.nodeId === undefined) continue;
-    for (const { networkId, addresses } of task.networks) {
-      group(networkIdsByNode, task.nodeId, () => new Set<string>()).add(networkId);
-      for (const pair of pairsOf(addresses))
-        group(endpoints, networkId, () => []).push({ taskId: task.id, nodeId: task.nodeId, ...pair, names: namesOf(task) });
-    }
+    for (const { networkId } of task.networks) group(networkIdsByNode, task.nodeId, () => new Set<string>()).add(networkId);
+    for (const { networkId, endpoint } of endpointsOf(task)) group(endpoints, networkId, () => []).push(endpoint);
   }
   const servicesByNetwork = new Map<string, NetworkService[]>();
   const ingress: IngressPort[] = [];
   for (const service of view.list('service')) {
-    const backends = [...view.tasksOfService(service.id)].filter((task) => isBackend(view, task));
-    for (const entry of servicesOnNetworks(service, backends)) group(servicesByNetwork, entry.networkId, () => []).push(entry);
-    ingress.push(...ingressPorts(service, backends));
+    const part = partOf(
+      service,
+      [...view.tasksOfService(service.id)].filter((task) => isBackend(view, task)),
+    );
+    for (const entry of part.entries) group(servicesByNetwork, entry.networkId, () => []).push(entry);
+    ingress.push(...part.ports);
   }
   return { version: view.revision, nodes: networkNodes(view), networks: overlays(view, endpoints), servicesByNetwork, ingress, networkIdsByNode };
 }
@@ -93,9 +94,45 @@ export function stateForNode(shared: SharedNetworkState, nodeId: string): Cluste
   };
 }
 
-/** Equal contents, whatever the version. */
+/** Equal contents, whatever the version. What did not change is mostly the very same object. */
 export function sameContent(a: ClusterNetworkState, b: ClusterNetworkState): boolean {
-  return JSON.stringify({ ...a, version: 0 }) === JSON.stringify({ ...b, version: 0 });
+  return equalSpecs({ ...a, version: 0 }, { ...b, version: 0 });
+}
+
+interface TaskEndpoint {
+  readonly networkId: string;
+  readonly endpoint: NetworkEndpoint;
+}
+
+const knownEndpoints = new WeakMap<Task, readonly TaskEndpoint[]>();
+
+/** Made once for a task: stored objects never change, and the state is derived anew for every change of any of them. */
+function endpointsOf(task: Task): readonly TaskEndpoint[] {
+  const known = knownEndpoints.get(task);
+  if (known !== undefined) return known;
+  const names = namesOf(task);
+  const made = task.networks.flatMap(({ networkId, addresses }) =>
+    pairsOf(addresses).map((pair) => ({ networkId, endpoint: { taskId: task.id, nodeId: task.nodeId ?? '', ...pair, names } })),
+  );
+  knownEndpoints.set(task, made);
+  return made;
+}
+
+interface ServicePart {
+  readonly backends: readonly Task[];
+  readonly entries: readonly NetworkService[];
+  readonly ports: readonly IngressPort[];
+}
+
+const knownParts = new WeakMap<Service, ServicePart>();
+
+/** Made again only when the service or a backend of it is another object. */
+function partOf(service: Service, backends: readonly Task[]): ServicePart {
+  const known = knownParts.get(service);
+  if (known !== undefined && known.backends.length === backends.length && backends.every((task, index) => task === known.backends[index])) return known;
+  const made = { backends, entries: servicesOnNetworks(service, backends), ports: ingressPorts(service, backends) };
+  knownParts.set(service, made);
+  return made;
 }
 
 /** What the user asked for with `--opt com.docker.network.driver.mtu=…`, the option of Docker's own drivers. */
