@@ -157,7 +157,8 @@ function become(status: TaskStatus, state: TaskStatus['state'], message: string,
 }
 
 /** Said while a task runs; what it has come to later is another matter. */
-function withoutError({ error: _, ...rest }: TaskStatus): TaskStatus {
+function withoutError(status: TaskStatus): TaskStatus {
+  const { error: _error, ...rest } = status;
   return rest;
 }
 

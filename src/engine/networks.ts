@@ -147,6 +147,8 @@ export function createNetworks({ client, driverName, instance, clock, log }: Net
       known.clear();
     },
     async destroy(signal) {
+      // One that is being made would come after its removal.
+      await gateway?.catch(() => {});
       const label = [`${instanceLabel}=${instance}`];
       const ours = await client.call<readonly NetworkInspect[]>({ method: 'GET', path: '/networks', query: { filters: JSON.stringify({ label }) }, signal });
       // The gateway bridge last: whoever is on an overlay is on it, too.
