@@ -61,7 +61,7 @@ async function create(client: EngineClient, body: object, signal: AbortSignal): 
  * Whether the machine forwards IPv6 already. A bridge with IPv6 makes an engine turn that on, which is the administrator's to decide: the machine would
  * route for everybody who is next to it, and would lose a default route that it has out of a router's advertisement.
  */
-async function forwardsIpv6(): Promise<boolean> {
+export async function forwardsIpv6(): Promise<boolean> {
   const text = await readFile('/proc/sys/net/ipv6/conf/all/forwarding', 'utf8').catch(() => '0');
   return text.trim() === '1';
 }

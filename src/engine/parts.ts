@@ -11,7 +11,7 @@ import { describeNode } from './describe.ts';
 import { createEngineClient, type EngineClient } from './engine-client.ts';
 import type { LogKeeper } from './keep-log.ts';
 import { createHealthChecks, type HealthChecks } from './health-checks.ts';
-import { hasGateway6 } from './gateway-bridge.ts';
+import { forwardsIpv6, hasGateway6 } from './gateway-bridge.ts';
 import { createNetworks, type Networks } from './networks.ts';
 import { createTaskFiles, type TaskFiles, type TaskFilesOptions } from './task-files.ts';
 
@@ -71,22 +71,22 @@ export function createParts(options: DockerExecutorOptions, onHealth: (taskId: s
   const onFound = (taskId: string, networkIds: readonly string[]) => {
     for (const networkId of networkIds) networks.noteUse(networkId, taskId);
   };
-  /** Tasks that need the bridge will say so; others run without. */
-  const noGateway = (error: unknown): false => {
-    log.warn({ error: errorMessage(error) }, 'there is no gateway bridge yet');
-    return false;
-  };
+  async function ensureGateway6(signal: AbortSignal): Promise<boolean> {
+    try {
+      await networks.ensureGatewayBridge(signal);
+      return await hasGateway6(client, signal);
+    } catch (error) {
+      // Tasks that need the bridge will say so; others run without.
+      log.warn({ error: errorMessage(error) }, 'there is no gateway bridge yet');
+      return false;
+    }
+  }
   async function describe(signal: AbortSignal): Promise<NodeDescription> {
     const info = await client.call<EngineInfo>({ method: 'GET', path: '/info', signal });
     const tlsInfo = tls?.();
     const { encryption, sandboxes } = network;
-    // As in Docker, a node of a swarm has the bridge before any task needs it: then it is known whether that has IPv6.
-    const publishes6 =
-      sandboxes === undefined &&
-      (await networks
-        .ensureGatewayBridge(signal)
-        .then(() => hasGateway6(client, signal))
-        .catch(noGateway));
+    // As in Docker, a node of a swarm has the bridge before any task needs it: then it is known whether that has IPv6. Where it is our own, it has.
+    const publishes6 = sandboxes === undefined ? await ensureGateway6(signal) : await forwardsIpv6();
     return describeNode(info, {
       dataPathAddress: dataPathAddress(),
       publishes6,

@@ -23,6 +23,8 @@ export interface DriverNetwork {
 export interface Sandbox extends SandboxSpec {
   /** On the gateway bridge, in CIDR form. */
   readonly gatewayAddress: string;
+  /** Likewise, where the bridge has IPv6. */
+  readonly gatewayAddress6?: string;
 }
 
 export interface NetworkInputs {

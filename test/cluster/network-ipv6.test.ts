@@ -13,7 +13,7 @@ describe('a swarm over IPv6', { skip: process.getuid?.() !== 0 && 'needs root', 
   const docker = (...args: string[]) => cluster.manager.docker(...args);
 
   before(async () => {
-    cluster = await startCluster({ nodes: 2, ipv6: true });
+    cluster = await startCluster({ nodes: 2, ipv6: 'only' });
     nodes = cluster.nodes;
     // The page says which container it is, the program whom it sees.
     const script =

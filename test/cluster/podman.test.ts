@@ -15,7 +15,7 @@ suite('a swarm of Docker and Podman', { skip: podmanMissing() ?? false }, () => 
   let onDocker: ClusterNode;
   let onPodman: ClusterNode;
   before(async () => {
-    cluster = await startCluster({ nodes: 2, engineOf: (name) => (name === 'node1' ? startEngine({ name }) : startPodman({ name })) });
+    cluster = await startCluster({ nodes: 2, ipv6: 'besides', engineOf: (name) => (name === 'node1' ? startEngine({ name }) : startPodman({ name })) });
     const [first, second] = cluster.nodes;
     assert.ok(first && second);
     onDocker = first;
@@ -65,6 +65,19 @@ suite('a swarm of Docker and Podman', { skip: podmanMissing() ?? false }, () => 
         return seen.size === all.size;
       });
       assert.deepEqual([...seen].sort(), [...all].sort());
+    }
+  });
+
+  test('so it is over IPv6', async () => {
+    for (const { name, lanAddress6 } of [onDocker, onPodman]) {
+      const seen = new Set<string>();
+      await until(`all tasks answer through ${name}`, async () => {
+        const { stdout } = await cluster.client.exec(['curl', '-gs', '-m', '3', `http://[${lanAddress6}]:18080/cgi-bin/who`]);
+        const [hostname = '', address = ''] = stdout.trim().split(' ');
+        if (hostname === '') return false;
+        assert.equal(address, `[${cluster.client.address6}]`);
+        return seen.add(hostname).size === 4;
+      });
     }
   });
 

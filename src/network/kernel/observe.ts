@@ -57,7 +57,7 @@ export async function observeHostLinks(gatewayBridge = GATEWAY_BRIDGE): Promise<
 }
 
 /** A kernel without IPv6 has no such setting. */
-async function forwards6(): Promise<boolean> {
+export async function forwards6(): Promise<boolean> {
   const text = await readFile('/proc/sys/net/ipv6/conf/all/forwarding', 'utf8').catch(() => '0');
   return text.trim() === '1';
 }

@@ -4,11 +4,13 @@ import { existsSync } from 'node:fs';
 import { createServer } from 'node:net';
 import type { PortConfig } from '#domain/spec.ts';
 import { AppError } from '#lib/errors.ts';
-import { familyOf, formatIpv4, ipv4SubnetsOverlap, parseIpv4Cidr } from '#lib/ip.ts';
+import { familyOf, formatIp, formatIpv4, ipv4SubnetsOverlap, parseCidr, parseIpv4Cidr } from '#lib/ip.ts';
+import { uniqueLocalPool } from '#lib/unique-local.ts';
 import type { SandboxPlace, SandboxSpec } from '#protocol/sandbox.ts';
 import type { Sandbox } from '../desired.ts';
 import { addNamespace, applySteps, removeNamespace, setSysctl, setSysctls } from '../kernel/apply.ts';
-import { observeHostLinks } from '../kernel/observe.ts';
+import { forwards6, observeHostLinks } from '../kernel/observe.ts';
+import type { ActualLink } from '../render/overlay-links.ts';
 import type { Overlays } from '../kernel/overlays.ts';
 import { NAMESPACES, run } from '../kernel/run.ts';
 import { endpointIdOf, macOf, type Names } from '../names.ts';
@@ -91,6 +93,14 @@ export function createSandboxKeeper(dependencies: SandboxDependencies): SandboxK
     throw new AppError('resourceExhausted', `no free address on the bridge ${names.gatewayBridge}`);
   }
 
+  /** The same number behind the bridge's own 64 bits. */
+  function addressBeside(address: string, gateway6: string | undefined): { readonly gatewayAddress6?: string } {
+    const [four, six] = [parseCidr(address), parseCidr(gateway6 ?? '')];
+    if (four === undefined || six === undefined) return {};
+    const value = six.subnet.base + (four.address.value - four.subnet.base);
+    return { gatewayAddress6: `${formatIp({ family: 6, value })}/${six.subnet.prefix}` };
+  }
+
   function checkVxlanIds({ networks }: SandboxSpec): void {
     for (const { vxlanId, networkId } of networks) {
       const other = state.driverNetworks.find((network) => network.vxlanId === vxlanId && network.networkId !== networkId);
@@ -98,10 +108,11 @@ export function createSandboxKeeper(dependencies: SandboxDependencies): SandboxK
     }
   }
 
-  async function build(sandbox: Sandbox, gateway: string): Promise<void> {
+  async function build(sandbox: Sandbox, gateway: Gateway): Promise<void> {
     const namespace = names.sandbox(sandbox.taskId);
     await addNamespace(namespace);
-    await setSysctls(namespace, sandbox.networks.some(({ address6 }) => address6 !== undefined) ? SYSCTLS6 : SYSCTLS);
+    const has6 = sandbox.gatewayAddress6 !== undefined || sandbox.networks.some(({ address6 }) => address6 !== undefined);
+    await setSysctls(namespace, has6 ? SYSCTLS6 : SYSCTLS);
     for (const { networkId, vxlanId } of sandbox.networks) {
       await reconciler.withOverlay(vxlanId, async (overlay) => {
         if (overlay === undefined) throw new AppError('notFound', `network ${networkId} is being removed`);
@@ -126,7 +137,8 @@ export function createSandboxKeeper(dependencies: SandboxDependencies): SandboxK
     checkVxlanIds(spec);
     const gateway = await ensureGateway(names);
     const hostPorts = await choosePorts(spec.hostPorts, state.sandboxes);
-    const sandbox: Sandbox = { ...spec, hostPorts, gatewayAddress: nextAddress(gateway) };
+    const gatewayAddress = nextAddress(gateway.address);
+    const sandbox: Sandbox = { ...spec, hostPorts, gatewayAddress, ...addressBeside(gatewayAddress, gateway.address6) };
     keep([...state.sandboxes, sandbox]);
     try {
       await build(sandbox, gateway);
@@ -166,11 +178,24 @@ export function createSandboxKeeper(dependencies: SandboxDependencies): SandboxK
   };
 }
 
-/** The bridge, made if it is missing; resolves with its address in CIDR form. */
-async function ensureGateway(names: Names): Promise<string> {
+/** The bridge's own addresses in CIDR form. */
+export interface Gateway {
+  readonly address: string;
+  readonly address6?: string;
+}
+
+/** The bridge, made if it is missing; with IPv6 where the machine forwards that. */
+async function ensureGateway(names: Names): Promise<Gateway> {
   const { links } = await observeHostLinks(names.gatewayBridge);
-  const there = links.find(({ name }) => name === names.gatewayBridge)?.addresses.find((address) => familyOf(address) === 4);
-  if (there !== undefined) return there;
+  const there = links.find(({ name }) => name === names.gatewayBridge)?.addresses ?? [];
+  const address = there.find((candidate) => familyOf(candidate) === 4) ?? (await makeGateway(names, links));
+  if (!(await forwards6())) return { address };
+  const address6 = `${formatIp({ family: 6, value: uniqueLocalPool(`gateway ${names.dnsLabel}`).base + 1n })}/64`;
+  if (!there.includes(address6)) await applySteps([{ tool: 'ip', lines: [`addr replace ${address6} dev ${names.gatewayBridge} nodad`] }]);
+  return { address, address6 };
+}
+
+async function makeGateway(names: Names, links: readonly ActualLink[]): Promise<string> {
   const taken = links.flatMap(({ addresses }) => addresses.flatMap((address) => parseIpv4Cidr(address)?.subnet ?? []));
   const free = GATEWAY_SUBNETS.find((candidate) => {
     const subnet = parseIpv4Cidr(candidate)?.subnet;

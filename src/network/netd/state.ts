@@ -80,21 +80,23 @@ export function openState({ directory, log }: { readonly directory: string; read
 function withSandboxes(local: LocalNetworkState, sandboxes: readonly Sandbox[]): LocalNetworkState {
   if (sandboxes.length === 0) return local;
   const told = new Map(local.endpoints.map((endpoint) => [endpoint.taskId, endpoint]));
-  const made = sandboxes.map(({ taskId, gatewayAddress, networks }) => ({
+  const made = sandboxes.map(({ taskId, gatewayAddress, gatewayAddress6, networks }) => ({
     ...(told.get(taskId) ?? { taskId, containerId: '', pid: 0, networkIds: networks.map(({ networkId }) => networkId) }),
     gatewayAddress: bare(gatewayAddress),
+    ...(gatewayAddress6 === undefined ? {} : { gatewayAddress6: bare(gatewayAddress6) }),
   }));
   const ours = new Set(made.map(({ taskId }) => taskId));
   return { version: local.version, endpoints: [...local.endpoints.filter(({ taskId }) => !ours.has(taskId)), ...made] };
 }
 
 function hostPortsOf(sandboxes: readonly Sandbox[]): readonly PublishedPort[] {
-  return sandboxes.flatMap(({ hostPorts, gatewayAddress }) =>
+  return sandboxes.flatMap(({ hostPorts, gatewayAddress, gatewayAddress6 }) =>
     hostPorts.map(({ protocol, targetPort, publishedPort = 0 }) => ({
       protocol,
       publishedPort,
       local: [{ address: bare(gatewayAddress), port: targetPort }],
       remote: [],
+      ...(gatewayAddress6 === undefined ? {} : { six: { local: [{ address: bare(gatewayAddress6), port: targetPort }], remote: [] } }),
     })),
   );
 }

@@ -8,7 +8,11 @@ const names = namesOf(DEFAULT_SLOT, '', true);
 const network = { networkId: 'n1', vxlanId: 4097, gateways: ['10.0.1.1/24'], address: '10.0.1.5/24' };
 
 test('a sandbox gets an interface for each overlay in order, and the way out last', () => {
-  const [host, inside] = sandboxSteps({ taskId: 't1', networks: [network], hostPorts: [], gatewayAddress: '172.18.0.7/20' }, '172.18.0.1/20', names);
+  const [host, inside] = sandboxSteps(
+    { taskId: 't1', networks: [network], hostPorts: [], gatewayAddress: '172.18.0.7/20' },
+    { address: '172.18.0.1/20' },
+    names,
+  );
   const port = names.gatewayPort(endpointIdOf('t1', ''));
   assert.deepEqual(host?.lines, [
     `link set ${names.hostPort(endpointIdOf('t1', 'n1'))} netns skep-t-t1 name eth0`,
@@ -31,8 +35,15 @@ test('a sandbox gets an interface for each overlay in order, and the way out las
 
 test('a sandbox on a network with IPv6 has both addresses at once', () => {
   const networks = [{ ...network, address6: 'fd00:1::5/64' }];
-  const [, inside] = sandboxSteps({ taskId: 't1', networks, hostPorts: [], gatewayAddress: '172.18.0.7/20' }, '172.18.0.1/20', names);
+  const [, inside] = sandboxSteps({ taskId: 't1', networks, hostPorts: [], gatewayAddress: '172.18.0.7/20' }, { address: '172.18.0.1/20' }, names);
   assert.deepEqual(inside?.lines.slice(2, 4), ['addr add 10.0.1.5/24 dev eth0', 'addr add fd00:1::5/64 dev eth0 nodad']);
+});
+
+test('where the bridge has IPv6 a sandbox has a way out over it', () => {
+  const sandbox = { taskId: 't1', networks: [network], hostPorts: [], gatewayAddress: '172.18.0.7/20', gatewayAddress6: 'fd00:9::7/64' };
+  const [, inside, way] = sandboxSteps(sandbox, { address: '172.18.0.1/20', address6: 'fd00:9::1/64' }, names);
+  assert.ok(inside?.lines.includes('addr add fd00:9::7/64 dev eth1 nodad'));
+  assert.deepEqual(way, { tool: 'ip', namespace: 'skep-t-t1', family: 6, lines: ['route add default via fd00:9::1'] });
 });
 
 test('on a bridge of our own containers get out under the node’s address, and reach each other over published ports only', () => {

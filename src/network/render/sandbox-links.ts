@@ -3,11 +3,13 @@ import type { Sandbox } from '../desired.ts';
 import { endpointIdOf, macOf, type Names } from '../names.ts';
 import type { Step } from './commands.ts';
 
-/** The overlays' pairs are made already, with their free ends in the host's namespace. `gateway` is the bridge's own address. */
-export function sandboxSteps(sandbox: Sandbox, gateway: string, names: Names): readonly Step[] {
+/** The overlays' pairs are made already, with their free ends in the host's namespace. `gateway` has the bridge's own addresses. */
+export function sandboxSteps(sandbox: Sandbox, gateway: { readonly address: string; readonly address6?: string }, names: Names): readonly Step[] {
   const namespace = names.sandbox(sandbox.taskId);
   const way = `eth${sandbox.networks.length}`;
   const port = names.gatewayPort(endpointIdOf(sandbox.taskId, ''));
+  // Where anything has IPv6, what has none must not get an address by itself.
+  const has6 = sandbox.gatewayAddress6 !== undefined || sandbox.networks.some(({ address6 }) => address6 !== undefined);
   const devices = sandbox.networks.map(({ networkId, address, address6 }, index) => ({
     from: names.hostPort(endpointIdOf(sandbox.taskId, networkId)),
     name: `eth${index}`,
@@ -29,15 +31,18 @@ export function sandboxSteps(sandbox: Sandbox, gateway: string, names: Names): r
       namespace,
       lines: [
         'link set lo up',
-        ...[...devices, { name: way, address: sandbox.gatewayAddress, address6: undefined }].flatMap(({ name, address, address6 }) => [
-          `link set ${name} address ${macOf(bare(address))}`,
+        ...[...devices, { name: way, address: sandbox.gatewayAddress, address6: sandbox.gatewayAddress6 }].flatMap(({ name, address, address6 }) => [
+          `link set ${name} address ${macOf(bare(address))}${has6 && address6 === undefined ? ' addrgenmode none' : ''}`,
           `addr add ${address} dev ${name}`,
           ...(address6 === undefined ? [] : [`addr add ${address6} dev ${name} nodad`]),
           `link set ${name} up`,
         ]),
-        `route add default via ${bare(gateway)}`,
+        `route add default via ${bare(gateway.address)}`,
       ],
     },
+    ...(sandbox.gatewayAddress6 === undefined || gateway.address6 === undefined
+      ? []
+      : [{ tool: 'ip', namespace, family: 6, lines: [`route add default via ${bare(gateway.address6)}`] } as const]),
   ];
 }
 
