@@ -71,6 +71,8 @@ const curl = async (place: Place, url: string, ...more: string[]): Promise<strin
   const { stdout, stderr } = await place.exec(['curl', '-gsS', '--max-time', '3', ...more, url]);
   return `${stdout}${stderr}`.trim();
 };
+/** For what must not get through. */
+const BRIEFLY = ['--max-time', '1'];
 const inside = ({ engine }: Lab, { pid }: LabContainer): Place => ({
   exec: (argv, options) => engine.exec(['nsenter', '-t', String(pid), '-n', '--', ...argv], options),
 });
@@ -136,7 +138,7 @@ test('containers reach published ports, and each other over nothing else', async
   assert.deepEqual([...new Set(seen.map((answer) => answer.split(' ', 1)[0] ?? ''))], ['web1', 'web2']);
   const other = shut.endpoint.gatewayAddress6 ?? '';
   assert.notEqual(other, '');
-  assert.match(await curl(inside(one, web[0]), `http://[${other}]/`), /timed out/);
+  assert.match(await curl(inside(one, web[0]), `http://[${other}]/`, ...BRIEFLY), /timed out/);
 });
 
 test('containers get out over IPv6 under the node’s address, but not those on internal networks, from whatever address', async () => {
@@ -146,12 +148,12 @@ test('containers get out over IPv6 under the node’s address, but not those on 
   const outside = await client.spawnInside([process.execPath, '-e', script]);
   const listener = await one.engine.spawnInside([process.execPath, '-e', script]);
   await until('a container reaches it', async () => (await curl(inside(one, web[0]), `http://[${LINK6.client}]:7000/`)) === LINK6.node);
-  assert.match(await curl(inside(one, shut), `http://[${LINK6.client}]:7000/`), /timed out/);
+  assert.match(await curl(inside(one, shut), `http://[${LINK6.client}]:7000/`, ...BRIEFLY), /timed out/);
   const [linkLocal = ''] =
     (await one.engine.exec(['ip', '-6', '-o', 'addr', 'show', 'dev', 'docker_gwbridge', 'scope', 'link'])).stdout.match(/fe80:[0-9a-f:]+/) ?? [];
   assert.notEqual(linkLocal, '');
   // Its second interface is the way out.
-  for (const host of ['fd97::1', `${linkLocal}%25eth1`]) assert.match(await curl(inside(one, shut), `http://[${host}]:7000/`), /timed out/, host);
+  for (const host of ['fd97::1', `${linkLocal}%25eth1`]) assert.match(await curl(inside(one, shut), `http://[${host}]:7000/`, ...BRIEFLY), /timed out/, host);
   assert.match(await curl(inside(one, web[0]), 'http://[fd97::1]:7000/'), /^fd97:/);
   outside.signal('SIGKILL');
   listener.signal('SIGKILL');

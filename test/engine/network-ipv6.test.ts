@@ -56,8 +56,8 @@ async function apply(state: ClusterNetworkState): Promise<void> {
 }
 
 /** What curl says in a container's network; the image has none that speaks IPv6 addresses. */
-const curl = async (index: 0 | 1, url: string): Promise<string> => {
-  const inside = ['nsenter', '-t', String(web[index].pid), '-n', '--', 'curl', '-gsS', '--max-time', '3', url];
+const curl = async (index: 0 | 1, url: string, seconds = 3): Promise<string> => {
+  const inside = ['nsenter', '-t', String(web[index].pid), '-n', '--', 'curl', '-gsS', '--max-time', String(seconds), url];
   const { stdout, stderr } = await labs[index].engine.exec(inside);
   return `${stdout}${stderr}`;
 };
@@ -106,7 +106,7 @@ test('nothing unknown is flooded to other nodes, and nobody becomes a router by 
   const inOverlay = async (...argv: string[]) => (await one.engine.exec(['nsenter', '--net=/run/netns/skep-4097', '--', ...argv])).stdout;
   assert.match(await inOverlay('nft', 'list', 'table', 'ip6', 'skep'), /nd-router-advert/);
   assert.doesNotMatch(await inOverlay('bridge', 'fdb', 'show', 'dev', 'vxlan0'), /00:00:00:00:00:00/);
-  assert.match(await curl(0, 'http://[fd99:1::99]/'), /timed out|unreachable|No route/i);
+  assert.match(await curl(0, 'http://[fd99:1::99]/', 1), /timed out|unreachable|No route/i);
 });
 
 test('connections to a task that is gone are forgotten, and its entries with it', async () => {
