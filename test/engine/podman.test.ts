@@ -145,7 +145,11 @@ suite('skepd on Podman', { skip: missing ?? false }, () => {
     ];
     await create('sick', [...flags, '--publish', 'mode=host,published=19000,target=80'], 'sh', '-c', 'exec httpd -f -p 80 -h /var/www');
     await until('the container is there', async () => (await containerOf('sick')) !== '');
-    await until('the task is given up', async () => (await skepd.docker('service', 'ps', '--format', '{{.Error}}', 'sick')).includes('unhealthy'), 30_000);
+    await until(
+      'the task is given up',
+      async () => (await skepd.docker('service', 'ps', '--no-trunc', '--format', '{{.Error}}', 'sick')).includes('unhealthy'),
+      30_000,
+    );
     await skepd.docker('service', 'rm', 'sick');
     await create('well', [...flags, '--publish', 'mode=host,published=19001,target=80'], 'sh', '-c', 'touch /tmp/ok; exec httpd -f -p 80 -h /var/www');
     await runs('well', 1);
