@@ -11,7 +11,7 @@ import { AppError, errorMessage } from '#lib/errors.ts';
 import type { Logger } from '#lib/log.ts';
 import { findProgram, requireEtcd } from './binary.ts';
 import { createEtcdClient, type EtcdClient } from './client.ts';
-import { type EtcdTrouble, troubleOf } from './trouble.ts';
+import { type EtcdTrouble, isDiskFull, troubleOf } from './trouble.ts';
 
 export interface EtcdSettings {
   /** The member's name: the node's id. */
@@ -159,7 +159,7 @@ class SupervisedEtcd implements EtcdProcess {
         this.removal.resolve();
         return;
       }
-      const trouble = troubleOf(`${output}\n${typeof code === 'string' ? code : ''}`, code);
+      const trouble = troubleOf(`${output}\n${typeof code === 'string' ? code : ''}`, code, isDiskFull(folder));
       this.lastEnd = { at: clock.elapsed(), trouble };
       shortRuns = trouble.kind === 'damaged' && clock.elapsed() - startedAt < SHORT_RUN_MS ? shortRuns + 1 : 0;
       if (shortRuns >= MAX_SHORT_RUNS) {

@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { missingData, troubleOf } from './trouble.ts';
+import { isDiskFull, missingData, troubleOf } from './trouble.ts';
 
 test('what etcd says before it ends tells damaged data from what passes', () => {
   const cases: readonly (readonly [string, string, RegExp])[] = [
@@ -26,6 +26,11 @@ test('what etcd says before it ends tells damaged data from what passes', () => 
     assert.equal(trouble.kind, kind, output);
     assert.match(trouble.detail, detail);
   }
+});
+
+test('a full disk is the reason, whatever could be written of it', () => {
+  assert.deepEqual(troubleOf('panic: sync: no', 2, true), { kind: 'stopped', detail: 'its disk is full: free some space, and it goes on by itself' });
+  assert.equal(isDiskFull(tmpdir()), false);
 });
 
 test('a member whose log is gone or empty is not started', (context) => {

@@ -1,5 +1,5 @@
 // Why a member of etcd does not run, from what it said last and from what lies on its disk. Pure but for looking at files.
-import { existsSync, readdirSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, statfsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 
 export type EtcdTrouble =
@@ -8,9 +8,11 @@ export type EtcdTrouble =
   /** Something that passes, or that somebody must see to. */
   | { readonly kind: 'stopped'; readonly detail: string };
 
+const DISK_FULL = 'its disk is full: free some space, and it goes on by itself';
+
 /** Reasons that have nothing to do with the data, and what to do. First match wins. */
 const reasons: readonly (readonly [RegExp, string])[] = [
-  [/no space left on device|disk quota exceeded/i, 'its disk is full: free some space, and it goes on by itself'],
+  [/no space left on device|disk quota exceeded/i, DISK_FULL],
   [/address already in use/i, 'another program uses its port (one above the port of the swarm)'],
   [/cannot assign requested address/i, "its address is not this machine's any more"],
   [/read-only file system|permission denied|operation not permitted/i, 'it may not write to its folder'],
@@ -22,8 +24,22 @@ const reasons: readonly (readonly [RegExp, string])[] = [
 /** What it says when it gives up. */
 const crash = /^panic: (.*)$|^fatal error: (.*)$|"level":"(?:fatal|panic)".*?"msg":"([^"]*)"(?:.*?"error":"([^"]*)")?/m;
 
+/** Less than this is nothing to a database. */
+const MIN_FREE_BYTES = 1024 * 1024;
+
+/** Whether the disk under the folder is full: on such a one etcd cannot say so either, since its log lies there. */
+export function isDiskFull(folder: string): boolean {
+  try {
+    const { bavail, bsize } = statfsSync(folder);
+    return bavail * bsize < MIN_FREE_BYTES;
+  } catch {
+    return false;
+  }
+}
+
 /** `output`: what it wrote during one run that ended by itself. */
-export function troubleOf(output: string, code: number | string): EtcdTrouble {
+export function troubleOf(output: string, code: number | string, diskIsFull = false): EtcdTrouble {
+  if (diskIsFull) return { kind: 'stopped', detail: DISK_FULL };
   const end = lastCrash(output);
   const [, reason] = reasons.find(([pattern]) => pattern.test(end ?? output)) ?? [];
   if (reason !== undefined) return { kind: 'stopped', detail: reason };

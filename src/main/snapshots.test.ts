@@ -10,8 +10,9 @@ import { createSnapshots, dueAt, listSnapshots } from './snapshots.ts';
 const HOUR = 3_600_000;
 
 function setUp(context: TestContext, { keep = 5 } = {}) {
-  const folder = join(mkdtempSync(join(tmpdir(), 'skep-snapshots-')), 'snapshots');
-  context.after(() => rmSync(folder, { recursive: true, force: true }));
+  const parent = mkdtempSync(join(tmpdir(), 'skep-snapshots-'));
+  const folder = join(parent, 'snapshots');
+  context.after(() => rmSync(parent, { recursive: true, force: true }));
   const clock = createFakeClock();
   const errors: string[] = [];
   const log = { ...silentLogger, error: (_fields: object, message: string) => void errors.push(message) };

@@ -111,8 +111,10 @@ describe('three managers, one of which is damaged', () => {
     await Promise.all([end(one), end(three)]);
 
     rmSync(etcd(three, 'data'), { recursive: true });
-    await three.startDaemon();
-    await unlock(three);
+    await Promise.all([two, three].map((node) => node.startDaemon()));
+    const force = ['swarm', 'init', '--force-new-cluster', '--advertise-addr', two.lanAddress];
+    assert.match((await two.tryDocker(force)).stderr, /needs to be unlocked before it can be used/);
+    await Promise.all([two, three].map(unlock));
     await until('it says so', async () =>
       /^error the data of etcd on this manager is damaged \(.+wal is gone\); this manager gets it from the others as soon as/.test(await state(three)),
     );
@@ -121,10 +123,6 @@ describe('three managers, one of which is damaged', () => {
       /If that cannot be, use "docker swarm init --force-new-cluster" on one that is not damaged; else restore .+ is of .+ \(skep restore --force \S+scheduled\.skep\)$/,
     );
 
-    const force = ['swarm', 'init', '--force-new-cluster', '--advertise-addr', two.lanAddress];
-    await two.startDaemon();
-    assert.match((await two.tryDocker(force)).stderr, /needs to be unlocked before it can be used/);
-    await unlock(two);
     assert.match(await state(two), /^error .*does not have a leader/);
     await two.docker(...force);
     await nothingIsLost(two);
@@ -156,9 +154,10 @@ describe('three managers, one of which is damaged', () => {
     // More than etcd has put aside for its log.
     const large = join(one.engine.folder, 'large');
     writeFileSync(large, 'x'.repeat(900_000));
-    for (let index = 0; index < 80 && !/disk is full/.test(await state(three)); index++) {
-      await one.docker('config', 'create', `large-${index}`, large);
-      written.push(`large-${index}`);
+    for (let round = 0; round < 10 && !/disk is full/.test(await state(three)); round++) {
+      const names = Array.from({ length: 8 }, (_, index) => `large-${round}-${index}`);
+      await Promise.all(names.map((name) => one.docker('config', 'create', name, large)));
+      written.push(...names);
     }
     await until('it says so', async () =>
       /etcd does not run on this manager: its disk is full: free some space, and it goes on by itself/.test(await state(three)),
