@@ -3,7 +3,7 @@
 import { spawn } from 'node:child_process';
 import { closeSync, existsSync, openSync, readFileSync } from 'node:fs';
 import { AppError } from '#lib/errors.ts';
-import { isAlive, listProcesses, signal } from './processes.ts';
+import { isAlive, isFirstInside, listProcesses, signal } from './processes.ts';
 import type { Wait } from './wait.ts';
 
 export interface Machine {
@@ -50,7 +50,8 @@ export function cleanEnvironment(): Record<string, string> {
 
 /** The machines of the cluster in `folder` that run, by name. */
 export function machinesOf(folder: string): ReadonlyMap<string, Machine> {
-  const inside = holdersOf(folder).filter(({ argv }) => argv[3] === HOLDER);
+  // A shell that forks is there twice for a moment.
+  const inside = holdersOf(folder).filter(({ pid, argv }) => argv[3] === HOLDER && isFirstInside(pid));
   return new Map(inside.map(({ pid, argv }) => [argv.at(-1) ?? '', { name: argv.at(-1) ?? '', pid }]));
 }
 

@@ -32,6 +32,15 @@ export function isAlive(pid: number): boolean {
   return !['', 'Z', 'X'].includes(stateOf(pid));
 }
 
+/** Whether it is the first process of the innermost process namespace that it is in. */
+export function isFirstInside(pid: number): boolean {
+  try {
+    return /^NSpid:.*\s1$/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'));
+  } catch {
+    return false;
+  }
+}
+
 function stateOf(pid: number): string {
   try {
     // The name in brackets may hold anything; the state is the letter after the last bracket.

@@ -16,22 +16,24 @@ export const RESOLVER = '198.19.255.3';
 /** The switch's end of it. */
 export const OUT_LINK = 'out0';
 
-const pathOf = ({ pid }: Machine) => `/proc/${pid}/ns/net`;
-
-export function wayOutProcess(hub: Machine): number | undefined {
-  return listProcesses().find(({ argv }) => argv[0] === PROGRAM && argv.includes(pathOf(hub)))?.pid;
+/** The link is there exactly as long as the process is, and gets its route last. */
+export async function hasWayOut(hub: Machine): Promise<boolean> {
+  return (await run([...insideNetwork(hub), 'ip', '-o', 'route', 'show', 'default', 'dev', OUT_LINK])).stdout !== '';
 }
 
 /** Makes the way out if it is missing and can be made. It ends with the switch. */
 export async function ensureWayOut(hub: Machine, logFile: string, wait: Wait): Promise<void> {
-  if (!isInstalled(PROGRAM) || wayOutProcess(hub) !== undefined) return;
+  if (!isInstalled(PROGRAM) || (await hasWayOut(hub))) return;
   // Nodes have business with this machine's address, not with what it keeps on its loopback.
   const options = ['--configure', '--mtu=1500', '--disable-host-loopback', `--cidr=${SUBNET}`, '--netns-type=path'];
-  await startDaemon(insideProcesses(hub), [PROGRAM, ...options, pathOf(hub), OUT_LINK], logFile);
+  const network = `/proc/${hub.pid}/ns/net`;
+  const isRunning = () => listProcesses().some(({ argv }) => argv[0] === PROGRAM && argv.includes(network));
+  if (!isRunning()) await startDaemon(insideProcesses(hub), [PROGRAM, ...options, network, OUT_LINK], logFile);
   let misses = 0;
   await wait('the nodes have a way out', async () => {
-    misses = wayOutProcess(hub) === undefined ? misses + 1 : 0;
+    if (await hasWayOut(hub)) return true;
+    misses = isRunning() ? 0 : misses + 1;
     if (misses > MISSES) throw new AppError('unavailable', `${PROGRAM} ended at once; the end of ${logFile}:\n${lastLines(logFile)}`);
-    return misses === 0 && (await run([...insideNetwork(hub), 'ip', '-o', 'route', 'show', 'default', 'dev', OUT_LINK])).stdout !== '';
+    return false;
   });
 }

@@ -4,7 +4,7 @@ import { addressOf, engineKinds, hostAddressOf, type EngineKind } from '#dev/des
 import { nodePlaceOf } from '#dev/names.ts';
 import { parseSubnet } from '#dev/plan.ts';
 import { reachableManager, statusOf, switchOf } from '#dev/status.ts';
-import { wayOutProcess } from '#dev/way-out.ts';
+import { hasWayOut } from '#dev/way-out.ts';
 import type { Ipv4Subnet } from '#lib/ip.ts';
 import type { CommandSpec } from '../command.ts';
 import { baseOf, nameFlag, nameOf } from './shared.ts';
@@ -44,7 +44,7 @@ export const command: CommandSpec = {
     const count = (role: string) => known.cluster.nodes.filter((node) => node.role === role).length;
     const plural = (number: number, noun: string) => `${number} ${noun}${number === 1 ? '' : 's'}`;
     const option = name === 'dev' ? '' : ` --name ${name}`;
-    const beyond = wayOutProcess(switchOf(known)) === undefined ? 'nothing beyond it (that takes slirp4netns)' : 'what it reaches';
+    const beyond = (await hasWayOut(switchOf(known))) ? 'what it reaches' : 'nothing beyond it (that takes slirp4netns)';
     context.stdout.write(`The cluster ${name} is up: ${plural(count('manager'), 'manager')} and ${plural(count('worker'), 'worker')}.
 
     export DOCKER_HOST=unix://${manager}
