@@ -96,8 +96,10 @@ export function createHealthChecks({ client, clock, log, onChange, kill }: Healt
 
   async function follow(taskId: string, one: Checked, check: HealthCheck, startedAt: number): Promise<void> {
     const { signal } = one.stop;
+    // The engine says when it started by the machine's clock, which may be set while it runs.
+    const began = clock.elapsed() - (clock.now() - startedAt);
     while (!signal.aborted) {
-      const isStarting = () => clock.elapsed() - startedAt < check.startPeriodMs;
+      const isStarting = () => clock.elapsed() - began < check.startPeriodMs;
       await clock.sleep(isStarting() && one.judgement.health === 'starting' ? Math.min(check.startIntervalMs, check.intervalMs) : check.intervalMs, signal);
       const isSuccess = await probe(one.containerId, check, signal).catch((error: unknown) => {
         signal.throwIfAborted();
