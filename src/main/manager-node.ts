@@ -99,14 +99,14 @@ async function found(options: NodeFactoryOptions, { swarm, dataKey }: ManagerSta
 }
 
 async function runManager(options: NodeFactoryOptions, start: ManagerStart, managerStore: ManagerStore, parts: ManagerParts): Promise<NodeRuntime> {
-  const { directory, clock, random, log, level = ownLevel() } = options;
+  const { directory, clock, random, log } = options;
   const { swarm, dataKey } = start;
   const { store, self, keeper, seat, leading, managers, control } = parts;
   const worker = await options.createWorker({ swarm, tls: () => keeper.tlsInfo() });
   const others = createRemoteManagers({
     directory: directory.path,
     tls: () => keeper.identity(),
-    self: { instance: newId(random), level },
+    self: { instance: newId(random) },
     onTunnel: (tunnel, client) => void answerTunnel(worker, tunnel, client),
     onSession: () => {},
   });

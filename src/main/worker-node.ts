@@ -37,7 +37,7 @@ export async function startWorkerNode(options: NodeFactoryOptions, { swarm, onRo
   const managers = createRemoteManagers({
     directory: directory.path,
     tls: () => keeper.identity(),
-    self: { instance: newId(random), level },
+    self: { instance: newId(random) },
     onTunnel: (tunnel, client) => void answerTunnel(worker, tunnel, client),
     onSession: (client, signal) => void passTrust(client, (trust) => keeper.follow(trust), { clock, log }, signal),
   });

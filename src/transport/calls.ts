@@ -8,7 +8,7 @@ import type { SessionMessage } from '#protocol/messages.ts';
 import { checkDescription, checkIssueRequest, checkJoinManagersRequest, checkNumber, checkStatusUpdates, checkText } from './check-requests.ts';
 import { toStatus } from './errors.ts';
 import type { Caller, ManagerHandlers, Peer } from './server.ts';
-import { type Calls, INSTANCE, LEVEL_KEY, RELAY_NODE, relayTarget, TUNNEL_ID } from './service.ts';
+import { type Calls, INSTANCE, RELAY_NODE, relayTarget, TUNNEL_ID } from './service.ts';
 
 export type AnyCall = ServerUnaryCall<unknown, unknown> | ServerWritableStream<unknown, unknown> | ServerDuplexStream<Buffer, Buffer>;
 
@@ -98,8 +98,7 @@ function requestOf<K extends keyof Calls>(call: { readonly request: unknown }): 
 /** What a caller says of itself beside its certificate; a daemon that is older than this says nothing. */
 function callerOf(call: AnyCall): Caller {
   const [instance] = call.metadata.get(INSTANCE);
-  const level = Number(call.metadata.get(LEVEL_KEY)[0] ?? Number.NaN);
-  return { ...(instance === undefined ? {} : { instance: String(instance).slice(0, 64) }), ...(Number.isInteger(level) ? { level } : {}) };
+  return instance === undefined ? {} : { instance: String(instance).slice(0, 64) };
 }
 
 /** Writes what an iterable gives, no faster than the peer reads; ends it when the peer is gone. */

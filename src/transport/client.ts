@@ -15,7 +15,6 @@ import {
   INSTANCE,
   KEEPALIVE_MS,
   KEEPALIVE_TIMEOUT_MS,
-  LEVEL_KEY,
   MANAGER_NAME,
   managerService,
   MAX_MESSAGE_BYTES,
@@ -146,10 +145,9 @@ export function createManagerClient(address: string, tls: Partial<TlsMaterial>, 
   };
 }
 
-function metadataOf({ instance, level }: Caller): Metadata {
+function metadataOf({ instance }: Caller): Metadata {
   const metadata = new Metadata();
   if (instance !== undefined) metadata.set(INSTANCE, instance);
-  if (level !== undefined) metadata.set(LEVEL_KEY, String(level));
   return metadata;
 }
 

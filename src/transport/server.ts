@@ -41,8 +41,6 @@ export interface Peer {
 export interface Caller {
   /** Another one for each run of a daemon. */
   readonly instance?: string;
-  /** protocol/level.ts */
-  readonly level?: number;
 }
 
 export interface ManagerHandlers {

@@ -130,9 +130,8 @@ export function relayTarget(metadata: Metadata): TunnelTarget {
   return target;
 }
 
-/** Metadata keys of a Session call: which run of which daemon calls. */
+/** Metadata key of a Session call: which run of a daemon calls. */
 export const INSTANCE = 'skep-instance';
-export const LEVEL_KEY = 'skep-level';
 /** The name that every manager's certificate carries (ca/node-certificate.ts): clients check it instead of an address. */
 export const MANAGER_NAME = 'swarm-manager';
 /** The largest message: a complete set of assignments with many large secrets. */
