@@ -31,7 +31,12 @@ function compileOnce(entry: string): void {
   const stamp = stampOfSources();
   if (readFileIfPresent(file) === stamp) return;
   const { status } = spawnSync(process.execPath, [...process.execArgv, entry], { env: { ...process.env, [COMPILE_ONLY]: entry }, stdio: 'ignore' });
-  if (status === 0) writeFileAtomically(file, stamp);
+  if (status !== 0) return;
+  try {
+    writeFileAtomically(file, stamp);
+  } catch {
+    // Daemons that start together write the same file: one of them may find its draft gone. It is a hint, and no reason not to start.
+  }
 }
 
 /** Another Node, other flags (compiled code depends on both) or other sources give another stamp. */

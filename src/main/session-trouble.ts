@@ -25,6 +25,8 @@ export interface SessionTroubleOptions {
 
 /** Between two looks at what is wrong. */
 const LOOK_EVERY_MS = 5_000;
+/** A manager that just stops closes connections, too: it is looked at so many times. */
+const SURE = 2;
 /** What managers say that a user must hear. */
 const TELLING: readonly string[] = ['failedPrecondition', 'unauthenticated', 'unimplemented'];
 
@@ -32,6 +34,7 @@ export function createSessionTrouble({ managers, tls, clock, log }: SessionTroub
   let text: string | undefined;
   let lookedAt = -Infinity;
   let looks = 0;
+  let suspicions = 0;
 
   function say(next: string | undefined): void {
     if (next !== undefined && next !== text) log.error({ error: next }, 'this node cannot take its part in the swarm');
@@ -43,8 +46,11 @@ export function createSessionTrouble({ managers, tls, clock, log }: SessionTroub
     for (const { address } of managers()) {
       const reason = await whyNotTrusted(address, tls(), clock, AbortSignal.timeout(LOOK_EVERY_MS));
       if (look !== looks) return;
-      if (reason !== undefined) return say(reason);
+      if (reason === undefined) continue;
+      suspicions++;
+      return suspicions < SURE ? undefined : say(reason);
     }
+    suspicions = 0;
     say(undefined);
   }
 
@@ -59,6 +65,7 @@ export function createSessionTrouble({ managers, tls, clock, log }: SessionTroub
     },
     over() {
       looks++;
+      suspicions = 0;
       say(undefined);
     },
   };

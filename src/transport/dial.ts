@@ -56,7 +56,7 @@ export function dial(address: string, clock: Clock, signal: AbortSignal, tls?: T
 }
 
 function refusedText(address: string): string {
-  return `the manager at ${address} does not take the certificate of this node: the swarm's root was replaced without it, or it is another swarm; leave the swarm, and join again`;
+  return `the manager at ${address} does not take the certificate of this node: the swarm's root was replaced without it, it is another swarm, or that manager's clock is far behind; if no clock is wrong, leave the swarm, and join again`;
 }
 
 function problemOf(socket: TLSSocket, address: string, now: number, tls: TlsMaterial | undefined): string | undefined {
