@@ -48,9 +48,8 @@ test('what is no reference is refused', () => {
   }
 });
 
-test('any text is judged, and soon', () => {
+test('any text is judged, and soon', { timeout: 30_000 }, () => {
   fc.assert(fc.property(fc.string(), (text) => void parseImageReference(text)));
-  const startedAt = performance.now();
+  // A pattern that goes back over what it has seen would take hours for this one.
   parseImageReference(`${'a-'.repeat(100_000)}!`);
-  assert.ok(performance.now() - startedAt < 200);
 });

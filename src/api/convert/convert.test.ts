@@ -276,18 +276,23 @@ test('a task’s JSON follows its networks, and is made once while nothing chang
   assert.equal(JSON.parse(taskToText(task, () => undefined)).NetworksAttachments[0].Network.ID, 'n1');
 });
 
-test('eleven thousand tasks are listed again within 100 ms', () => {
+test('eleven thousand tasks are listed, and again without being converted again', () => {
   const network = networkOf('n1');
-  const tasks = Array.from({ length: 11_000 }, (_, index): Task => ({ ...task, id: `t${index}` }));
+  let reads = 0;
+  // What is converted is read: a task that counts how often its spec is.
+  const counted = (index: number): Task => ({
+    ...task,
+    id: `t${index}`,
+    get spec() {
+      reads++;
+      return task.spec;
+    },
+  });
+  const tasks = Array.from({ length: 11_000 }, (_, index) => counted(index));
   const list = () => `[${tasks.map((item) => taskToText(item, () => network)).join(',')}]`;
   assert.equal(JSON.parse(list()).length, 11_000);
-  // The best of five: other work on the machine is not what is measured.
-  const elapsed = Math.min(
-    ...Array.from({ length: 5 }, () => {
-      const started = performance.now();
-      assert.ok(Buffer.byteLength(list()) > 5_000_000);
-      return performance.now() - started;
-    }),
-  );
-  assert.ok(elapsed < 100, `took ${elapsed.toFixed(1)} ms`);
+  assert.ok(reads >= tasks.length);
+  reads = 0;
+  assert.ok(Buffer.byteLength(list()) > 5_000_000);
+  assert.equal(reads, 0);
 });
