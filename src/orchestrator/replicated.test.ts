@@ -1,6 +1,5 @@
 // Replicated services: slots, scaling, nodes that go, services that are deleted.
 import assert from 'node:assert/strict';
-import { performance } from 'node:perf_hooks';
 import { describe, it } from 'node:test';
 import { makeService } from '../../test/lib/swarm.ts';
 import { byText, World } from './testing/world.ts';
