@@ -92,7 +92,6 @@ test('privileges become security options', () => {
 test('what an engine cannot do is refused with the reason', () => {
   const refused: [Partial<ContainerSpec>, RegExp][] = [
     [{ privileges: { credentialSpec: { config: '', file: 'x', registry: '' } } }, /only supported on Windows/],
-    [{ healthcheck: { startIntervalNs: 1e9 } }, /health-start-interval needs Engine API 1\.44; the engine of this node speaks 1\.41/],
     [{ oomScoreAdj: 1001 }, /range for oom score adj is \[-1000, 1000\]/],
     [{ mounts: [{ type: 'cluster', source: 'v', target: '/x' }] }, /cluster volumes/],
     [{ mounts: [{ type: 'image', source: 'v', target: '/x' }] }, /needs Engine API 1\.48/],
@@ -100,6 +99,30 @@ test('what an engine cannot do is refused with the reason', () => {
     [{ mounts: [{ type: 'tmpfs', target: '/x', tmpfs: { options: [['noexec']] } }] }, /tmpfs options needs Engine API 1\.46/],
   ];
   for (const [spec, reason] of refused) assert.throws(() => configOf(spec), reason);
+});
+
+test('an engine that makes folders for old binds only is given them in that form', () => {
+  const bind = (more: object, flags: object = {}) => ({
+    type: 'bind' as const,
+    source: '/s',
+    target: '/t',
+    ...more,
+    bind: { createMountpoint: true, ...flags },
+  });
+  const of = (mount: ReturnType<typeof bind>, minorVersion: number) => {
+    const { Binds, Mounts } = configOf({ mounts: [mount] }, { minorVersion }).body.HostConfig;
+    return [Binds, (Mounts as readonly object[]).length];
+  };
+  assert.deepEqual(of(bind({}), 41), [['/s:/t'], 0]);
+  assert.deepEqual(of(bind({ readOnly: true }, { propagation: 'rslave' }), 41), [['/s:/t:ro,rslave'], 0]);
+  assert.deepEqual(of(bind({}), 42), [undefined, 1]);
+  assert.throws(() => of(bind({ source: '/a:b' }), 41), /bind-create-src needs Engine API 1\.42/);
+});
+
+test('an engine that does not know the interval of the start is not told of it', () => {
+  const of = (minorVersion: number) =>
+    (configOf({ healthcheck: { test: ['CMD', 'x'], startIntervalNs: 1e9 } }, { minorVersion }).body as { readonly Healthcheck?: object }).Healthcheck;
+  assert.deepEqual([of(43), of(44)], [{ Test: ['CMD', 'x'] }, { Test: ['CMD', 'x'], StartInterval: 1e9 }]);
 });
 
 test('swap is counted with memory, and -1 stays unlimited', () => {

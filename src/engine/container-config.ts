@@ -7,7 +7,7 @@ import type { AssignedNetwork } from '#agent/executor.ts';
 import type { SandboxPlace } from '#protocol/sandbox.ts';
 import { extrasHostConfig, type ExtrasInput, extrasSecurityOptions, refuseExtras } from './extras.ts';
 import { taskLabels } from './labels.ts';
-import { convertMounts, defined } from './mounts.ts';
+import { convertBinds, convertMounts, defined } from './mounts.ts';
 
 /** The engine's own gateway network: tasks that only have published ports live there. */
 export const GATEWAY_BRIDGE = 'docker_gwbridge';
@@ -50,7 +50,7 @@ const DEFAULT_STOP_TIMEOUT = 10;
 /** The body of POST /containers/create, and the networks that must be connected afterwards. */
 export function containerConfig(input: ContainerConfigInput): { readonly body: object; readonly connectLater: readonly ContainerNetwork[] } {
   const { task, spec, instance, minorVersion } = input;
-  refuse(spec, minorVersion);
+  refuse(spec);
   const extras = extrasInput(input);
   refuseExtras(extras);
   const [first, ...others] = input.networks;
@@ -91,10 +91,8 @@ function isNoNetwork(name: string): boolean {
   return name === 'host' || name === 'none';
 }
 
-function refuse({ privileges, oomScoreAdj, healthcheck: health }: ContainerSpec, minorVersion: number): void {
+function refuse({ privileges, oomScoreAdj }: ContainerSpec): void {
   if (privileges?.credentialSpec) throw new AppError('invalidArgument', 'credential specs are only supported on Windows');
-  if (health?.startIntervalNs && minorVersion < 44)
-    throw new AppError('invalidArgument', `health-start-interval needs Engine API 1.44; the engine of this node speaks 1.${minorVersion}`);
   if (oomScoreAdj !== undefined && (oomScoreAdj < -1000 || oomScoreAdj > 1000))
     throw new AppError('invalidArgument', `Invalid value ${oomScoreAdj}, range for oom score adj is [-1000, 1000]`);
 }
@@ -112,6 +110,7 @@ function healthcheck({ healthcheck: health }: ContainerSpec, minorVersion: numbe
       Interval: health.intervalNs,
       Timeout: health.timeoutNs,
       StartPeriod: health.startPeriodNs,
+      // An engine that does not know it checks as often from the start as later: the task is found healthy later, and nothing else changes.
       StartInterval: minorVersion >= 44 ? health.startIntervalNs : undefined,
       Retries: health.retries,
     })
@@ -149,6 +148,7 @@ function hostConfig(input: ContainerConfigInput, extras: ExtrasInput, networkMod
     NetworkMode: extras.extras.networkMode ?? networkMode,
     RestartPolicy: { Name: 'no' },
     Mounts: [...convertMounts(spec.mounts ?? [], minorVersion), ...ownFiles],
+    Binds: convertBinds(spec.mounts ?? [], minorVersion),
     // The engine does not know of ports of a namespace that it has not made.
     PortBindings: input.sandbox === undefined ? portBindings(task) : undefined,
     GroupAdd: spec.groups,

@@ -2,9 +2,24 @@
 import type { Mount } from '#domain/spec.ts';
 import { AppError } from '#lib/errors.ts';
 
-/** `minorVersion`: the engine's API version, 41 for 1.41. */
+/** `minorVersion`: the engine's API version, 41 for 1.41. Without those that `convertBinds` takes. */
 export function convertMounts(mounts: readonly Mount[], minorVersion: number): readonly object[] {
-  return mounts.map((mount) => convertMount(mount, minorVersion));
+  return mounts.filter((mount) => !isBind(mount, minorVersion)).map((mount) => convertMount(mount, minorVersion));
+}
+
+/** An engine that does not know `CreateMountpoint` makes the folder on the node for a bind in the old form, "source:target:options". Undefined: none. */
+export function convertBinds(mounts: readonly Mount[], minorVersion: number): readonly string[] | undefined {
+  const binds = mounts.filter((mount) => isBind(mount, minorVersion));
+  return binds.length === 0 ? undefined : binds.map(bindText);
+}
+
+function bindText({ source = '', target, readOnly, bind }: Mount): string {
+  const options = [...(readOnly ? ['ro'] : []), ...(bind?.propagation ? [bind.propagation] : [])].join(',');
+  return `${source}:${target}${options === '' ? '' : `:${options}`}`;
+}
+
+function isBind({ type, source = '', target, bind }: Mount, minorVersion: number): boolean {
+  return type === 'bind' && bind?.createMountpoint === true && minorVersion < 42 && !bind.nonRecursive && !`${source}${target}`.includes(':');
 }
 
 function convertMount(mount: Mount, minorVersion: number): object {

@@ -20,10 +20,8 @@ const applications = [
 const lacking: Readonly<Record<string, RegExp>> = {
   elk_es01: /error setting rlimit/,
   elk_es02: /error setting rlimit/,
-  immich_database: /health-start-interval needs Engine API 1\.44/,
-  'immich_immich-server': /waiting for service immich_database/,
   'immich_immich-machine-learning': /gpu|device driver/i,
-  jellyfin_jellyfin: /gpu|device|runtime|nvidia|bind-create-src needs Engine API 1\.42/i,
+  jellyfin_jellyfin: /gpu|device|runtime|nvidia/i,
   ollama_ollama: /gpu|device driver|error setting rlimit/i,
   prometheus_cadvisor: /bind source path does not exist: \/dev\/disk/,
 };

@@ -198,7 +198,6 @@ test('what cannot be had on this node is said in the task, in words that tell wh
       26,
       45,
     ],
-    ['nostart', ['--health-start-interval', '1s', '--health-cmd', 'true'], /health-start-interval needs Engine API 1\.44/, 25, 44],
   ];
   for (const [name, flags, error, since, untilApi = Infinity] of refused) {
     const tooOld = lacksCli(since, flags.join(' ')) || (engineApi >= untilApi ? `this engine can: ${flags.join(' ')}` : undefined);
