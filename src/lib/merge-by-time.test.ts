@@ -72,6 +72,26 @@ test('with patience a source that says very much is not slowed down by a silent 
   stop.abort();
 });
 
+test('a clock that is set while a source is silent holds nothing back', async () => {
+  const clock = createFakeClock();
+  const stop = new AbortController();
+  const silent = async function* (): AsyncGenerator<string> {
+    await new Promise<void>((resolve) => stop.signal.addEventListener('abort', () => resolve()));
+    yield* [];
+  };
+  const merged: string[] = [];
+  const reading = (async () => {
+    for await (const item of mergeByTime({ sources: [given(['b']), silent()], keyOf, patienceMs: 100, onReady: () => {}, clock, signal: stop.signal }))
+      merged.push(item);
+  })();
+  await clock.settle();
+  clock.set(-3_600_000);
+  await clock.advance(200);
+  assert.deepEqual(merged, ['b']);
+  stop.abort();
+  await reading;
+});
+
 test('the failure of a source is the failure of all', async () => {
   const broken = async function* (): AsyncGenerator<string> {
     yield 'a';

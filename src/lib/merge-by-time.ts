@@ -48,13 +48,13 @@ export async function* mergeByTime<T>({ sources, keyOf, patienceMs, onReady, clo
     }
   };
   const add = (items: AsyncIterable<T>) => {
-    const source: Source<T> = { waiting: [], ended: false, silentSince: clock.now(), room: () => {} };
+    const source: Source<T> = { waiting: [], ended: false, silentSince: clock.elapsed(), room: () => {} };
     open.add(source);
     void read(source, items);
   };
   const take = ({ source, item }: { readonly source: Source<T>; readonly item: T }) => {
     source.waiting.shift();
-    if (source.waiting.length === 0) source.silentSince = clock.now();
+    if (source.waiting.length === 0) source.silentSince = clock.elapsed();
     source.room();
     return item;
   };
@@ -68,7 +68,7 @@ export async function* mergeByTime<T>({ sources, keyOf, patienceMs, onReady, clo
       if (failure !== undefined) throw failure.error;
       for (const source of open) if (source.ended && source.waiting.length === 0) open.delete(source);
       if (open.size === 0 && onReady === undefined) return;
-      const next = nextOf(open, keyOf, patienceMs === undefined ? -Infinity : clock.now() - patienceMs);
+      const next = nextOf(open, keyOf, patienceMs === undefined ? -Infinity : clock.elapsed() - patienceMs);
       if (next.kind === 'item') yield take(next);
       else await waitForNews(next.silentSince, patienceMs, clock, (resolve) => (wake = resolve));
     }
@@ -110,7 +110,9 @@ async function waitForNews(
 ): Promise<void> {
   await new Promise<void>((resolve) => {
     const cancel =
-      silentSince === undefined || patienceMs === undefined ? () => {} : clock.schedule(Math.max(1, silentSince + patienceMs - clock.now()), () => resolve());
+      silentSince === undefined || patienceMs === undefined
+        ? () => {}
+        : clock.schedule(Math.max(1, silentSince + patienceMs - clock.elapsed()), () => resolve());
     onWake(() => {
       cancel();
       resolve();

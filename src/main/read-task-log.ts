@@ -59,10 +59,10 @@ export async function* readTaskLog(first: Task, context: ReadContext): AsyncGene
     }
     if (signal.aborted) return;
     if (!options.follow) return context.missing(failure.reason);
-    failedSince ??= clock.now();
+    failedSince ??= clock.elapsed();
     // Of a task that is gone, or whose log the engine refuses, nothing more will come.
     const isOver = failure.kind === 'final' || stored === undefined || store.view.get('node', task.nodeId ?? '') === undefined;
-    if (!warned && options.stderr && (isOver || clock.now() - failedSince >= WARN_AFTER_MS)) {
+    if (!warned && options.stderr && (isOver || clock.elapsed() - failedSince >= WARN_AFTER_MS)) {
       yield chunkOf(task, warning(failure.reason, clock.now()));
       warned = true;
     }

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
@@ -100,4 +100,31 @@ test('one from the future, taken while the clock was wrong, does not keep the ne
   assert.equal(dueAt([snapshot(90 * HOUR)], 50 * HOUR, 12 * HOUR), 50 * HOUR);
   assert.equal(dueAt([snapshot(90 * HOUR), snapshot(49 * HOUR)], 50 * HOUR, 12 * HOUR), 61 * HOUR);
   assert.equal(dueAt([{ ...snapshot(49 * HOUR), reason: 'before-etcd' }], 50 * HOUR, 12 * HOUR), 50 * HOUR);
+});
+
+test('those from the future give way first: after a clock was set right each new one is kept, and none is taken before its time', async (context) => {
+  const { clock, run, times } = setUp(context, { keep: 3 });
+  clock.set(1_000 * HOUR);
+  run();
+  await clock.advance(40 * HOUR);
+  assert.equal(times().length, 3);
+  clock.set(-1_000 * HOUR);
+  const corrected = clock.now();
+  await clock.advance(11 * HOUR);
+  assert.equal(times().filter((takenAt) => takenAt <= clock.now()).length, 1);
+  await clock.advance(26 * HOUR);
+  assert.equal(times().length, 3);
+  assert(times().every((takenAt) => takenAt >= corrected && takenAt <= clock.now()));
+});
+
+test('what a crash left is removed before anything is written: it may be what fills the disk', async (context) => {
+  const { folder, snapshots } = setUp(context);
+  await snapshots.take('scheduled');
+  const [first = ''] = readdirSync(folder);
+  const part = join(folder, `${first}.new`);
+  writeFileSync(part, 'part');
+  // Nothing can be written where a folder is.
+  mkdirSync(join(folder, first.replace('scheduled', 'before-etcd')));
+  await assert.rejects(snapshots.take('before-etcd'), /EISDIR|ENOTEMPTY|EEXIST/);
+  assert(!existsSync(part));
 });

@@ -46,9 +46,11 @@ export function createSnapshots({ folder, make, intervalMs, keep, clock, log }: 
   async function take(reason: SnapshotReason): Promise<string> {
     ensurePrivateDirectory(folder);
     const path = join(folder, nameOf(clock.now(), reason));
-    writeFileAtomically(path, await make());
-    for (const old of outdated(listSnapshots(folder), keep)) rmSync(old.path, { force: true });
+    const file = await make();
+    // First of all: on a disk that is full, what a crash left may be what fills it.
     removeParts(folder);
+    writeFileAtomically(path, file);
+    for (const old of outdated(listSnapshots(folder), keep, clock.now())) rmSync(old.path, { force: true });
     log.info({ path, reason }, "a snapshot of the swarm's state was taken");
     return path;
   }
@@ -84,10 +86,14 @@ export function dueAt(snapshots: readonly SnapshotFile[], now: number, intervalM
   return times.length === 0 ? now : Math.max(...times) + intervalMs;
 }
 
-/** Pure: those that are too many, of newest first. What is taken before something dangerous does not push out the others. */
-export function outdated(snapshots: readonly SnapshotFile[], keep: number): readonly SnapshotFile[] {
-  const scheduled = snapshots.filter(({ reason }) => reason === 'scheduled');
-  const others = snapshots.filter(({ reason }) => reason !== 'scheduled');
+/**
+ * Pure: those that are too many, of newest first. What is taken before something dangerous does not push out the others. Those of the future are older than
+ * all that could be taken since the clock was set right: they go first, or they would push out each new one.
+ */
+export function outdated(snapshots: readonly SnapshotFile[], keep: number, now: number): readonly SnapshotFile[] {
+  const sorted = [...snapshots.filter(({ takenAt }) => takenAt <= now), ...snapshots.filter(({ takenAt }) => takenAt > now)];
+  const scheduled = sorted.filter(({ reason }) => reason === 'scheduled');
+  const others = sorted.filter(({ reason }) => reason !== 'scheduled');
   return [...scheduled.slice(keep), ...others.slice(keep)];
 }
 

@@ -117,6 +117,7 @@ test('messages that are too long, no JSON, or of another form are refused, and t
     ['reportStatus', { sessionId: 's' }, 'updates must be a list'],
     ['reportStatus', update({ state: 'new' }), 'updates[0].status.state must be one that agents report'],
     ['reportStatus', update({ state: 'toString' }), 'updates[0].status.state must be one that agents report'],
+    ['reportStatus', update({ timestamp: 1e300 }), 'updates[0].status.timestamp must be a time'],
     ['reportStatus', update({ hostPorts: [{ protocol: 'tcp', targetPort: 'x' }] }), 'updates[0].status.hostPorts[0].targetPort must be a port'],
     ['reportDescription', { sessionId: 's' }, 'description must be an object'],
     ['reportDescription', { sessionId: 's', description: { ...good, hostname: {} } }, 'description.hostname must be a text'],

@@ -25,6 +25,9 @@ const matching =
   (value) =>
     typeof value === 'string' && pattern.test(value) ? undefined : `must be ${what}`;
 const number: Check = (value) => (typeof value === 'number' && Number.isFinite(value) ? undefined : 'must be a number');
+/** JavaScript knows no times beyond: who formats one throws. */
+const MAX_TIME_MS = 8.64e15;
+const time: Check = (value) => (typeof value === 'number' && Math.abs(value) <= MAX_TIME_MS ? undefined : 'must be a time in milliseconds');
 const port: Check = (value) => (Number.isInteger(value) && Number(value) >= 0 && Number(value) <= 65_535 ? undefined : 'must be a port');
 const truth: Check = (value) => (typeof value === 'boolean' ? undefined : 'must be true or false');
 const address: Check = (value) => (typeof value === 'string' && isIP(value) !== 0 ? undefined : 'must be an IP address');
@@ -79,13 +82,13 @@ const updates = list(
     taskId: text(64),
     status: record({
       state: (value) => (Number(taskStateRank[value as keyof typeof taskStateRank]) >= taskStateRank.accepted ? undefined : 'must be one that agents report'),
-      timestamp: number,
+      timestamp: time,
       message: text(),
       error: optional(text()),
       container: optional(record({ containerId: text(255), pid: number, exitCode: number })),
       hostPorts: optional(list(record({ protocol: text(16), targetPort: port, publishedPort: optional(port) }))),
       serving: optional(truth),
-      startedAt: optional(number),
+      startedAt: optional(time),
     }),
   }),
   MAX_UPDATES,
