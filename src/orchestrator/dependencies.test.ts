@@ -176,6 +176,43 @@ describe('a service that depends on another', () => {
     assert.equal(versions(), 2);
   });
 
+  it('with `restart` is not restarted in the middle of its own update, so that a failure goes back to what was before that', () => {
+    const update = { parallelism: 1, delayNs: 0, failureAction: 'rollback', monitorNs: 5e9, maxFailureRatio: 0, order: 'stop-first' } as const;
+    const { world, on } = worldOf('db:service_healthy:restart', { web: { mode: { kind: 'replicated', replicas: 2 }, update } });
+    on('db').obey();
+    on('web').obey();
+    on('web').updateImage('v2');
+    const start = (image: string) =>
+      on('web').report(
+        on('web')
+          .live()
+          .find((task) => imageOf(task) === image && task.status.state !== 'running')!,
+        'running',
+      );
+    for (const task of on('web').tasks((one) => one.desiredState === 'shutdown')) on('web').report(task, 'shutdown');
+    start('v2');
+    world.advance(1_000);
+    on('db').updateImage('v2');
+    on('db').obey();
+    world.advance(10_000);
+    on('db').obey();
+    assert.equal(on('db').service.updateStatus?.state, 'completed');
+    assert.deepEqual([on('web').service.spec.task.forceUpdate, on('web').service.updateStatus?.state], [0, 'updating']);
+    for (const task of on('web').tasks((one) => one.desiredState === 'shutdown')) on('web').report(task, 'shutdown');
+    on('web').fail(
+      on('web')
+        .live()
+        .find((task) => imageOf(task) === 'v2' && task.status.state !== 'running')!,
+    );
+    assert.equal(on('web').service.updateStatus?.state, 'rollback_started');
+    for (let round = 0; round < 4; round++) {
+      on('web').obey();
+      world.advance(10_000);
+    }
+    assert.deepEqual(on('web').running().map(imageOf), ['v1', 'v1']);
+    assert.equal(on('web').service.spec.task.forceUpdate, 0, 'all of its tasks have begun since');
+  });
+
   it('does not wait for one that waits for it', () => {
     const { on, web1 } = worldOf('db:service_healthy:restart');
     on('db').update((spec) => ({ ...spec, labels: { [DEPENDS_ON_LABEL]: 'cache:restart' } }));

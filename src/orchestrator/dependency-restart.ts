@@ -5,12 +5,15 @@ import type { Service } from '#domain/objects.ts';
 import type { View } from '#domain/view.ts';
 import { isInCircle } from '#domain/waiting.ts';
 import type { Draft } from './draft.ts';
+import { isPaused, isRollingOut } from './rollout.ts';
 import { isDirty } from './slots.ts';
 import { isLive, startedAtOf } from './task.ts';
 
 /** Gives the service a new spec version, which the roll-out then brings to its slots. */
 export function restartAfterDependencies(draft: Draft): void {
   const { view, service } = draft;
+  // Its own roll-out ends first, and with the spec that it would go back to; one that stands still is for its user to go on with. Its end calls again.
+  if (isRollingOut(service) || isPaused(service)) return;
   // In a circle each would restart the other for ever.
   const causes = dependenciesOf(service).filter((dependency) => dependency.restart && !isInCircle(view, service, dependency));
   const updates = causes.flatMap(({ service: name }) => updatedAt(view, name) ?? []);
