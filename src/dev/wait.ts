@@ -10,9 +10,9 @@ export type Wait = (what: string, condition: () => boolean | Promise<boolean>, p
 
 export function createWait(clock: Clock): Wait {
   return async (what, condition, patienceMs = PATIENCE_MS) => {
-    const deadline = clock.now() + patienceMs;
+    const deadline = clock.elapsed() + patienceMs;
     while (!(await condition())) {
-      if (clock.now() > deadline) throw new AppError('deadlineExceeded', `waited ${patienceMs / 1_000} s in vain until ${what}`);
+      if (clock.elapsed() > deadline) throw new AppError('deadlineExceeded', `waited ${patienceMs / 1_000} s in vain until ${what}`);
       await clock.sleep(POLL_MS);
     }
   };
