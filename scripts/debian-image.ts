@@ -76,13 +76,14 @@ function archiveOf(folder: string, recipe: Recipe): string {
   if (existsSync(archive)) return archive;
   mkdirSync(cacheFolder, { recursive: true });
   const work = mkdtempSync(join(tmpdir(), 'skep-image-'));
+  const unfinished = `${archive}.${process.pid}`;
   try {
     const files = fillRoot(work, folder, recipe);
-    const unfinished = `${archive}.${process.pid}`;
     runOrThrow('tar', ['-C', files, '--numeric-owner', '-cf', unfinished, '.']);
     renameSync(unfinished, archive);
   } finally {
     rmSync(work, { recursive: true, force: true });
+    rmSync(unfinished, { force: true });
   }
   return archive;
 }

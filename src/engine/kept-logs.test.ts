@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
@@ -97,6 +97,16 @@ test('what a crash left half written is removed, and a log that is too old goes'
   await clock.advance(2 * 3_600_000);
   for (let round = 0; readdirSync(folder).length > 0 && round < 1_000; round++) await new Promise((resolve) => setImmediate(resolve));
   assert.deepEqual(readdirSync(folder), []);
+});
+
+test('a log that cannot be written leaves nothing half done', async (context) => {
+  const { folder, logs, task } = world(context);
+  const lines = await lastLines(stream(line(1, 'one')), 10_000);
+  await logs.save(task('t1'), lines);
+  // Nothing takes the place of a folder.
+  mkdirSync(join(folder, 't2', 'x'), { recursive: true });
+  await assert.rejects(logs.save(task('t2'), lines));
+  assert.deepEqual([readdirSync(folder).sort(), (await logs.list()).map(({ taskId }) => taskId)], [['t1', 't2'], ['t1']]);
 });
 
 test('nothing is kept of a log without lines, or after the end', async (context) => {

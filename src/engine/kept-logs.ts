@@ -93,8 +93,14 @@ export function createKeptLogs({ folder, limits, clock, log }: KeptLogsOptions):
       await mkdir(folder, { recursive: true, mode: 0o700 });
       const bytes = Buffer.concat([Buffer.from(`${JSON.stringify(task)}\n`), ...lines]);
       const path = join(folder, task.taskId);
-      await writeFile(`${path}.new`, bytes, { mode: 0o600 });
-      await rename(`${path}.new`, path);
+      try {
+        await writeFile(`${path}.new`, bytes, { mode: 0o600 });
+        await rename(`${path}.new`, path);
+      } catch (error) {
+        // On a full disk the half of it would stay until the next start.
+        await rm(`${path}.new`, { force: true });
+        throw error;
+      }
       kept.set(task.taskId, { ...task, bytes: bytes.length });
       await forgetTooMuch();
     },
