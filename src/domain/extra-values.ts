@@ -31,7 +31,14 @@ function attempt<T>(work: () => T): T | undefined {
   }
 }
 
-export const flag: TextForm<boolean> = form('true or false', (text) => ({ true: true, 1: true, false: false, 0: false })[text], String);
+const flags: ReadonlyMap<string, boolean> = new Map([
+  ['true', true],
+  ['1', true],
+  ['false', false],
+  ['0', false],
+]);
+
+export const flag: TextForm<boolean> = form('true or false', (text) => flags.get(text), String);
 
 export function oneOf(...words: readonly string[]): TextForm<string> {
   const known = words.length === 1 ? JSON.stringify(words[0]) : `one of ${words.join(', ')}`;

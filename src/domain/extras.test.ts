@@ -103,6 +103,7 @@ describe('engine options in labels', () => {
 
   for (const [key, value, problem] of [
     ['privileged', 'yes', /"yes" is not true or false/],
+    ['privileged', 'constructor', /"constructor" is not true or false/],
     ['privilege', 'true', /no such engine option; did you mean com.docker.skep.engine.privileged\?/],
     ['zzzz', '', /there is no such engine option; the options are annotations, /],
     ['devices', 'fuse', /is not a list of devices such as \/dev\/fuse/],
