@@ -154,7 +154,8 @@ async function serveRequest(serving: Serving, request: IncomingMessage, response
 }
 
 /** What is the swarm's or this daemon's, and containers, which are found wherever they are. */
-const concernsNoNode = /^\/(?:_ping|version|info|events|auth|swarm|nodes|services|tasks|secrets|configs|networks|exec|containers\/(?!create|prune)[^/]+\/)/;
+const concernsNoNode =
+  /^\/(?:_ping|version|info|events|auth|swarm|nodes|services|tasks|secrets|configs|networks|exec|containers\/(?!(?:create|prune)$)[^/]+)(?:\/|$)/;
 
 /** Of another node's engine only what cannot go through untouched is ours; a request for all nodes must be one that we know how to ask all. */
 async function serveOn(serving: Serving, exchange: Exchange, isRemote: boolean): Promise<void> {

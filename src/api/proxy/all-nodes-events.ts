@@ -90,6 +90,6 @@ function secondsAfter(nanoseconds: string): string {
 function withNode(line: string, node: Node): string {
   const name = JSON.stringify(nodeName(node));
   return line
-    .replace(/^\{/, `{"Node":{"ID":${JSON.stringify(node.id)},"Name":${name}},`)
+    .replace(/^\{/, () => `{"Node":{"ID":${JSON.stringify(node.id)},"Name":${name}},`)
     .replace(/"Attributes":\{(\}?)/, (_all, end: string) => `"Attributes":{"${NODE_LABEL}":${name}${end === '' ? ',' : '}'}`);
 }

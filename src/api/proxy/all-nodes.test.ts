@@ -89,6 +89,12 @@ test('nodes that are down or do not answer are named, and hold up nobody', async
   assert.deepEqual((value as { Warnings: unknown }).Warnings, ['node n2 does not answer: down', 'node n3 does not answer: no answer']);
 });
 
+test('the names of very many nodes that do not answer are cut, because no client takes a header of any length', async () => {
+  const away = Array.from({ length: 1_000 }, (_, index) => nodeNamed(`node-number-${index}`, 'down'));
+  const { missing = '' } = await world([nodeNamed('n1'), ...away], { n1: ok([]) }).ask('GET', '/images/json');
+  assert(missing.startsWith('node-number-0 (down), ') && missing.endsWith('... (1000 nodes in all)') && missing.length < 10_000);
+});
+
 test('when no node can do it, an engine’s own words are the answer', async () => {
   const refused: Ask = () => ({ status: 400, body: { message: "invalid filter 'x'" } });
   const { ask } = world([nodeNamed('n1'), nodeNamed('n2')], { n1: refused, n2: refused });

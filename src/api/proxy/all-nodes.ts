@@ -17,6 +17,8 @@ export const MISSING_HEADER = 'X-Skep-Missing-Nodes';
 
 /** A list that takes longer is not waited for; a prune takes as long as it takes. */
 const LIST_TIMEOUT_MS = 10_000;
+/** Clients take no answer whose headers are too long: Node's, 16 KiB together. */
+const MAX_MISSING_TEXT = 8_000;
 
 export interface AllNodes {
   readonly engineOf: (nodeId: string) => Promise<EngineLink>;
@@ -94,7 +96,8 @@ function missingText(missing: Answers['missing']): string {
 
 function missingHeader(missing: Answers['missing']): Readonly<Record<string, string>> {
   if (missing.length === 0) return {};
-  return { [MISSING_HEADER]: missingText(missing).replaceAll(/[^\x20-\x7e]/g, '?') };
+  const text = missingText(missing).replaceAll(/[^\x20-\x7e]/g, '?');
+  return { [MISSING_HEADER]: text.length <= MAX_MISSING_TEXT ? text : `${text.slice(0, MAX_MISSING_TEXT)}... (${missing.length} nodes in all)` };
 }
 
 /** The same object with where it lives. */

@@ -46,6 +46,26 @@ describe('the proxy', () => {
       );
     });
 
+    it('for all nodes, refuses what must be for one; a container is found wherever it is, whatever is done with it', async () => {
+      await start((call) => answer(call, '200 OK', '{}'));
+      const all = { 'X-Skep-Node': '*' };
+      for (const [method, url] of [
+        ['POST', '/v1.41/containers/create'],
+        ['DELETE', '/v1.41/images/x'],
+      ] as const) {
+        const { status, body } = await ask({ method, path: url, headers: all });
+        assert.equal(status, 400);
+        assert.match(body.toString(), /name one node/);
+      }
+      for (const [method, url] of [
+        ['DELETE', '/v1.41/containers/web?force=1'],
+        ['GET', '/v1.41/containers/created/json'],
+      ] as const)
+        await ask({ method, path: url, headers: all });
+      const reached = engine.calls.map(({ firstLine }) => firstLine).filter((line) => / .*containers/.test(line));
+      assert.deepEqual(reached, ['DELETE /v1.41/containers/web?force=1 HTTP/1.1', 'GET /v1.41/containers/created/json HTTP/1.1']);
+    });
+
     it('a POST that says nothing about a body has none for the engine either', async () => {
       await start((call) => answer(call, '204 No Content', ''));
       const client = rawClient('POST /v1.41/containers/a/start HTTP/1.1\r\nHost: d\r\n\r\n');
