@@ -78,6 +78,7 @@ test('tail counts before streams are chosen, and since leaves out what is older'
   assert.deepEqual(await textsOf(logs.read('t1', { ...all, tail: 2 })), ['stdout two', 'stderr three']);
   assert.deepEqual(await textsOf(logs.read('t1', { stdout: true, stderr: false, tail: 1 })), []);
   assert.deepEqual(await textsOf(logs.read('t1', { ...all, since: Date.parse('2026-11-20T12:00:02Z') })), ['stdout two', 'stderr three']);
+  assert.deepEqual(await textsOf(logs.read('t1', { ...all, since: 1e18 })), []);
   assert.deepEqual(await textsOf(logs.read('t2', all)), []);
 });
 

@@ -50,6 +50,8 @@ const CARE_INTERVAL_MS = 3_600_000;
 /** Longer than any first line. */
 const MAX_HEAD_BYTES = 16_384;
 const NEWLINE = 0x0a;
+/** Clients ask from any number on, and later ones are no time; lines of a year with more than four digits there are none. */
+const LAST_TIME_MS = Date.UTC(9999, 11, 31);
 /** Task ids are letters and digits: a file of another name is none of ours, or the rest of a write that never ended. */
 const fileName = /^[0-9a-z]+$/;
 
@@ -149,7 +151,7 @@ async function* linesOf(path: string): AsyncGenerator<TaskLogLine> {
 }
 
 async function* chosen(lines: AsyncIterable<TaskLogLine>, { stdout, stderr, tail, since }: Omit<TaskLogOptions, 'follow'>): AsyncGenerator<TaskLogLine> {
-  const from = since === undefined ? '' : timeKey(new Date(Math.max(0, since)).toISOString());
+  const from = since === undefined ? '' : timeKey(new Date(Math.min(Math.max(0, since), LAST_TIME_MS)).toISOString());
   const last: TaskLogLine[] = [];
   for await (const line of lines) {
     last.push(line);
