@@ -16,9 +16,7 @@ export function isKeptAlone(state: State, { forceNewCluster }: InitRequest): boo
 }
 
 export async function keepAlone(place: NodePlace, directory: StateDirectory, addresses: NodeAddresses): Promise<string> {
-  if (place.state.kind === 'error') await place.giveUpResuming();
-  // Enough others may have come just now.
-  const { state } = place;
+  const state = await place.giveUpResuming();
   if (state.kind !== 'active' && state.kind !== 'error') throw new AppError('unavailable', PREPARING);
   const swarm: SwarmFile = { ...state.swarm, ...addresses };
   const dataKey = dataKeyOf(state, directory);

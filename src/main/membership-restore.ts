@@ -8,13 +8,16 @@ import type { AddressRequest, SystemInterfaces } from './addresses.ts';
 import type { State } from './membership-state.ts';
 import { PREPARING, RESTORE_IN_SWARM } from './membership-texts.ts';
 import type { NodePlace } from './node-place.ts';
-import { addressesToBe, draftState, nodeToBe, type Restored } from './restore.ts';
+import type { NodeFactory } from './node-runtime.ts';
+import { addressesToBe, assertUnderstood, draftState, nodeToBe, type Restored } from './restore.ts';
 import { commitDraft, discardDraft, forgetReplaced } from './restore-files.ts';
 import { restoreWarnings } from './restored-state.ts';
 import type { StateDirectory } from './state-directory.ts';
 
 export interface RestoreOptions {
   readonly directory: StateDirectory;
+  /** What this daemon understands (protocol/level.ts). */
+  readonly nodes: Pick<NodeFactory, 'level'>;
   readonly interfaces: () => SystemInterfaces;
   readonly engineAnswers: () => Promise<unknown>;
   readonly defaults: AddressRequest;
@@ -30,6 +33,7 @@ export interface RestoreResult {
 export async function restoreSwarm(place: NodePlace, options: RestoreOptions, file: Buffer, request: RestoreRequest): Promise<RestoreResult> {
   assertMayRestore(place.state, request);
   const restored = await readBackup(file, request.secret);
+  assertUnderstood(restored, options.nodes.level);
   return place.inTurn(() => replaceState(place, options, restored, request));
 }
 
@@ -44,7 +48,7 @@ async function replaceState(place: NodePlace, options: RestoreOptions, restored:
   const addresses = addressesToBe(request, before, defaults, interfaces());
   await engineAnswers();
   const swarm = await draftState({ directory, restored, nodeId, addresses, clock });
-  const isSaved = await giveWay(place, state).catch((error: unknown) => {
+  const isSaved = await giveWay(place).catch((error: unknown) => {
     discardDraft(directory.path);
     throw error;
   });
@@ -70,8 +74,8 @@ async function replaceState(place: NodePlace, options: RestoreOptions, restored:
 }
 
 /** Ends what runs here. Resolves with whether a snapshot holds what was stored. */
-async function giveWay(place: NodePlace, state: State): Promise<boolean> {
-  if (state.kind === 'error') await place.giveUpResuming();
+async function giveWay(place: NodePlace): Promise<boolean> {
+  const state = await place.giveUpResuming();
   if (state.kind !== 'active') return false;
   const { manager } = state.node;
   if (manager !== undefined) await manager.backups.snapshots.take('before-restore');

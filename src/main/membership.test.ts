@@ -3,15 +3,23 @@ import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
+import { setImmediate } from 'node:timers/promises';
+import { createCertificateRequest, signCertificateRequest } from '#ca/node-certificate.ts';
+import { createRootCa } from '#ca/root.ts';
 import type { Control, InitRequest } from '#control/control.ts';
 import { defaultClusterSpec } from '#domain/defaults.ts';
+import type { EtcdProcess } from '#etcd/process.ts';
 import { AppError } from '#lib/errors.ts';
 import { silentLogger } from '#lib/log.ts';
 import { createFakeClock, createSeededRandom } from '#lib/testing/fake-clock.ts';
 import { createUnlockKey, formatUnlockKey } from '#store/seal.ts';
+import { type ManagerHandlers, startManagerServer } from '#transport/server.ts';
 import { writeDataKey } from './data-key.ts';
+import { writeIdentity } from './identity.ts';
+import { REMOVED } from './membership-texts.ts';
 import { createMembership } from './membership.ts';
-import type { NodeFactory } from './node-runtime.ts';
+import type { NodeFactory, NodeRuntime } from './node-runtime.ts';
+import { writeManagers } from './remote-managers.ts';
 import { createStateDirectory } from './state-directory.ts';
 
 const request: InitRequest = {
@@ -37,7 +45,7 @@ const join_ = {
 const interfaces = () => ({ eth0: [{ address: '192.0.2.1', family: 'IPv4' as const, internal: false, netmask: '', mac: '', cidr: null }] });
 
 /** A membership on a real state directory whose node does nothing but remember what was asked of it. */
-function setUp(context: TestContext, path = mkdtempSync(join(tmpdir(), 'skep-membership-'))) {
+function setUp(context: TestContext, path = mkdtempSync(join(tmpdir(), 'skep-membership-')), others: Partial<NodeFactory> = {}) {
   context.after(() => rmSync(path, { recursive: true, force: true }));
   const directory = createStateDirectory(path);
   const asked: string[] = [];
@@ -73,7 +81,9 @@ function setUp(context: TestContext, path = mkdtempSync(join(tmpdir(), 'skep-mem
     startWorker: () => Promise.reject(new Error('not asked for')),
     joinManagers: () => Promise.reject(new Error('not asked for')),
     removeAll: async () => void asked.push('remove'),
+    ...others,
   };
+  const clock = createFakeClock();
   const membership = createMembership({
     directory,
     nodes,
@@ -82,11 +92,11 @@ function setUp(context: TestContext, path = mkdtempSync(join(tmpdir(), 'skep-mem
       if (noEngine) throw new AppError('unavailable', 'Cannot connect to the Docker engine');
     },
     defaults: { listenAddr: '', advertiseAddr: '', dataPathAddr: '', dataPathPort: 0, defaultAddrPools: [] },
-    clock: createFakeClock(),
+    clock,
     random: createSeededRandom(3),
     log: silentLogger,
   });
-  return { path, directory, membership, asked, fail: (error: Error) => (failure = error), loseEngine: () => (noEngine = true) };
+  return { path, clock, directory, membership, asked, fail: (error: Error) => (failure = error), loseEngine: () => (noEngine = true) };
 }
 
 test('a node without a swarm says so, in the words of Docker', async (context) => {
@@ -188,4 +198,92 @@ test('a node that cannot start says why and may still leave', async (context) =>
   assert.deepEqual([second.membership.info().state, second.membership.info().error], ['error', 'the store is damaged']);
   await second.membership.leave(true);
   assert.equal(second.membership.info().state, 'inactive');
+});
+
+/** A manager of several, at whose next start something is amiss. */
+async function manager(context: TestContext): Promise<string> {
+  const { membership, path } = setUp(context);
+  await membership.init(request);
+  await membership.stop();
+  writeManagers(path, [{ nodeId: 'other', address: '192.0.2.2:2377' }]);
+  return path;
+}
+
+test('a manager that is being healed can be left: nothing of that goes on', async (context) => {
+  let othersAreThere = false;
+  let isEnded = false;
+  const { membership, clock, asked, directory } = setUp(context, await manager(context), {
+    async startManager({ joined, signal }) {
+      if (joined === undefined) throw new AppError('dataLoss', 'the log is gone');
+      await clock.sleep(3_600_000, signal).finally(() => (isEnded = true));
+      return assert.fail('started');
+    },
+    async joinManagers() {
+      if (!othersAreThere) throw new AppError('unavailable', 'too few');
+      return { dataKey: new Uint8Array(32), etcd: {} as EtcdProcess };
+    },
+  });
+  const resumed = membership.resume();
+  await clock.advance(10_000);
+  await resumed;
+  assert.deepEqual([membership.info().state, isEnded], ['error', false]);
+  othersAreThere = true;
+  await clock.advance(5_000);
+  assert.equal(membership.info().state, 'pending');
+  await membership.leave(true);
+  assert.deepEqual([membership.info().state, isEnded, asked, directory.readSwarm()], ['inactive', true, ['remove'], undefined]);
+});
+
+test('a manager whose damage shows while it runs begins anew, also when it does not stop in order', async (context) => {
+  let damage = () => {};
+  let starts = 0;
+  const path = await manager(context);
+  const { membership, clock } = setUp(context, path, {
+    async startManager({ swarm, dataKey, onDamage }) {
+      assert.equal(swarm.nodeId, createStateDirectory(path).readSwarm()?.nodeId);
+      starts++;
+      damage = onDamage;
+      return {
+        manager: { control: { nodes: { list: () => [] } } as unknown as Control, dataKey } as unknown as NonNullable<NodeRuntime['manager']>,
+        managers: () => [],
+        dnsAddress: '',
+        ready: async () => {},
+        logs: async function* () {},
+        stop: () => (starts === 1 ? Promise.reject(new Error('its store does not answer')) : Promise.resolve()),
+      };
+    },
+  });
+  await membership.resume();
+  damage();
+  await clock.settle();
+  assert.equal(starts, 2);
+});
+
+test('a manager that was removed altogether while it was away says so, and can be left', async (context) => {
+  const path = await manager(context);
+  const directory = createStateDirectory(path);
+  const root = await createRootCa({ now: Date.now() });
+  const identityOf = async (nodeId: string) => {
+    const { request: certificateRequest, key } = await createCertificateRequest();
+    const certificate = await signCertificateRequest(root, certificateRequest, { nodeId, role: 'manager', clusterId: 'c' }, { now: Date.now() });
+    return { roots: root.certificate, certificate, key };
+  };
+  const refuse = () => Promise.reject(new AppError('permissionDenied', 'this node is not part of the swarm any more'));
+  const server = await startManagerServer({
+    host: '127.0.0.1',
+    port: 0,
+    tls: await identityOf('other'),
+    handlers: { issueCertificate: refuse } as unknown as ManagerHandlers,
+    log: silentLogger,
+  });
+  context.after(() => server.close());
+  writeIdentity(directory.certificateFolder, await identityOf(directory.readSwarm()?.nodeId ?? ''));
+  writeManagers(path, [{ nodeId: 'other', address: `127.0.0.1:${server.port}` }]);
+  const { membership, clock } = setUp(context, path, { startManager: () => Promise.reject(new AppError('failedPrecondition', REMOVED)) });
+  void membership.resume();
+  while (membership.info().state !== 'error') await setImmediate();
+  assert.equal(membership.info().error, `${REMOVED}: this node is not part of the swarm any more`);
+  await clock.advance(10_000);
+  await membership.leave(true);
+  assert.equal(membership.info().state, 'inactive');
 });

@@ -196,14 +196,15 @@ class Membership implements DaemonMembership {
 
   leave(force: boolean): Promise<void> {
     return this.place.inTurn(async () => {
-      const { state } = this.place;
+      let { state } = this.place;
       if (state.kind === 'inactive') throw new AppError('unavailable', 'This node is not part of a swarm');
       if (state.kind === 'joining') return this.place.giveUpJoining(state.stop);
       const isWorker = state.swarm.role === 'worker';
       if (!force && !isWorker) throw new AppError('unavailable', state.kind === 'locked' ? LEAVE_LOCKED : this.leaveManagerText());
-      if (state.kind === 'error') await this.place.giveUpResuming();
+      const { swarm } = state;
+      state = await this.place.giveUpResuming();
       if (state.kind === 'active') await this.resign(state.node);
-      await this.remove(state.swarm);
+      await this.remove('swarm' in state ? state.swarm : swarm);
     });
   }
 

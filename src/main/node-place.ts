@@ -116,7 +116,8 @@ export class NodePlace {
       } catch (next) {
         // It was demoted and promoted while it was away.
         if (errorMessage(next) === WANTED_AS_MANAGER) error = new AppError('dataLoss', REMOVED, { cause: next });
-        else if (wasRemoved && next instanceof AppError && next.code === 'unavailable')
+        // Nobody can be asked now, or it was removed altogether: it may be let in again.
+        else if (wasRemoved && next instanceof AppError && (next.code === 'unavailable' || next.code === 'permissionDenied'))
           this.state = { kind: 'error', swarm, message: `${error.message}: ${next.message}` };
         else error = next;
       }
@@ -139,8 +140,10 @@ export class NodePlace {
     void this.inTurn(async () => {
       const { state } = this;
       if (state.kind !== 'active' || state.swarm.nodeId !== nodeId || state.node.manager === undefined) return;
-      await state.node.stop();
-      await this.resumeManager(state.swarm, state.node.manager.dataKey);
+      const { dataKey } = state.node.manager;
+      // What cannot be stopped in order, because its data is damaged, is no reason not to begin anew.
+      await state.node.stop().catch((error: unknown) => this.options.log.warn({ error: errorMessage(error) }, 'a damaged manager did not stop in order'));
+      await this.resumeManager(state.swarm, dataKey);
     });
   }
 
@@ -152,11 +155,16 @@ export class NodePlace {
     await this.startWorker(swarm, false);
   }
 
-  /** Ends a start that waits for other managers, if there is one. */
-  async giveUpResuming(): Promise<void> {
-    this.resuming?.stop.abort();
-    await this.resuming?.done;
-    this.resuming = undefined;
+  /**
+   * Ends a start that waits for other managers, if there is one: nothing goes on by itself then. Resolves with what this node is after that; it may have become
+   * active at the last moment.
+   */
+  async giveUpResuming(): Promise<State> {
+    if (this.state.kind !== 'active') {
+      this.resuming?.stop.abort();
+      await this.resuming?.done;
+    }
+    return this.state;
   }
 
   /** What keeps a member from taking its part is shown by `docker info`; the daemon goes on, so that the node can leave. */
@@ -215,9 +223,9 @@ export class NodePlace {
   stop(): Promise<void> {
     this.resuming?.stop.abort();
     return this.inTurn(async () => {
-      if (this.state.kind === 'error') await this.giveUpResuming();
-      if (this.state.kind === 'active') await this.state.node.stop();
-      if (this.state.kind === 'joining') this.state.stop.abort();
+      const state = await this.giveUpResuming();
+      if (state.kind === 'active') await state.node.stop();
+      if (state.kind === 'joining') state.stop.abort();
       this.state = { kind: 'inactive' };
     });
   }

@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { commitDraft, createDraft, discardDraft, finishRestore } from './restore-files.ts';
+import { createStateDirectory } from './state-directory.ts';
 
 /** A state directory of a manager on etcd, with a restored state beside it, up to the moment from which that one counts. */
 function setUp(context: TestContext): string {
@@ -61,4 +62,23 @@ test('a state that was not finished never counts', (context) => {
   createDraft(path);
   discardDraft(path);
   assert.equal(read(path, 'swarm.json'), 'old');
+});
+
+test('one that counts and could not take its place gives way to a newer one, and is gone when the swarm is left', (context) => {
+  const path = setUp(context);
+  const pending = () => {
+    renameSync(join(path, 'restored.new'), join(path, 'restored'));
+    createDraft(path);
+  };
+  pending();
+  mkdirSync(join(path, 'restored.new', 'certificates'));
+  for (const name of ['store.db', 'certificates/node.crt', 'data-key', 'swarm.json']) writeFileSync(join(path, 'restored.new', name), 'newer');
+  commitDraft(path);
+  assert.deepEqual([read(path, 'swarm.json'), read(path, 'store.db'), read(path, 'replaced/swarm.json')], ['newer', 'newer', 'new']);
+  createDraft(path);
+  writeFileSync(join(path, 'restored.new', 'swarm.json'), 'newest');
+  pending();
+  createStateDirectory(path).erase();
+  finishRestore(path);
+  assert(!existsSync(join(path, 'swarm.json')));
 });

@@ -28,6 +28,8 @@ export function discardDraft(path: string): void {
 
 /** From now on the new state counts. Resolves with where the old one lies, if there was one. Nothing may use the state meanwhile. */
 export function commitDraft(path: string): string | undefined {
+  // One that could not take its place (a full disk, say) gives way to the newer one.
+  if (existsSync(join(path, RESTORED))) moveRestored(path, renameSync);
   rmSync(join(path, REPLACED), { recursive: true, force: true });
   syncDirectory(join(path, DRAFT));
   renameSync(join(path, DRAFT), join(path, RESTORED));
@@ -39,8 +41,11 @@ export function commitDraft(path: string): string | undefined {
 /** Goes on where a crash ended `commitDraft`. `move` is an argument so that a test can end it anywhere. */
 export function finishRestore(path: string, move: typeof renameSync = renameSync): void {
   discardDraft(path);
+  if (existsSync(join(path, RESTORED))) moveRestored(path, move);
+}
+
+function moveRestored(path: string, move: typeof renameSync): void {
   const restored = join(path, RESTORED);
-  if (!existsSync(restored)) return;
   for (const name of replaced) {
     const [old, fresh] = [join(path, name), join(restored, name)];
     const isMade = made.some((entry) => entry === name);

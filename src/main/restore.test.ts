@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { addressesToBe } from './restore.ts';
+import type { Cluster } from '#domain/objects.ts';
+import { addressesToBe, assertUnderstood, type Restored } from './restore.ts';
 
 const interfaces = (address: string) => ({ eth0: [{ address, family: 'IPv4' as const, internal: false, netmask: '', mac: '', cidr: null }] });
 const nothing = { listenAddr: '', advertiseAddr: '', dataPathAddr: '' };
@@ -24,4 +25,15 @@ test('what the user asks for comes first, then what the daemon was told', () => 
   const daemon = { ...nothing, advertiseAddr: '192.0.2.5' };
   assert.equal(addressesToBe(nothing, before, daemon, interfaces('192.0.2.1')).advertiseAddr, '192.0.2.5:3377');
   assert.equal(addressesToBe({ ...nothing, advertiseAddr: '192.0.2.6:1' }, before, daemon, interfaces('192.0.2.1')).advertiseAddr, '192.0.2.6:1');
+});
+
+test('a state that means more than this skepd knows is refused, with the version that knows it', () => {
+  const restored = (level?: number): Restored => ({
+    header: { schema: 1, createdAt: '', clusterId: 'c', nodeId: 'n', revision: 1, program: '9.9.9', key: { kind: 'plain', key: '' }, salt: '', nonce: '' },
+    contents: { revision: 1, objects: [{ kind: 'cluster', id: 'c', ...(level === undefined ? {} : { level }) } as Cluster], node: {} as never },
+    dataKey: new Uint8Array(32),
+  });
+  assert.throws(() => assertUnderstood(restored(3), 2), { code: 'failedPrecondition', message: /level 3; it knows up to 2\): restore it with skepd 9\.9\.9/ });
+  assertUnderstood(restored(2), 2);
+  assertUnderstood(restored(), 1);
 });

@@ -10,6 +10,7 @@ import type { BackupHeader } from '#lib/backup-header.ts';
 import type { Clock } from '#lib/clock.ts';
 import { AppError } from '#lib/errors.ts';
 import { silentLogger } from '#lib/log.ts';
+import { OLDEST_LEVEL } from '#protocol/level.ts';
 import type { BackupContents } from '#store/backup/file.ts';
 import { sealContexts } from '#store/seal-contexts.ts';
 import { createSealer, type Sealer } from '#store/seal.ts';
@@ -21,6 +22,23 @@ import { certificateOf, readIdentity, writeIdentity } from './identity.ts';
 import { createDraft, discardDraft } from './restore-files.ts';
 import { restoredObjects, restoredRevision } from './restored-state.ts';
 import type { StateDirectory, SwarmFile } from './state-directory.ts';
+
+/** Throws AppError when the swarm's state may mean more than this daemon knows (protocol/level.ts): it could not take its place in it. */
+export function assertUnderstood({ header, contents }: Restored, own: number): void {
+  const { level = OLDEST_LEVEL } = clusterOf(contents);
+  if (level > own)
+    throw new AppError(
+      'failedPrecondition',
+      `this skepd is older than the state in the backup (level ${level}; it knows up to ${own}): restore it with skepd ${header.program}; nothing was changed`,
+    );
+}
+
+function clusterOf({ objects }: BackupContents): Cluster {
+  return present(
+    objects.find((object): object is Cluster => object.kind === 'cluster'),
+    'the cluster of the backup',
+  );
+}
 
 /** Which node of the backup this one is from now on. Throws AppError when it cannot be any. */
 export function nodeToBe(current: SwarmFile | undefined, directory: StateDirectory, { header, contents }: Restored): string {
@@ -82,10 +100,7 @@ export interface DraftOptions {
 /** Writes the state that will be, beside the one that is. Leaves nothing when it rejects. */
 export async function draftState({ directory, restored, nodeId, addresses, clock }: DraftOptions): Promise<SwarmFile> {
   const { contents, dataKey } = restored;
-  const cluster = present(
-    contents.objects.find((object): object is Cluster => object.kind === 'cluster'),
-    'the cluster of the backup',
-  );
+  const cluster = clusterOf(contents);
   const swarm: SwarmFile = { nodeId, role: 'manager', ...addresses, dataPathPort: cluster.dataPathPort };
   try {
     const draft = createDraft(directory.path);

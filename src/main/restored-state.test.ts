@@ -43,3 +43,9 @@ test('the user is told which managers must not go on, and what workers that know
   assert.equal(restoreWarnings(objects, { nodeId: 'b', advertiseAddr: '192.0.2.1:2377' }).length, 1);
   assert.deepEqual(restoreWarnings([cluster, aNode('a', 1, '192.0.2.1:2377')], { nodeId: 'a', advertiseAddr: '192.0.2.7:2377' }), []);
 });
+
+test('what the daemon of old was counts for nothing: the one that is here now tells what it knows', () => {
+  const described = { ...aNode('a', 1, '192.0.2.1:2377'), description: { hostname: 'h', daemon: { version: 'x', level: 7 } } } as unknown as Node;
+  const [node] = restoredObjects([described], { nodeId: 'a', advertiseAddr: '192.0.2.1:2377', keyDigest: 'k' });
+  assert.deepEqual((node as Node).description, { hostname: 'h' });
+});

@@ -1,5 +1,5 @@
 // What a swarm's state becomes when it is restored on one node: the same swarm, with this node as its only manager. Pure.
-import type { Cluster, Node, StoreObject } from '#domain/objects.ts';
+import type { Cluster, Node, NodeDescription, StoreObject } from '#domain/objects.ts';
 import { splitHostPort } from './addresses.ts';
 
 export interface RestoredSelf {
@@ -35,15 +35,21 @@ function withoutEtcd({ etcdAuthority: _authority, ...cluster }: Cluster): Cluste
   return cluster;
 }
 
-function asOnlyManager(node: Node, { advertiseAddr, keyDigest }: RestoredSelf): Node {
+/** Its daemon may be another one now, and tells again what it is: until then its level counts as the oldest. */
+function asOnlyManager({ description, ...node }: Node, { advertiseAddr, keyDigest }: RestoredSelf): Node {
   return {
     ...node,
+    ...(description === undefined ? {} : { description: withoutDaemon(description) }),
     role: 'manager',
     spec: { ...node.spec, role: 'manager' },
     status: { ...node.status, address: splitHostPort(advertiseAddr).host },
     manager: { leader: true, reachability: 'reachable', address: advertiseAddr },
     keyDigests: [keyDigest, ...(node.keyDigests ?? [])].slice(0, MAX_KEYS),
   };
+}
+
+function withoutDaemon({ daemon: _daemon, ...description }: NodeDescription): NodeDescription {
+  return description;
 }
 
 function asWorker(node: Node): Node {

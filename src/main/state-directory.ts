@@ -51,6 +51,8 @@ export function createStateDirectory(path: string): StateDirectory {
     snapshotFolder: join(path, 'snapshots'),
   };
   const eraseManager = () => {
+    // Before anything else: it would count again at the next start.
+    rmSync(join(path, 'restored'), { recursive: true, force: true });
     for (const suffix of ['', '-wal', '-shm']) rmSync(directory.storeFile + suffix, { force: true });
     rmSync(directory.dataKeyFile, { force: true });
     for (const folder of ['etcd', 'snapshots', 'replaced', 'restored.new']) rmSync(join(path, folder), { recursive: true, force: true });
