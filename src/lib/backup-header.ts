@@ -82,8 +82,20 @@ function parseHeader(line: string): BackupHeader {
     value = undefined;
   }
   const texts = [value?.createdAt, value?.clusterId, value?.nodeId, value?.program, value?.salt, value?.nonce];
-  const isKnownKey = ['plain', 'unlock-key', 'passphrase'].includes(value?.key?.kind ?? '');
-  if (!isKnownKey || !Number.isSafeInteger(value?.schema) || !Number.isSafeInteger(value?.revision) || texts.some((text) => typeof text !== 'string'))
+  if (!isKey(value?.key) || !Number.isSafeInteger(value?.schema) || !Number.isSafeInteger(value?.revision) || texts.some((text) => typeof text !== 'string'))
     throw new AppError('invalidArgument', 'the backup is damaged: its header cannot be read; nothing was changed');
   return value as BackupHeader;
+}
+
+function isKey(key: BackupKey | undefined): boolean {
+  switch (key?.kind) {
+    case 'plain':
+      return typeof key.key === 'string';
+    case 'unlock-key':
+      return typeof key.wrapped === 'string';
+    case 'passphrase':
+      return typeof key.wrapped === 'string' && typeof key.salt === 'string' && Number.isSafeInteger(key.cost) && key.cost > 1;
+    default:
+      return false;
+  }
 }

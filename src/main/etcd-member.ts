@@ -5,6 +5,7 @@ import { signCertificateRequest } from '#ca/node-certificate.ts';
 import type { RootCa } from '#ca/root.ts';
 import { type EtcdProcess, type EtcdSettings, startEtcd } from '#etcd/process.ts';
 import type { Clock } from '#lib/clock.ts';
+import { AppError, errorMessage } from '#lib/errors.ts';
 import type { Logger } from '#lib/log.ts';
 import { ensurePrivateDirectory, readFileIfPresent, writeFileAtomically } from '#platform/files.ts';
 import { joinHostPort, splitHostPort } from './addresses.ts';
@@ -40,7 +41,11 @@ export function createEtcdMember({ stateDirectory, clock, log }: { readonly stat
   const draftFile = join(folder, 'member.new.json');
   const read = (file: string) => {
     const text = readFileIfPresent(file);
-    return text === undefined ? undefined : (JSON.parse(text) as EtcdSettings);
+    try {
+      return text === undefined ? undefined : (JSON.parse(text) as EtcdSettings);
+    } catch (cause) {
+      throw new AppError('dataLoss', `${file} cannot be read (${errorMessage(cause)})`, { cause });
+    }
   };
   const erase = () => {
     if (existsSync(folder)) rmSync(folder, { recursive: true, force: true });

@@ -1,4 +1,5 @@
 // What a manager answers other nodes on its port.
+import { AppError } from '#lib/errors.ts';
 import type { ManagerHandlers } from '#transport/server.ts';
 import { joinTunnel } from '#transport/tunnel.ts';
 import { followTrust } from './follow-trust.ts';
@@ -34,6 +35,8 @@ export function managerHandlers({ store, cluster, admission, managerAdmission, s
       assertManager(store.view, peer);
       // Throws unless this one leads: nothing is passed on twice.
       seat.dispatcher();
+      // Its id becomes the name of a file.
+      if (store.view.get('node', nodeId) === undefined) throw new AppError('notFound', 'there is no such node in the swarm');
       const socket = await (await engines.linkTo(nodeId, to)).dial();
       joinTunnel(call, socket);
     },

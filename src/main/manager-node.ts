@@ -133,7 +133,14 @@ async function runManager(options: NodeFactoryOptions, start: ManagerStart, mana
   const gone = createGoneTasks();
   const listen = splitHostPort(swarm.listenAddr);
   const handlers = managerHandlers(parts, engines);
-  const server = await startManagerServer({ host: listen.host, port: Number(listen.port), tls: keeper.identity(), log, handlers });
+  const server = await startManagerServer({ host: listen.host, port: Number(listen.port), tls: keeper.identity(), log, handlers }).catch(
+    async (error: unknown) => {
+      // Another program may have the port: what was started for it would stay in the way of the next try.
+      engines.close();
+      await worker.close();
+      throw error;
+    },
+  );
   keeper.onChange((identity) => {
     server.renew(identity);
     worker.describeAgain();

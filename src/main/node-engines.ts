@@ -94,7 +94,7 @@ export function createNodeEngines(options: NodeEnginesOptions): NodeEngines {
     );
   }
 
-  function listen(nodeId: string, to: TunnelTarget, path: string): Promise<Server> {
+  async function listen(nodeId: string, to: TunnelTarget, path: string): Promise<Server> {
     ensurePrivateDirectory(folder);
     rmSync(path, { force: true });
     const server = createServer({ allowHalfOpen: true, pauseOnConnect: true }, (socket) => serve(nodeId, to, socket));
@@ -115,7 +115,14 @@ export function createNodeEngines(options: NodeEnginesOptions): NodeEngines {
         node = { server: listen(nodeId, to, path), link: createEngineConnection({ address: `unix://${path}`, clock, unreachableText }) };
         nodes.set(path, node);
       }
-      await node.server;
+      try {
+        await node.server;
+      } catch (cause) {
+        // A full disk, say: the next one who asks tries anew.
+        if (nodes.get(path) === node) nodes.delete(path);
+        node.link.close();
+        throw new AppError('unavailable', `no socket can be made for node ${nameOf(nodeId)}: ${errorMessage(cause)}`, { cause });
+      }
       return node.link;
     },
     accept(nodeId, id, call) {
@@ -127,7 +134,11 @@ export function createNodeEngines(options: NodeEnginesOptions): NodeEngines {
     close() {
       for (const { server, link } of nodes.values()) {
         link.close();
-        void server.then((open) => open.close());
+        server.then(
+          (open) => open.close(),
+          // Whoever asked for it was told.
+          () => {},
+        );
       }
       rmSync(folder, { recursive: true, force: true });
     },

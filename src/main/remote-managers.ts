@@ -1,7 +1,7 @@
 // The managers that a worker knows, and its connection to one of them. The list follows what managers say and survives restarts; a manager that does not
 // answer gives way to the next.
 import { join } from 'node:path';
-import { AppError } from '#lib/errors.ts';
+import { AppError, errorMessage } from '#lib/errors.ts';
 import type { NodeDescription } from '#domain/objects.ts';
 import type { ManagerConnection, SessionMessage } from '#protocol/messages.ts';
 import { readFileIfPresent, writeFileAtomically } from '#platform/files.ts';
@@ -126,5 +126,11 @@ export function knownManagersOf(directory: string): readonly KnownManager[] {
 
 function readManagers(file: string): readonly KnownManager[] {
   const text = readFileIfPresent(file);
-  return text === undefined ? [] : (JSON.parse(text) as readonly KnownManager[]);
+  try {
+    return text === undefined ? [] : (JSON.parse(text) as readonly KnownManager[]);
+  } catch (cause) {
+    throw new AppError('internal', `${file} cannot be read (${errorMessage(cause)}): leave the swarm (docker swarm leave --force), and join it again`, {
+      cause,
+    });
+  }
 }

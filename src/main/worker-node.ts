@@ -32,8 +32,6 @@ export async function startWorkerNode(options: NodeFactoryOptions, { swarm, onRo
     random,
     log,
   });
-  const worker = await options.createWorker({ swarm, tls: () => keeper.tlsInfo() });
-  keeper.onChange(() => worker.describeAgain());
   const managers = createRemoteManagers({
     directory: directory.path,
     tls: () => keeper.identity(),
@@ -41,6 +39,8 @@ export async function startWorkerNode(options: NodeFactoryOptions, { swarm, onRo
     onTunnel: (tunnel, client) => void answerTunnel(worker, tunnel, client),
     onSession: (client, signal) => void passTrust(client, (trust) => keeper.follow(trust), { clock, log }, signal),
   });
+  const worker = await options.createWorker({ swarm, tls: () => keeper.tlsInfo() });
+  keeper.onChange(() => worker.describeAgain());
   let removal: string | undefined;
   const trouble = createSessionTrouble({ managers: () => managers.list(), tls: () => keeper.identity(), clock, log });
   const firstSession = Promise.withResolvers<void>();

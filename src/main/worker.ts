@@ -60,7 +60,11 @@ export function createWorkerFactory({ engine, options, directory, daemon, clock,
     const settings = { pluginDirectory: PLUGIN_DIRECTORY, dataPathPort: swarm.dataPathPort, ...(kind === 'podman' ? { ownGateway: true as const } : {}) };
     const dataPlane = await createDataPlane({ stateDirectory: directory.path, netdCommand, settings, clock, log });
     const kept = createKeptLogs({ folder: directory.keptLogsFolder, limits: options.keptLogs, clock, log });
-    const keptLogs = await startKeptLogsServer({ kept, path: directory.keptLogsSocket, clock, log });
+    const keptLogs = await startKeptLogsServer({ kept, path: directory.keptLogsSocket, clock, log }).catch(async (error: unknown) => {
+      kept.close();
+      await dataPlane.close();
+      throw error;
+    });
     const executor = createDockerExecutor({
       link: engine,
       logKeeper: createLogKeeper({ link: engine, kept, clock, log }),
@@ -103,9 +107,16 @@ export function createWorkerFactory({ engine, options, directory, daemon, clock,
         // Nothing more is kept: it would be removed with the rest.
         kept.close();
         await keptLogs.close();
-        await removeTasks(executor, signal);
-        await executor.destroy(signal);
-        await dataPlane.destroy(signal);
+        try {
+          await removeTasks(executor, signal);
+          await executor.destroy(signal);
+          await dataPlane.destroy(signal);
+        } catch (error) {
+          // Leaving is tried again with a worker of its own: this one must not start the network anew after that.
+          executor.close();
+          await dataPlane.close();
+          throw error;
+        }
       },
     };
   };

@@ -86,8 +86,10 @@ test('a checksum that was made to fit does not help: the seal covers header and 
   assert.match((await failureOf(joinBackup(headerLine, [other]))).message, /its seal does not fit its contents/);
   assert.match((await failureOf(joinBackup(JSON.stringify({ ...header, clusterId: 'other' }), [sealed]))).message, /its seal does not fit/);
   assert.match((await failureOf(joinBackup('{"schema":1}', [sealed]))).message, /its header cannot be read/);
+  for (const key of [{}, { kind: 'plain' }, { kind: 'unlock-key', wrapped: 7 }, { kind: 'passphrase', wrapped: '', salt: '', cost: -1 }])
+    assert.match((await failureOf(joinBackup(JSON.stringify({ ...header, key }), [sealed]), 'x')).message, /its header cannot be read/);
   assert.match(
-    (await failureOf(joinBackup(JSON.stringify({ ...header, key: { kind: 'passphrase', cost: 2 ** 40 } }), [sealed]), 'x')).message,
+    (await failureOf(joinBackup(JSON.stringify({ ...header, key: { kind: 'passphrase', wrapped: '', salt: '', cost: 2 ** 40 } }), [sealed]), 'x')).message,
     /tampered with/,
   );
 });

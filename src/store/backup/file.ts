@@ -1,7 +1,7 @@
 // The state of a swarm as one file: everything in the store at one revision, and where the manager that made it was. Compressed, then sealed under a key made of
 // the data key: beside secrets, which are sealed once more inside, specs hold what nobody else should read. What opens it is in key.ts.
 import { createCipheriv, createDecipheriv, hkdfSync } from 'node:crypto';
-import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
 import { promisify } from 'node:util';
 import { createGzip, gunzip } from 'node:zlib';
 import { objectKinds, type StoreObject } from '#domain/objects.ts';
@@ -68,7 +68,10 @@ export async function writeBackup(contents: BackupContents, { createdAt, program
   const headerLine = JSON.stringify(header);
   const cipher = createCipheriv('aes-256-gcm', sealingKey(dataKey, salt), nonce).setAAD(Buffer.from(headerLine));
   const sealed: Buffer[] = [];
-  for await (const chunk of Readable.from(linesOf(contents)).pipe(createGzip()) as AsyncIterable<Buffer>) sealed.push(cipher.update(chunk));
+  const gather = async (compressed: AsyncIterable<Buffer>) => {
+    for await (const chunk of compressed) sealed.push(cipher.update(chunk));
+  };
+  await pipeline(linesOf(contents), createGzip(), gather);
   sealed.push(cipher.final(), cipher.getAuthTag());
   return joinBackup(headerLine, sealed);
 }
