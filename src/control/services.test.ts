@@ -308,3 +308,18 @@ test('engine options that the swarm forbids are refused, in new services and in 
   assert.match((await refusal(() => forbid('root')))[1] as string, /"root" is neither "all" nor one of annotations, /);
   assert.equal(store.view.count('service'), 2);
 });
+
+test('services that depend on each other in a circle are warned of, and one that is removed at once was made all the same', async () => {
+  const { control, store } = await createTestSwarm();
+  const dependsOn = (name: string, other: string) => serviceSpec(name, { labels: { 'com.docker.skep.depends_on': other } });
+  assert.deepEqual((await control.services.create(dependsOn('a', 'b'))).warnings, []);
+  const [warning] = (await control.services.create(dependsOn('b', 'a'))).warnings;
+  assert.match(warning ?? '', /in a circle, so that none waits for the other: b -> a -> b/);
+  const removals: Promise<void>[] = [];
+  store.watch((_revision, events) => {
+    for (const { action, object } of events) if (action === 'create' && object.kind === 'service') removals.push(control.services.remove(object.id));
+  });
+  const { id, warnings } = await control.services.create(dependsOn('c', 'a'));
+  await Promise.all(removals);
+  assert.deepEqual([warnings, store.view.get('service', id)], [[], undefined]);
+});

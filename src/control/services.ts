@@ -37,7 +37,7 @@ export function createServiceControl({ store, clock, random, sealer }: ControlDe
     return service.id;
   }
 
-  async function update(ref: string, version: number, spec: ServiceSpec, options: Parameters<ServiceControl['update']>[3]): Promise<void> {
+  async function update(ref: string, version: number, spec: ServiceSpec, options: Parameters<ServiceControl['update']>[3]): Promise<string> {
     resolve(spec);
     const { id } = findService(store.view, ref);
     validateServiceSpec(spec);
@@ -54,6 +54,7 @@ export function createServiceControl({ store, clock, random, sealer }: ControlDe
       assertHasIngress(view, next.spec);
       return { changes: [...(options.rollback ? [] : creations(resolved)), { action: 'update', object: next }], result: undefined };
     });
+    return id;
   }
 
   return {
@@ -66,8 +67,8 @@ export function createServiceControl({ store, clock, random, sealer }: ControlDe
       return { id, warnings: warningsOf(store.view, id) };
     },
     async update(ref, version, spec, options) {
-      await turns.take(() => update(ref, version, spec, options));
-      return { warnings: warningsOf(store.view, ref) };
+      const id = await turns.take(() => update(ref, version, spec, options));
+      return { warnings: warningsOf(store.view, id) };
     },
     async remove(ref) {
       const { id } = findService(store.view, ref);
@@ -80,9 +81,10 @@ export function createServiceControl({ store, clock, random, sealer }: ControlDe
   };
 }
 
-/** What is not as the user may think, although it is allowed. */
-function warningsOf(view: View, ref: string): readonly string[] {
-  const circle = dependencyCircle(view, findService(view, ref));
+/** What is not as the user may think, although it is allowed. Somebody may have removed the service already: what was done to it is done. */
+function warningsOf(view: View, id: string): readonly string[] {
+  const service = view.get('service', id);
+  const circle = service && dependencyCircle(view, service);
   return circle === undefined ? [] : [`the services depend on each other in a circle, so that none waits for the other: ${circle.join(' -> ')}`];
 }
 

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
@@ -13,7 +13,7 @@ const all = { stdout: true, stderr: true };
 function world(context: TestContext) {
   const folder = join(mkdtempSync(join(tmpdir(), 'skep-kept-')), 'logs');
   const clock = createFakeClock();
-  const open = () => createKeptLogs({ folder, limits: { taskBytes: 10_000, totalBytes: 100_000, maxAgeMs: 3_600_000 }, clock, log: silentLogger });
+  const open = () => createKeptLogs({ folder, limits: { taskBytes: 10_000, totalBytes: 1_000_000, maxAgeMs: 3_600_000 }, clock, log: silentLogger });
   const logs = open();
   context.after(() => {
     logs.close();
@@ -80,6 +80,16 @@ test('tail counts before streams are chosen, and since leaves out what is older'
   assert.deepEqual(await textsOf(logs.read('t1', { ...all, since: Date.parse('2026-11-20T12:00:02Z') })), ['stdout two', 'stderr three']);
   assert.deepEqual(await textsOf(logs.read('t1', { ...all, since: 1e18 })), []);
   assert.deepEqual(await textsOf(logs.read('t2', all)), []);
+});
+
+test('a long log is given while it is read: it is nowhere as a whole', async (context) => {
+  const { folder, logs, task } = world(context);
+  const saved = Array.from({ length: 2_000 }, (_, index) => line(1, `line ${index} ${'x'.repeat(100)}`));
+  await logs.save(task('t1'), await lastLines(stream(...saved), 1e6));
+  assert.equal((await textsOf(logs.read('t1', all))).length, 2_000);
+  let count = 0;
+  for await (const _ of logs.read('t1', all)) if (++count === 1) truncateSync(join(folder, 't1'), 0);
+  assert(count > 1 && count < 2_000, String(count));
 });
 
 test('what a crash left half written is removed, and a log that is too old goes', async (context) => {

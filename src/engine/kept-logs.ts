@@ -1,6 +1,6 @@
 // The ends of the logs of tasks whose containers are gone: a file per task in a folder of this node, written once, right before the container is removed.
 // A file is one line of JSON that says whose log it is, and then its lines (log-codec.ts). How much is kept is kept-log-limits.ts.
-import { mkdir, open, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir, open, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock } from '#lib/clock.ts';
 import { errorMessage } from '#lib/errors.ts';
@@ -143,21 +143,34 @@ async function readHead(path: string): Promise<Kept | undefined> {
 
 /** One that has been removed since the look at the list has no lines. */
 async function* linesOf(path: string): AsyncGenerator<TaskLogLine> {
-  const bytes = await readFile(path).catch((error: NodeJS.ErrnoException) => (error.code === 'ENOENT' ? Buffer.alloc(0) : Promise.reject(error)));
-  async function* whole() {
-    yield bytes.subarray(bytes.indexOf(NEWLINE) + 1);
+  const file = await open(path).catch((error: NodeJS.ErrnoException) => (error.code === 'ENOENT' ? undefined : Promise.reject(error)));
+  if (file !== undefined) yield* joinLines(framedMessages(behindHead(file.createReadStream())));
+}
+
+/** In pieces: a service may have hundreds of kept logs, which are all read at the same time. */
+async function* behindHead(chunks: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+  let isHead = true;
+  for await (const chunk of chunks) {
+    const end = isHead ? chunk.indexOf(NEWLINE) : -1;
+    if (isHead && end < 0) continue;
+    isHead = false;
+    yield chunk.subarray(end + 1);
   }
-  yield* joinLines(framedMessages(whole()));
 }
 
 async function* chosen(lines: AsyncIterable<TaskLogLine>, { stdout, stderr, tail, since }: Omit<TaskLogOptions, 'follow'>): AsyncGenerator<TaskLogLine> {
   const from = since === undefined ? '' : timeKey(new Date(Math.min(Math.max(0, since), LAST_TIME_MS)).toISOString());
+  for await (const line of tail === undefined ? lines : lastOf(lines, tail))
+    if ((line.stream === 'stdout' ? stdout : stderr) && timeKey(line.timestamp) >= from) yield line;
+}
+
+async function* lastOf(lines: AsyncIterable<TaskLogLine>, count: number): AsyncGenerator<TaskLogLine> {
   const last: TaskLogLine[] = [];
   for await (const line of lines) {
     last.push(line);
-    if (tail !== undefined && last.length > tail) last.shift();
+    if (last.length > count) last.shift();
   }
-  for (const line of last) if ((line.stream === 'stdout' ? stdout : stderr) && timeKey(line.timestamp) >= from) yield line;
+  yield* last;
 }
 
 /** Collects the end of a log within a number of bytes. */
