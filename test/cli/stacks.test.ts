@@ -180,6 +180,17 @@ describe('stacks', () => {
     await succeeds(skep('stack', 'rm', 'versions'));
   });
 
+  it('whose long names begin the same have each its own history, and can both be put away', async () => {
+    const names = ['one', 'two'].map((end) => `${'long'.repeat(11)}-${end}`);
+    for (const name of names) await succeeds(deployOf(name, 'services: {a: {image: "a:1"}}')('--detach'));
+    for (const name of names) await succeeds(skep('stack', 'deactivate', name));
+    for (const name of names) {
+      assert.deepEqual(namesOf((await skep('stack', 'history', '-q', name)).stdout), ['1']);
+      await succeeds(skep('stack', 'activate', '--detach', name));
+    }
+    await succeeds(skep('stack', 'rm', ...names));
+  });
+
   it('with a name that cannot be are refused before anything is made', async () => {
     const file = join(folder, 'name.yaml');
     writeFileSync(file, 'services: {a: {image: "a:1"}}');

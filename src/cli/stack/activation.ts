@@ -12,7 +12,7 @@ import { filterQuery } from '../shared/options.ts';
 import { carryOut, checkManager, planFor } from './deploy.ts';
 import { deployFlags } from './flags.ts';
 import { INACTIVE_LABEL, NAMESPACE_LABEL, readObjects } from './objects.ts';
-import { readRevisions, removeConfig } from './revisions.ts';
+import { configNameFor, readRevisions, removeConfig } from './revisions.ts';
 import { waitForTasks } from './rm.ts';
 
 interface InactiveStack {
@@ -76,7 +76,7 @@ export const deactivate: CommandSpec = {
 
 async function keepSnapshot(client: Client, name: string, snapshot: ReturnType<typeof snapshotStack>): Promise<void> {
   const body = {
-    Name: `${name.slice(0, 40)}.inactive`,
+    Name: configNameFor(name, 'inactive'),
     Labels: { [NAMESPACE_LABEL]: name, [INACTIVE_LABEL]: '' },
     Data: gzipSync(JSON.stringify(snapshot)).toString('base64'),
   };

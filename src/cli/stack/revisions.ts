@@ -1,5 +1,6 @@
 // What was deployed when: each deploy keeps its Compose source and the specs that came of it, as a config of the swarm with labels. Contents of secrets
 // are never in it: a stack names its secrets, and `content:` and the like are cut out of the source.
+import { createHash } from 'node:crypto';
 import { gunzipSync, gzipSync } from 'node:zlib';
 import type { Client } from '#client/client.ts';
 import type { ResolvedStack } from '#compose/index.ts';
@@ -60,12 +61,18 @@ async function storeRevision(
   const number = (known.at(-1)?.revision.number ?? 0) + 1;
   await client.call('POST', '/configs/create', {
     body: {
-      Name: `${name.slice(0, 40)}.revision.${number}`,
+      Name: configNameFor(name, `revision.${number}`),
       Labels: { [NAMESPACE_LABEL]: name, [REVISION_LABEL]: String(number) },
       Data: gzipSync(JSON.stringify({ number, ...revision })).toString('base64'),
     },
   });
   for (const { id } of known.slice(0, Math.max(0, known.length + 1 - MAX_REVISIONS))) await removeConfig(client, id);
+}
+
+/** Labels say what it is; the name must fit into the 64 letters that one may have, and be no other stack's that begins the same. */
+export function configNameFor(stack: string, what: string): string {
+  const digest = createHash('sha256').update(stack).digest('hex').slice(0, 8);
+  return `${stack.length <= 40 ? stack : `${stack.slice(0, 31)}-${digest}`}.${what}`;
 }
 
 /** One that somebody else has removed is gone as well. */
