@@ -1,6 +1,6 @@
 // Network specs. Checks and texts are the Docker daemon's and SwarmKit's (manager/controlapi/network.go).
 import { AppError, rpcError } from '#lib/errors.ts';
-import { type IpSubnet, parseCidr, parseIp, subnetContains, subnetsOverlap } from '#lib/ip.ts';
+import { familyOf, type IpSubnet, parseCidr, parseIp, subnetContains, subnetCovers, subnetsOverlap } from '#lib/ip.ts';
 import { PREDEFINED_LABEL } from '../predefined-network.ts';
 import type { IpamPool, NetworkSpec } from '../spec.ts';
 import { validateAnnotations } from './annotations.ts';
@@ -67,11 +67,12 @@ export function networkWarnings({ ipv6, ipam }: NetworkSpec): readonly string[] 
 function validatePool({ subnet = '', range = '', gateway = '', reserved = {} }: IpamPool): void {
   if (subnet === '' && range === '' && gateway === '') return;
   const parsed = parseCidr(subnet)?.subnet;
-  if (parsed === undefined) throw rpcError('invalidArgument', `ipam configuration: invalid subnet ${subnet}`);
+  // IPv4 in IPv6 form: it would be taken for a subnet of both.
+  if (parsed === undefined || parsed.family !== familyOf(subnet)) throw rpcError('invalidArgument', `ipam configuration: invalid subnet ${subnet}`);
   if (range !== '') {
-    const first = parseCidr(range)?.address;
-    if (first === undefined) throw rpcError('invalidArgument', `ipam configuration: invalid range ${range}`);
-    if (!subnetContains(parsed, first)) throw rpcError('invalidArgument', `ipam configuration: subnet ${subnet} does not contain range ${range}`);
+    const inner = parseCidr(range)?.subnet;
+    if (inner === undefined) throw rpcError('invalidArgument', `ipam configuration: invalid range ${range}`);
+    if (!subnetCovers(parsed, inner)) throw rpcError('invalidArgument', `ipam configuration: subnet ${subnet} does not contain range ${range}`);
   }
   if (gateway !== '') {
     const address = parseIp(gateway);
