@@ -50,7 +50,7 @@ export interface EventsRouteOptions {
   readonly events: EventLog;
   readonly backing: BackingNetworks;
   /** The lines of all nodes' engines; undefined unless the request is for all nodes. */
-  readonly ofAllNodes: (request: RouteRequest, context: RouteContext) => AsyncIterable<string> | undefined;
+  readonly ofAllNodes: (request: RouteRequest, context: RouteContext) => Promise<AsyncIterable<string>> | undefined;
 }
 
 export function eventsRoute(options: EventsRouteOptions): Route {
@@ -64,7 +64,7 @@ export function eventsRoute(options: EventsRouteOptions): Route {
       if (filters === undefined) return { kind: 'engine' };
       const window = { since: parseTime(request.query.get('since')), until: parseTime(request.query.get('until')) };
       const past = window.since === undefined ? [] : options.events.recent().filter((event) => inWindow(event, window) && matchesFilters(event, filters));
-      const ofAll = options.ofAllNodes(request, context);
+      const ofAll = mayComeFromEngine(filters) ? await options.ofAllNodes(request, context) : undefined;
       const open = () => ofAll ?? openEngineEvents(engine, request.query, request.apiVersion, request.signal);
       const fromEngine = mayComeFromEngine(filters) ? await open() : undefined;
       const body = mergeEvents({

@@ -15,7 +15,7 @@ import { createBackingNetworks } from './proxy/backing-networks.ts';
 import { containerRoutes } from './proxy/container-routes.ts';
 import type { ContainerNetworks } from './proxy/container-networks.ts';
 import { allNodesRoutes } from './proxy/all-nodes.ts';
-import { allNodesEvents } from './proxy/all-nodes-events.ts';
+import { openAllNodesEvents } from './proxy/all-nodes-events.ts';
 import { createEngineDirectory, type EngineDirectory, isForAllNodes } from './proxy/engine-directory.ts';
 import { createOtherEngines, type OtherEngines } from './proxy/other-engines.ts';
 import { forward } from './proxy/forward.ts';
@@ -62,7 +62,11 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
   const all = { engineOf, others };
   const router = createRouter([
     ...systemRoutes(options.identity),
-    eventsRoute({ events, backing, ofAllNodes: (request, context) => (isForAllNodes(request.headers) ? allNodesEvents(request, context, all) : undefined) }),
+    eventsRoute({
+      events,
+      backing,
+      ofAllNodes: (request, context) => (isForAllNodes(request.headers) ? openAllNodesEvents(request, context, all) : undefined),
+    }),
     ...containerRoutes({ engine, backing, networks, keeper }),
     ...options.routes,
   ]);

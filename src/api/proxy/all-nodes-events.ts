@@ -13,16 +13,21 @@ import { type AllNodes, NODE_LABEL, nodeName } from './all-nodes.ts';
 const PATIENCE_MS = 100;
 const RETRY_MS = 1_000;
 
-/** Ends when all engines have ended theirs at a given `until`; without one it ends with the request. Throws what this node's engine refuses. */
-export async function* allNodesEvents(request: RouteRequest, context: RouteContext, all: AllNodes): AsyncGenerator<string> {
-  const { membership, engine, clock } = context;
+/** Rejects with what this node's engine refuses, while that can still be the answer: what it does not understand, the others do not either. */
+export async function openAllNodesEvents(request: RouteRequest, context: RouteContext, all: AllNodes): Promise<AsyncIterable<string>> {
   const { query, apiVersion, signal } = request;
+  const nodes = context.membership.control().nodes.list({});
+  (await context.engine.stream({ method: 'GET', path: '/events', query, apiVersion, signal })).destroy();
+  return allNodesEvents(nodes, request, context, all);
+}
+
+/** Ends when all engines have ended theirs at a given `until`; without one it ends with the request. */
+async function* allNodesEvents(nodes: readonly Node[], request: RouteRequest, context: RouteContext, all: AllNodes): AsyncGenerator<string> {
+  const { clock } = context;
+  const { query, signal } = request;
   const stop = new AbortController();
   const either = AbortSignal.any([signal, stop.signal]);
   const source = (node: Node) => eventsOfNode(node, { ...request, signal: either }, context, all);
-  const nodes = membership.control().nodes.list({});
-  // What it does not understand, the others do not either.
-  (await engine.stream({ method: 'GET', path: '/events', query, apiVersion, signal })).destroy();
   const isEndless = !query.get('until');
   let unwatch = () => {};
   try {

@@ -11,7 +11,7 @@ import { aNode, createTestMembership } from '../fixtures.ts';
 import type { RouteContext, RouteRequest } from '../route.ts';
 import { createRouter } from '../router.ts';
 import { type AllNodes, allNodesRoutes } from './all-nodes.ts';
-import { allNodesEvents } from './all-nodes-events.ts';
+import { openAllNodesEvents } from './all-nodes-events.ts';
 import { createOtherEngines } from './other-engines.ts';
 
 type Ask = (request: EngineRequest) => { readonly status: number; readonly body: unknown };
@@ -159,7 +159,7 @@ test('events of all nodes are one stream in order of time, each with its node an
   const stop = new AbortController();
   const lines: string[] = [];
   const reading = (async () => {
-    for await (const line of allNodesEvents({ ...requestOf('GET', '/events'), signal: stop.signal }, context, all)) lines.push(line);
+    for await (const line of await openAllNodesEvents({ ...requestOf('GET', '/events'), signal: stop.signal }, context, all)) lines.push(line);
   })();
   await clock.settle();
   streams['n2']?.write(event('1700000000000000002', '"name":"x"'));
@@ -173,4 +173,12 @@ test('events of all nodes are one stream in order of time, each with its node an
     event('1700000000000000001', label('n1')).replace('{', node('n1')),
     event('1700000000000000002', `${label('n2')},"name":"x"`).replace('{', node('n2')),
   ]);
+});
+
+test('events that this node’s engine refuses are refused before the stream begins', async () => {
+  const { all, context, requestOf } = world([nodeNamed('n1')], { n1: ok([]) });
+  const refusing = { ...context, engine: { stream: () => Promise.reject(new AppError('invalidArgument', "invalid filter 'x'")) } as unknown as EngineLink };
+  await assert.rejects(openAllNodesEvents(requestOf('GET', '/events'), refusing, all), { message: "invalid filter 'x'" });
+  const worker: RouteContext = { ...context, membership: createTestMembership() };
+  await assert.rejects(openAllNodesEvents(requestOf('GET', '/events'), worker, all), { message: /not a swarm manager/ });
 });
