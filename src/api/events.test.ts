@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { eventLine, type EventMessage, matchesFilters, mayComeFromEngine, parseEventFilters, toEvent } from './events.ts';
 import { aNode, aService } from './fixtures.ts';
+import { makeNetwork } from '../../test/lib/swarm.ts';
 
 const now = Date.UTC(2026, 10, 20, 12);
 
@@ -44,6 +45,16 @@ test('an update of a node names what changed, and only the name when nothing tha
     'state.old': 'ready',
   });
   assert.deepEqual(toEvent({ action: 'update', object: before, previous: before }, 0)?.Actor.Attributes, { name: 'n1' });
+});
+
+test('an address that is given out in a network is no event, what becomes of the network is', () => {
+  const fresh = makeNetwork('front');
+  const state = { driver: { name: 'overlay' }, vxlanId: 4097, pools: [{ subnet: '10.0.1.0/24', gateway: '10.0.1.1' }] };
+  const allocated = { ...fresh, version: 2, state };
+  assert.equal(toEvent({ action: 'update', object: allocated, previous: fresh }, 0)?.Action, 'update');
+  const given = { ...allocated, version: 3, updatedAt: now, state: { ...state, cursor: '10.0.1.2' } };
+  assert.equal(toEvent({ action: 'update', object: given, previous: allocated }, 0), undefined);
+  assert.equal(toEvent({ action: 'update', object: { ...given, spec: { ...given.spec, labels: { a: 'b' } } }, previous: allocated }, 0)?.Action, 'update');
 });
 
 test('a removal has the time at which it was seen', () => {

@@ -1,5 +1,6 @@
 // Changes of swarm objects as Docker's events, and Docker's filters over them. Pure; event-stream.ts merges them with the engine's.
-import type { Node, Service, StoreObject } from '#domain/objects.ts';
+import { isDeepStrictEqual } from 'node:util';
+import type { Network, Node, Service, StoreObject } from '#domain/objects.ts';
 import type { StoreEvent } from '#domain/view.ts';
 
 export interface EventMessage {
@@ -10,10 +11,12 @@ export interface EventMessage {
   readonly timeMs: number;
 }
 
-/** The event for a change, or undefined for objects that Docker has no events for (cluster, task). */
+/** The event for a change, or undefined for what Docker has no events for: clusters, tasks, and how far the allocator has come in a network. */
 export function toEvent(event: StoreEvent, now: number): EventMessage | undefined {
   const { object } = event;
   if (object.kind === 'cluster' || object.kind === 'task') return undefined;
+  // Every task takes an address, and the remembered events would be full of networks that are as they were.
+  if (object.kind === 'network' && event.action === 'update' && event.previous.kind === 'network' && isCursorOnly(event.previous, object)) return undefined;
   return {
     Type: object.kind,
     Action: event.action,
@@ -33,6 +36,12 @@ export function eventLine(event: EventMessage): string {
 function nameOf(object: Exclude<StoreObject, { kind: 'cluster' | 'task' }>): string {
   if (object.kind !== 'node') return object.spec.name;
   return object.spec.name || (object.description?.hostname ?? '');
+}
+
+function isCursorOnly(previous: Network, network: Network): boolean {
+  const cursors = ({ state }: Network) => [state?.cursor, state?.cursor6];
+  const rest = ({ version, updatedAt, state, ...kept }: Network) => ({ ...kept, state: state && { ...state, cursor: undefined, cursor6: undefined } });
+  return !isDeepStrictEqual(cursors(previous), cursors(network)) && isDeepStrictEqual(rest(previous), rest(network));
 }
 
 type Attributes = Record<string, string>;
