@@ -54,7 +54,7 @@ export interface EngineLink extends EngineConnection {
   exchange(request: EngineRequest): Promise<EngineResponse & { readonly bytes: Buffer }>;
   /** A connection of its own, half-open when one side ends. Rejects with AppError `unavailable`. */
   dial(signal?: AbortSignal): Promise<Socket>;
-  /** An HTTP request whose head is exactly this; the caller writes the body. `reuse` allows a kept connection. */
+  /** An HTTP request whose head is exactly this; the caller writes the body. `reuse` allows a kept connection. A question fails when the engine hangs. */
   open(head: { readonly method: string; readonly path: string; readonly rawHeaders: readonly string[]; readonly reuse: boolean }): ClientRequest;
   /** The AppError for a failure to reach the engine. Also forgets what is known of it: another one may answer next time. */
   unreachable(cause: unknown): Error;

@@ -1,11 +1,12 @@
 // HTTP to the engine over a unix socket or TCP, with or without TLS. Nothing here is kept that a restart of the engine would make wrong.
-import { Agent, type ClientRequest, type IncomingMessage, request as httpRequest, type RequestOptions } from 'node:http';
-import { connect as netConnect, isIP, type Socket } from 'node:net';
+import { Agent, type ClientRequest, request as httpRequest, type IncomingMessage, type RequestOptions } from 'node:http';
+import { isIP, connect as netConnect, type Socket } from 'node:net';
 import { connect as tlsConnect } from 'node:tls';
 import type { Clock } from '#lib/clock.ts';
 import { AppError, type ErrorCode, errorMessage, httpStatusOfCode } from '#lib/errors.ts';
 import type { EngineFacts, EngineLink, EngineRequest, EngineResponse } from './connection.ts';
 import { apiPath } from './path.ts';
+import { createPatience } from './patience.ts';
 
 /** Lists of thousands of containers fit; a stream must be read as one. */
 const MAX_ENGINE_BODY_BYTES = 128 * 1024 * 1024;
@@ -46,6 +47,8 @@ export function createEngineConnection(options: EngineConnectionOptions): Engine
     return new AppError('unavailable', `${unreachableText()} (${errorMessage(cause)})`, { cause });
   }
 
+  const patience = createPatience(clock, () => httpRequest({ path: '/_ping', headers: ['Host', 'docker', 'User-Agent', 'skepd'], agent: fresh }));
+
   function open(head: { method: string; path: string; rawHeaders: readonly string[]; reuse: boolean }): ClientRequest {
     const requestOptions: RequestOptions = {
       method: head.method,
@@ -54,7 +57,9 @@ export function createEngineConnection(options: EngineConnectionOptions): Engine
       maxHeaderSize: MAX_HEADER_BYTES,
       agent: head.reuse ? kept : fresh,
     };
-    return httpRequest(requestOptions);
+    const request = httpRequest(requestOptions);
+    if (head.method === 'GET' || head.method === 'HEAD') patience.watch(request);
+    return request;
   }
 
   /** Sends a request whose body, if any, is JSON; one more try when a kept connection turns out to be dead. */

@@ -309,6 +309,7 @@ describe('bad input', { skip: process.getuid?.() !== 0 && 'needs root' }, () => 
     assert.equal((await skepd.http('GET', '/services/steady')).status, 200);
     const created = await skepd.http('POST', '/services/create', { Name: 'meanwhile', TaskTemplate: { ContainerSpec: { Image: 'tiny:1' } } });
     assert.equal(created.status, 201, created.text);
+    assert.equal((await skepd.http('GET', `/networks?filters=${encodeURIComponent('{"scope":["swarm"]}')}`)).status, 200);
     const [status, message] = await answer('GET', '/containers/json');
     assert.ok(status >= 500 && message !== '', `${status} ${message}`);
     await skepd.engine.startDaemon();
@@ -319,6 +320,31 @@ describe('bad input', { skip: process.getuid?.() !== 0 && 'needs root' }, () => 
       60_000,
     );
     await remove('steady', 'meanwhile');
+  });
+
+  test('an engine that hangs for a while', async () => {
+    await skepd.docker(...create('patient', '--replicas', '2', 'tiny:1'));
+    const running = () => skepd.docker('service', 'ps', 'patient', '--quiet', '--filter', 'desired-state=running');
+    await until('both run', async () => (await skepd.docker('service', 'ls', '--filter', 'name=patient', '--format', '{{.Replicas}}')) === '2/2');
+    const before = await running();
+    const signal = (name: string) => skepd.engine.exec(['sh', '-c', `kill -${name} $(cat ${skepd.engine.folder}/dockerd.pid)`]);
+    await signal('STOP');
+    try {
+      const [status, message] = await answer('GET', '/info');
+      assert.equal(status, 503);
+      assert.match(message ?? '', /^Cannot connect to the Docker engine at unix:.*no answer, and none to a ping/);
+      const created = await skepd.docker(...create('frozen', 'tiny:1'));
+      assert.match(created, /^[a-z0-9]{25}$/m);
+    } finally {
+      await signal('CONT');
+    }
+    await until(
+      'what was made meanwhile runs',
+      async () => (await skepd.docker('service', 'ls', '--filter', 'name=frozen', '--format', '{{.Replicas}}')) === '1/1',
+      60_000,
+    );
+    assert.equal(await running(), before);
+    await remove('patient', 'frozen');
   });
 
   test('nothing is left behind', async () => {

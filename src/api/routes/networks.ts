@@ -32,7 +32,9 @@ async function listNetworks(request: RouteRequest, context: RouteContext) {
   const ours = swarmNetworks(context)
     .filter((network) => matchesNetworkFilters(network, filters, context))
     .map((network) => networkToResource(network, request.apiVersion));
-  const engines = await engineNetworks(request, context, request.query.get('filters') ?? undefined);
+  // Clients that look for the swarm's networks only (Traefik, over and over) get them without the engine.
+  const isSwarmOnly = filters['scope']?.length === 1 && filters['scope'][0] === 'swarm';
+  const engines = isSwarmOnly ? [] : await engineNetworks(request, context, request.query.get('filters') ?? undefined);
   return json([...ours, ...engines.filter((network) => !isBacking(network))]);
 }
 
