@@ -40,7 +40,10 @@ function nameOf(object: Exclude<StoreObject, { kind: 'cluster' | 'task' }>): str
 
 function isCursorOnly(previous: Network, network: Network): boolean {
   const cursors = ({ state }: Network) => [state?.cursor, state?.cursor6];
-  const rest = ({ version, updatedAt, state, ...kept }: Network) => ({ ...kept, state: state && { ...state, cursor: undefined, cursor6: undefined } });
+  const rest = (network: Network) => {
+    const { state } = network;
+    return { ...network, version: 0, updatedAt: 0, state: state && { ...state, cursor: undefined, cursor6: undefined } };
+  };
   return !isDeepStrictEqual(cursors(previous), cursors(network)) && isDeepStrictEqual(rest(previous), rest(network));
 }
 
