@@ -1,12 +1,14 @@
 // Brings images to a cluster's engines without a registry: as a tar, from this machine's engine or from a file.
-import { createReadStream, createWriteStream } from 'node:fs';
+import { createReadStream, createWriteStream, readdirSync, rmSync } from 'node:fs';
 import { request } from 'node:http';
+import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createClient } from '#client/client.ts';
 import { createTransport } from '#client/transport.ts';
 import { AppError } from '#lib/errors.ts';
 import { ping } from './ping.ts';
+import { isAlive } from './processes.ts';
 
 /** Where this machine's own engine usually is. DOCKER_HOST does not count: it is what leads to the cluster. */
 const USUAL_SOCKETS = ['/var/run/docker.sock', '/run/podman/podman.sock'];
@@ -27,6 +29,17 @@ export async function saveImages(address: string, images: readonly string[], fil
   } finally {
     client.close();
   }
+}
+
+const TAR = /^\.images-(\d+)\.tar$/;
+
+/** Where this process may keep a tar in the cluster's folder. What others have left there that were interrupted is removed. */
+export function placeForTar(folder: string): string {
+  for (const name of readdirSync(folder)) {
+    const owner = Number(TAR.exec(name)?.[1]);
+    if (owner > 0 && !isAlive(owner)) rmSync(join(folder, name), { force: true });
+  }
+  return join(folder, `.images-${process.pid}.tar`);
 }
 
 export async function keepInput(input: Readable, file: string): Promise<void> {

@@ -1,8 +1,8 @@
 // `dev load`.
 import { createReadStream, existsSync, rmSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import { Readable } from 'node:stream';
-import { keepInput, loadImages, machineEngine, saveImages } from '#dev/images.ts';
+import { keepInput, loadImages, machineEngine, placeForTar, saveImages } from '#dev/images.ts';
 import { findCluster, type NodeStatus, statusOf } from '#dev/status.ts';
 import { AppError, errorMessage } from '#lib/errors.ts';
 import { type CommandSpec, type Invocation, UsageError } from '../command.ts';
@@ -24,7 +24,7 @@ export const command: CommandSpec = {
     const off = nodes.filter(({ state }) => state !== 'running' && state !== 'no skepd');
     if (off.length > 0)
       throw new AppError('failedPrecondition', `these nodes have no engine now: ${off.map(({ name }) => name).join(', ')}; \`skep dev start\` them first`);
-    const kept = join(known.place.folder, `.images-${process.pid}.tar`);
+    const kept = placeForTar(known.place.folder);
     try {
       return await loadEverywhere(invocation, nodes, await tarOf(invocation, kept));
     } finally {
