@@ -40,6 +40,8 @@ export const BACKUP_SCHEMA = 1;
 const DIGEST_BYTES = 32;
 const NEWLINE = 0x0a;
 const MAX_LINE_BYTES = 16 * 1024;
+/** What `backupKeyKind` needs to see of a file. */
+export const MAX_BACKUP_HEAD_BYTES = MAX_LINE_BYTES + 64;
 
 export function joinBackup(headerLine: string, sealed: readonly Uint8Array[]): Buffer {
   const parts = [Buffer.from(`${MAGIC}${BACKUP_FORMAT}\n${headerLine}\n`), ...sealed];
@@ -62,6 +64,17 @@ export function splitBackup(bytes: Buffer): BackupParts {
   const header = parseHeader(line);
   if (header.schema > BACKUP_SCHEMA) throw newer(`schema ${header.schema}, skepd ${header.program}`);
   return { header, headerLine: line, sealed: bytes.subarray(headerAt + Buffer.byteLength(line) + 1, digestAt) };
+}
+
+/** What opens a backup, from the beginning of its file; undefined when that is no backup's. */
+export function backupKeyKind(head: string): BackupKey['kind'] | undefined {
+  const [first = '', line] = head.split('\n', 2);
+  if (!first.startsWith(MAGIC) || line === undefined) return undefined;
+  try {
+    return parseHeader(line).key.kind;
+  } catch {
+    return undefined;
+  }
 }
 
 function newer(detail: string): AppError {

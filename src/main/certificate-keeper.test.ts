@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, renameSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
@@ -119,4 +119,32 @@ test('a crash between the files of a new identity leaves a certificate with its 
   writeFileSync(join(folder, 'node.crt.new'), await signCertificateRequest(root, request, subject, { now: clock.now() }));
   renameSync(join(folder, 'node.crt.new'), join(folder, 'node.crt'));
   assert.equal(readIdentity(folder).key, key);
+});
+
+test('what a full disk did not take, a certificate or roots, is tried again until it has', async (context) => {
+  const { folder, clock, root, keeper, trust, issued } = await setUp(context);
+  const until = async (isReached: () => boolean) => {
+    for (let round = 0; round < PATIENCE && !isReached(); round++) {
+      await realMoment();
+      await clock.advance(1_000);
+    }
+    assert(isReached());
+  };
+  // Nothing can be written where a folder is.
+  const inTheWay = join(folder, 'node.key.next.new');
+  const old = keeper.identity().certificate;
+  keeper.follow(trust);
+  mkdirSync(inTheWay);
+  await clock.advance(8.1 * day);
+  await until(() => issued() >= 2);
+  assert.equal(keeper.identity().certificate, old);
+  rmdirSync(inTheWay);
+  await until(() => keeper.identity().certificate !== old);
+  mkdirSync(inTheWay);
+  const roots = root.certificate + (await createRootCa({ now: clock.now() })).certificate;
+  keeper.follow({ ...trust, roots });
+  assert.equal(readIdentity(folder).roots, root.certificate);
+  rmdirSync(inTheWay);
+  await until(() => keeper.identity().roots === roots);
+  assert.equal(readIdentity(folder).roots, roots);
 });

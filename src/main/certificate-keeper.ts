@@ -53,11 +53,18 @@ export function createCertificateKeeper({ folder, issue, clock, random, log }: C
     for (const listener of listeners) listener(next);
   }
 
+  function takeRoots(): void {
+    if (trust === undefined || trust.roots === identity.roots) return;
+    log.info({ roots: splitCertificates(trust.roots).length }, 'the roots that this node trusts have changed');
+    take({ ...identity, roots: trust.roots });
+  }
+
   function dueAt(): number {
-    return trust !== undefined && isOutdated(identity.certificate, trust) ? 0 : renewAt;
+    return trust !== undefined && (trust.roots !== identity.roots || isOutdated(identity.certificate, trust)) ? 0 : renewAt;
   }
 
   async function renew(): Promise<void> {
+    takeRoots();
     const { nodeId } = readNodeCertificate(identity.certificate);
     const { request, key } = await createCertificateRequest();
     const certificate = await issue(request);
@@ -67,8 +74,9 @@ export function createCertificateKeeper({ folder, issue, clock, random, log }: C
     // With it this node could not even ask for a better one.
     const problem = clockProblem(issued, clock.now(), 'this node, made just now,');
     if (problem !== undefined) throw new AppError('failedPrecondition', problem);
-    renewAt = renewalTime(issued, random);
     take({ ...identity, certificate, key });
+    // Not before it lies on the disk, which may be full.
+    renewAt = renewalTime(issued, random);
     log.info({ validUntil: new Date(issued.notAfter).toISOString() }, "this node's certificate was renewed");
   }
 
@@ -77,9 +85,10 @@ export function createCertificateKeeper({ folder, issue, clock, random, log }: C
     tlsInfo: () => tlsInfoOfNode(identity),
     follow(next) {
       trust = next;
-      if (next.roots !== identity.roots) {
-        log.info({ roots: splitCertificates(next.roots).length }, 'the roots that this node trusts have changed');
-        take({ ...identity, roots: next.roots });
+      try {
+        takeRoots();
+      } catch (error) {
+        log.error({ error: errorMessage(error) }, 'the roots that this node trusts could not be written; it will be tried again');
       }
       wake();
     },

@@ -1,5 +1,6 @@
 // The cluster data key on this manager's disk: as it is, or wrapped with the unlock key when autolock is on.
-import { AppError } from '#lib/errors.ts';
+import { AppError, errorMessage } from '#lib/errors.ts';
+import type { Logger } from '#lib/log.ts';
 import { readFileIfPresent, writeFileAtomically } from '#platform/files.ts';
 import { RESTORE_OR_LEAVE } from './membership-texts.ts';
 import { unwrapDataKey, wrapDataKey } from '#store/seal.ts';
@@ -46,4 +47,34 @@ export function unlockDataKey(dataKey: Extract<StoredDataKey, { kind: 'locked' }
   } catch (error) {
     throw new AppError('unauthenticated', 'swarm could not be unlocked: invalid key provided', { cause: error });
   }
+}
+
+export interface DataKeyKeeperOptions {
+  readonly file: string;
+  readonly dataKey: Uint8Array;
+  /** Undefined while autolock is off. */
+  readonly unlockKey: () => Uint8Array | undefined;
+  /** The key does not lie open any more. */
+  readonly onLocked: () => void;
+  readonly log: Logger;
+}
+
+/** Keeps the file as the swarm's autolock wants it; to be called when that may have changed, and at any other event: what a full disk did not take is tried again. */
+export function createDataKeyKeeper({ file, dataKey, unlockKey, onLocked, log }: DataKeyKeeperOptions): (mayHaveChanged: boolean) => void {
+  let isKept = true;
+  let isLocked = false;
+  return (mayHaveChanged) => {
+    if (!mayHaveChanged && isKept) return;
+    const key = unlockKey();
+    try {
+      writeDataKey(file, dataKey, key);
+    } catch (error) {
+      if (isKept) log.error({ file, error: errorMessage(error) }, 'the data key could not be written as autolock wants it; it is tried again');
+      isKept = false;
+      return;
+    }
+    isKept = true;
+    if (key !== undefined && !isLocked) onLocked();
+    isLocked = key !== undefined;
+  };
 }

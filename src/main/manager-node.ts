@@ -18,7 +18,7 @@ import type { Store } from '#store/store.ts';
 import { type ManagerServer, startManagerServer, type TlsMaterial } from '#transport/server.ts';
 import { splitHostPort } from './addresses.ts';
 import { createCertificateSigner } from './certificate-signer.ts';
-import { writeDataKey } from './data-key.ts';
+import { createDataKeyKeeper, writeDataKey } from './data-key.ts';
 import { createEtcdMember } from './etcd-member.ts';
 import { foundSwarm } from './found-swarm.ts';
 import { writeIdentity } from './identity.ts';
@@ -109,6 +109,7 @@ async function runManager(options: NodeFactoryOptions, start: ManagerStart, mana
     self: { instance: newId(random) },
     onTunnel: (tunnel, client) => void answerTunnel(worker, tunnel, client),
     onSession: () => {},
+    log,
   });
   const agent = createAgent({
     nodeId: swarm.nodeId,
@@ -185,20 +186,19 @@ interface Followers {
 
 /** Keeps what lies outside the store as the store says. */
 function followStore(
-  { directory }: NodeFactoryOptions,
+  { directory, log }: NodeFactoryOptions,
   { dataKey, emit, onRole, onDamage }: ManagerStart,
   { managerStore, parts, server, others }: Followers,
 ): () => void {
   const { store, keeper, cluster, unlockKey, managers } = parts;
-  const keepDataKey = () => writeDataKey(directory.dataKeyFile, dataKey, unlockKey());
-  keepDataKey();
+  const keepDataKey = createDataKeyKeeper({ file: directory.dataKeyFile, dataKey, unlockKey, onLocked: () => void parts.backups.lockSnapshots(), log });
+  keepDataKey(true);
   void managerStore.inEtcd.then(() => managerStore.etcd()?.removed).then(() => onRole('worker'));
   void managerStore.inEtcd.then(() => managerStore.etcd()?.damaged).then(onDamage);
   return store.watch((_revision, events) => {
-    if (events.some(({ object }) => object.kind === 'cluster')) {
-      keepDataKey();
-      keeper.follow(trustOf(cluster()));
-    }
+    const isNewCluster = events.some(({ object }) => object.kind === 'cluster');
+    keepDataKey(isNewCluster);
+    if (isNewCluster) keeper.follow(trustOf(cluster()));
     if (events.some(({ object }) => object.kind === 'node')) others.learn(managers());
     for (const { action, object } of events) if (action === 'remove' && object.kind === 'node') server.disconnect(object.id);
     emit(events);

@@ -67,6 +67,7 @@ function setUp(context: TestContext, path = mkdtempSync(join(tmpdir(), 'skep-mem
           backups: {
             make: () => Promise.reject(new Error('not asked for')),
             snapshots: { take: () => Promise.reject(new Error('not asked for')), run: async () => {} },
+            lockSnapshots: async () => {},
           },
           trouble: () => undefined,
           resign: async () => {},

@@ -2,6 +2,7 @@
 // answer gives way to the next.
 import { join } from 'node:path';
 import { AppError, errorMessage } from '#lib/errors.ts';
+import type { Logger } from '#lib/log.ts';
 import type { NodeDescription } from '#domain/objects.ts';
 import type { ManagerConnection, SessionMessage } from '#protocol/messages.ts';
 import { readFileIfPresent, writeFileAtomically } from '#platform/files.ts';
@@ -42,9 +43,10 @@ export interface RemoteManagersOptions {
   readonly onTunnel: (tunnel: AskedTunnel, client: ManagerClient) => void;
   /** A session is open, until the signal aborts. */
   readonly onSession: (client: ManagerClient, signal: AbortSignal) => void;
+  readonly log: Logger;
 }
 
-export function createRemoteManagers({ directory, tls, self, onTunnel, onSession }: RemoteManagersOptions): RemoteManagers {
+export function createRemoteManagers({ directory, tls, self, onTunnel, onSession, log }: RemoteManagersOptions): RemoteManagers {
   const file = join(directory, FILE);
   let known = readManagers(file);
   let next = 0;
@@ -53,7 +55,12 @@ export function createRemoteManagers({ directory, tls, self, onTunnel, onSession
   function learn(managers: readonly KnownManager[]): void {
     if (managers.length === 0 || JSON.stringify(managers) === JSON.stringify(known)) return;
     known = managers;
-    writeFileAtomically(file, JSON.stringify(known));
+    try {
+      writeFileAtomically(file, JSON.stringify(known));
+    } catch (error) {
+      // A full disk: they are known all the same, until the next start.
+      log.warn({ file, error: errorMessage(error) }, "where the swarm's managers are could not be written");
+    }
   }
 
   return {

@@ -38,6 +38,7 @@ export async function startWorkerNode(options: NodeFactoryOptions, { swarm, onRo
     self: { instance: newId(random) },
     onTunnel: (tunnel, client) => void answerTunnel(worker, tunnel, client),
     onSession: (client, signal) => void passTrust(client, (trust) => keeper.follow(trust), { clock, log }, signal),
+    log,
   });
   const worker = await options.createWorker({ swarm, tls: () => keeper.tlsInfo() });
   keeper.onChange(() => worker.describeAgain());
