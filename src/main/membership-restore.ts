@@ -16,8 +16,7 @@ import type { StateDirectory } from './state-directory.ts';
 
 export interface RestoreOptions {
   readonly directory: StateDirectory;
-  /** What this daemon understands (protocol/level.ts). */
-  readonly nodes: Pick<NodeFactory, 'level'>;
+  readonly nodes: Pick<NodeFactory, 'level' | 'externalIdentity'>;
   readonly interfaces: () => SystemInterfaces;
   readonly engineAnswers: () => Promise<unknown>;
   readonly defaults: AddressRequest;
@@ -38,7 +37,7 @@ export async function restoreSwarm(place: NodePlace, options: RestoreOptions, fi
 }
 
 async function replaceState(place: NodePlace, options: RestoreOptions, restored: Restored, request: RestoreRequest): Promise<RestoreResult> {
-  const { directory, interfaces, engineAnswers, defaults, clock, log } = options;
+  const { directory, nodes, interfaces, engineAnswers, defaults, clock, log } = options;
   const { state } = place;
   assertMayRestore(state, request);
   const current = 'swarm' in state ? state.swarm : undefined;
@@ -47,7 +46,7 @@ async function replaceState(place: NodePlace, options: RestoreOptions, restored:
   const before = current !== undefined && current.advertiseAddr !== '' ? current : node.nodeId === nodeId ? node : undefined;
   const addresses = addressesToBe(request, before, defaults, interfaces());
   await engineAnswers();
-  const swarm = await draftState({ directory, restored, nodeId, addresses, clock });
+  const swarm = await draftState({ directory, restored, nodeId, addresses, externalIdentity: nodes.externalIdentity, clock });
   const isSaved = await giveWay(place).catch((error: unknown) => {
     discardDraft(directory.path);
     throw error;

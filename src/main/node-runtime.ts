@@ -75,9 +75,13 @@ export interface NodeRuntime {
   stop(): Promise<void>;
 }
 
+/** What is shown to external authorities in place of the manager's own certificate; undefined when nothing else was given. */
+export type ExternalIdentity = () => { readonly certificate: string; readonly key: string } | undefined;
+
 export interface NodeFactory {
   /** What this daemon understands (protocol/level.ts). */
   readonly level: number;
+  readonly externalIdentity?: ExternalIdentity;
   startManager(start: ManagerStart): Promise<NodeRuntime>;
   /** Of a node whose identity is in the state directory. */
   startWorker(start: WorkerStart): Promise<NodeRuntime>;
@@ -92,8 +96,7 @@ export interface NodeFactory {
 }
 
 export interface NodeFactoryOptions {
-  /** What is shown to external authorities in place of the manager's own certificate; undefined when nothing else was given. */
-  readonly externalIdentity?: () => { readonly certificate: string; readonly key: string } | undefined;
+  readonly externalIdentity?: ExternalIdentity;
   readonly directory: StateDirectory;
   /** What this daemon understands (protocol/level.ts), when that is not what its code says. */
   readonly level?: number;
@@ -110,6 +113,7 @@ export const WORKER_TEXT =
 export function createNodeFactory(options: NodeFactoryOptions): NodeFactory {
   return {
     level: options.level ?? ownLevel(),
+    ...(options.externalIdentity === undefined ? {} : { externalIdentity: options.externalIdentity }),
     // A worker does without a manager's code (10 MB).
     startManager: async (start) => (await import('./manager-node.ts')).startManagerNode(options, start),
     startWorker: (start) => startWorkerNode(options, start),

@@ -19,6 +19,7 @@ import { type AddressRequest, CLI_LISTEN_ADDR, type NodeAddresses, nodeAddresses
 import { createCertificateSigner } from './certificate-signer.ts';
 import { writeDataKey } from './data-key.ts';
 import { certificateOf, readIdentity, writeIdentity } from './identity.ts';
+import type { ExternalIdentity } from './node-runtime.ts';
 import { createDraft, discardDraft } from './restore-files.ts';
 import { restoredObjects, restoredRevision } from './restored-state.ts';
 import type { StateDirectory, SwarmFile } from './state-directory.ts';
@@ -94,11 +95,12 @@ export interface DraftOptions {
   readonly restored: Restored;
   readonly nodeId: string;
   readonly addresses: NodeAddresses;
+  readonly externalIdentity: ExternalIdentity | undefined;
   readonly clock: Clock;
 }
 
 /** Writes the state that will be, beside the one that is. Leaves nothing when it rejects. */
-export async function draftState({ directory, restored, nodeId, addresses, clock }: DraftOptions): Promise<SwarmFile> {
+export async function draftState({ directory, restored, nodeId, addresses, externalIdentity, clock }: DraftOptions): Promise<SwarmFile> {
   const { contents, dataKey } = restored;
   const cluster = clusterOf(contents);
   const swarm: SwarmFile = { nodeId, role: 'manager', ...addresses, dataPathPort: cluster.dataPathPort };
@@ -109,7 +111,7 @@ export async function draftState({ directory, restored, nodeId, addresses, clock
       nodeId,
       host: splitHostPort(addresses.advertiseAddr).host,
       clock,
-      folder: directory.certificateFolder,
+      shown: () => externalIdentity?.() ?? identityIn(directory.certificateFolder),
     });
     writeIdentity(draft.certificateFolder, { roots: trustOf(cluster).roots, certificate, key });
     const keyDigest = digestOfKey(new X509Certificate(certificate).publicKey);
@@ -125,14 +127,26 @@ export async function draftState({ directory, restored, nodeId, addresses, clock
   }
 }
 
-/** As a manager would get it, from an external authority too if that is who signs: the certificate that this machine had is shown to it, if there is one. */
+/** What this machine had before it is restored. */
+function identityIn(folder: string) {
+  return certificateOf(folder) === undefined ? undefined : readIdentity(folder);
+}
+
+interface OwnCertificateOptions {
+  readonly nodeId: string;
+  readonly host: string;
+  /** To an external authority, if that is who signs. */
+  readonly shown: ExternalIdentity;
+  readonly clock: Clock;
+}
+
+/** As a manager would get it. */
 async function ownCertificate(
   cluster: Cluster,
   sealer: Sealer,
-  { nodeId, host, clock, folder }: { readonly nodeId: string; readonly host: string; readonly clock: Clock; readonly folder: string },
+  { nodeId, host, clock, shown }: OwnCertificateOptions,
 ): Promise<{ readonly certificate: string; readonly key: string }> {
-  const identity = () => (certificateOf(folder) === undefined ? undefined : readIdentity(folder));
-  const external = createExternalSigner({ identity, now: () => clock.now(), log: silentLogger });
+  const external = createExternalSigner({ identity: shown, now: () => clock.now(), log: silentLogger });
   const signer = createCertificateSigner({ cluster: () => cluster, sealer, external, clock });
   const { request, key } = await createCertificateRequest();
   return { certificate: await signer.sign(request, { nodeId, role: 'manager' }, host), key };
