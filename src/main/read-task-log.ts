@@ -201,7 +201,7 @@ function createPlace(): Place {
 }
 
 /** Ends a reading that gives nothing for too long. While its reader is busy no time passes. */
-function watchSilence(clock: Clock, limitMs: number | undefined, signal: AbortSignal) {
+export function watchSilence(clock: Clock, limitMs: number | undefined, signal: AbortSignal) {
   const silent = new AbortController();
   let cancel = () => {};
   const wait = () => {

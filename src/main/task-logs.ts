@@ -8,7 +8,7 @@ import type { Store } from '#store/store.ts';
 import type { GoneTasks } from './gone-tasks.ts';
 import { mergeByTime } from '#lib/merge-by-time.ts';
 import type { NodeEngines } from './node-engines.ts';
-import { chunkOf, keptLines, keptTasks, type ReadContext, readTaskLog } from './read-task-log.ts';
+import { chunkOf, keptLines, keptTasks, type ReadContext, readTaskLog, watchSilence } from './read-task-log.ts';
 
 export interface LogRequest {
   readonly wanted: LogsWanted;
@@ -26,7 +26,7 @@ export interface LogSources {
 
 /** With follow: lines of different tasks are put in order as far as they come within this time. */
 const FOLLOW_PATIENCE_MS = 100;
-/** A node that does not say within this time what it kept is not waited for. */
+/** A node that does not say within this time what it kept, or then gives nothing for so long, is not waited for. */
 const KEPT_TIMEOUT_MS = 5_000;
 
 /** Ends when every task's log ended; with `follow`, with the signal. Then, in Docker's words, it throws what could not be read. */
@@ -113,24 +113,26 @@ function keptOfNodes(sources: LogSources, { wanted: { kept }, started, context }
   return nodes.map(async function* ({ id: nodeId }): AsyncGenerator<LogChunk> {
     const late = new AbortController();
     const cancel = clock.schedule(KEPT_TIMEOUT_MS, () => late.abort());
-    const signal = AbortSignal.any([context.signal, late.signal]);
+    const watch = watchSilence(clock, KEPT_TIMEOUT_MS, AbortSignal.any([context.signal, late.signal]));
     try {
       const link = await engines.linkTo(nodeId, 'kept-logs');
-      const tasks = (await keptTasks(link, kept, signal)).filter(({ taskId }) => !started.has(taskId));
+      const tasks = (await keptTasks(link, kept, watch.signal)).filter(({ taskId }) => !started.has(taskId));
+      cancel();
       gone.note(tasks);
       const services = new Map(tasks.map(({ taskId, serviceId }) => [taskId, serviceId]));
       if (services.size === 0) return;
-      for await (const { taskId, line } of keptLines(link, kept, context.options, signal)) {
-        cancel();
+      for await (const { taskId, line } of watch.over(keptLines(link, kept, context.options, watch.signal))) {
         const serviceId = services.get(taskId);
         if (serviceId !== undefined) yield chunkOf({ id: taskId, nodeId, serviceId }, line);
       }
+      if (watch.isOver()) throw new AppError('unavailable', 'it fell silent');
     } catch (error) {
       if (context.signal.aborted) return;
       log.debug({ node: nodeId, error: errorMessage(error) }, 'what a node kept of logs could not be read');
       context.missing(`node ${nodeId} is not available`);
     } finally {
       cancel();
+      watch.end();
     }
   });
 }
