@@ -131,8 +131,6 @@ async function withQuorum(etcd: EtcdProcess, clock: Clock, signal: AbortSignal, 
   await Promise.race([wait(), removal, damage]).finally(() => arrived.abort());
 }
 
-/** SwarmKit's words. */
-
 async function move(options: ManagerStoreOptions, store: Store, switchTo: (open: () => Promise<ReturnType<typeof openEtcdBackend>>) => Promise<void>) {
   const { member, swarm, sealer, directory, clock, log } = options;
   requireEtcd();
