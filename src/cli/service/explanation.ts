@@ -1,5 +1,6 @@
 // Why a service does not run as wanted, in sentences for people.
 import type { Client } from '#client/client.ts';
+import type { Node } from '#docker-api/node.ts';
 import type { Service } from '#docker-api/service.ts';
 import type { Task } from '#docker-api/task.ts';
 import { filterQuery } from '../shared/options.ts';
@@ -15,23 +16,29 @@ export async function explainService(client: Client, reference: string): Promise
   const service = await readService(client, reference);
   const tasks = await client.call<Task[]>('GET', '/tasks', { query: filterQuery({ service: [service.ID] }) });
   const { converged, lines } = await stateOf(client, service);
-  return sentences(service, tasks, { converged, progress: lines[0]?.text ?? '' });
+  const nodes = converged ? [] : await client.call<Node[]>('GET', '/nodes');
+  return sentences(service, tasks, { converged, progress: lines[0]?.text ?? '', nodes });
 }
 
 interface Convergence {
   readonly converged: boolean;
   readonly progress: string;
+  readonly nodes: readonly Node[];
 }
 
 /** Pure: what is said about a service with these tasks. */
-export function sentences(service: Service, tasks: readonly Task[], { converged, progress }: Convergence): readonly string[] {
+export function sentences(service: Service, tasks: readonly Task[], { converged, progress, nodes }: Convergence): readonly string[] {
   const name = service.Spec.Name ?? service.ID;
   const { UpdateStatus: status } = service;
   const updating =
     status?.State && status.State !== 'completed' ? [`${name}: the last update is ${status.State.replaceAll('_', ' ')}: ${status.Message ?? ''}.`] : [];
   if (converged) return [...updating, `${name} runs as wanted (${progress}).`];
   const wanted = tasks.filter(({ DesiredState }) => ['running', 'ready', 'complete'].includes(DesiredState));
-  const reasons = groupByReason([...wanted.map((task) => ({ task, reason: reasonOf(task) })), ...recentFailures(service, tasks, wanted)]);
+  const nodeOf = ({ NodeID }: Task) => nodes.find(({ ID }) => ID === NodeID)?.Description.Hostname ?? NodeID ?? '';
+  const reasons = groupByReason([
+    ...wanted.filter(({ Status }) => !FAILED.has(Status.State)).map((task) => ({ task, reason: reasonOf(task, nodeOf(task)) })),
+    ...recentFailures(service, tasks, wanted).map((task) => ({ task, reason: failure(task, { node: nodeOf(task), service: name }) })),
+  ]);
   if (reasons.length === 0 && wanted.length === 0)
     return [
       ...updating,
@@ -46,17 +53,32 @@ export function sentences(service: Service, tasks: readonly Task[], { converged,
   ];
 }
 
-function reasonOf({ Status, NodeID }: Task): string {
+function reasonOf({ Status }: Task, node: string): string {
   const { State, Err, Message } = Status;
   if (State === 'running') return '';
   if (State === 'pending' && Err) return pendingReason(Err);
   if (Err) return `${State}: ${Err}`;
   if (State === 'new') return 'waits for addresses and ports';
   if (State === 'pending') return 'waits for a node';
-  if (State === 'preparing') return `is being prepared on node ${NodeID ?? ''}: its image is pulled, its networks and files are made`;
+  if (State === 'preparing') return `is being prepared on ${node}: its image is pulled, its networks and files are made`;
   if (State === 'ready') return 'is ready and waits for its turn (a restart delay, or the end of the task before it)';
-  if (State === 'starting') return 'has started and is not healthy yet';
+  if (State === 'starting') return `has started on ${node} and is not healthy yet`;
   return `${State}${Message ? ` (${Message})` : ''}`;
+}
+
+/** What ended a task, where, and what can be done: a node that lacks an image or a folder is found by its name only. */
+function failure({ Status }: Task, { node, service }: { readonly node: string; readonly service: string }): string {
+  const text = Status.Err || Status.Message || '';
+  const hints: readonly (readonly [RegExp, string])[] = [
+    [
+      /no such image|pull access denied|manifest unknown|error.*pull/i,
+      'each node pulls for itself: push the image to a registry that it reaches, or load it there (`docker load`)',
+    ],
+    [/bind source path does not exist/, 'make that folder on the node, or keep the service to nodes that have it with a constraint'],
+    [/non-zero exit|unhealthy/, `see \`service logs ${service}\``],
+  ];
+  const advice = hints.filter(([pattern]) => pattern.test(text)).map(([, hint]) => hint);
+  return `its last task ${Status.State} on ${node}: ${text}${advice.length === 0 ? '' : `. ${advice.join('; ')}`}`;
 }
 
 /** The scheduler's words, with what can be done. */
@@ -75,7 +97,7 @@ function pendingReason(text: string): string {
 }
 
 /** Tasks that ended where one is wanted: the newest of each slot that does not run now. */
-function recentFailures(service: Service, tasks: readonly Task[], wanted: readonly Task[]): readonly { readonly task: Task; readonly reason: string }[] {
+function recentFailures(service: Service, tasks: readonly Task[], wanted: readonly Task[]): readonly Task[] {
   const running = new Set(wanted.filter(({ Status }) => Status.State === 'running').map((task) => taskName(task, service.ID)));
   const newest = new Map<string, Task>();
   for (const task of tasks) {
@@ -84,7 +106,7 @@ function recentFailures(service: Service, tasks: readonly Task[], wanted: readon
     const other = newest.get(name);
     if (other === undefined || Date.parse(other.CreatedAt) < Date.parse(task.CreatedAt)) newest.set(name, task);
   }
-  return [...newest.values()].map((task) => ({ task, reason: `its last task ${task.Status.State}: ${task.Status.Err ?? task.Status.Message ?? ''}` }));
+  return [...newest.values()];
 }
 
 function groupByReason(

@@ -5,7 +5,7 @@ import type { Task } from '#docker-api/task.ts';
 import { AppError, errorMessage } from '#lib/errors.ts';
 import type { Invocation } from '../command.ts';
 import { readService } from '../service/change.ts';
-import { sentences } from '../service/explanation.ts';
+import { explainService } from '../service/explanation.ts';
 import { createProgress } from '../service/progress-display.ts';
 import { stateOf } from '../service/progress.ts';
 import { segment } from '../shared/each.ts';
@@ -132,10 +132,8 @@ function isGivenUp(_service: Service, tasks: readonly Task[]): boolean {
 async function explain({ context }: Invocation, client: Client, { id, name }: AppliedService): Promise<void> {
   const { stderr } = context;
   try {
-    const service = await readService(client, id);
     const tasks = await tasksOf(client, id);
-    const { converged, lines } = await stateOf(client, service);
-    for (const line of sentences(service, tasks, { converged, progress: lines[0]?.text ?? '' })) stderr.write(`${line}\n`);
+    for (const line of await explainService(client, id)) stderr.write(`${line}\n`);
     const newest = [...tasks]
       .sort((a, b) => Date.parse(b.CreatedAt) - Date.parse(a.CreatedAt))
       .find(({ Status }) => ['failed', 'starting', 'rejected', 'running'].includes(Status.State));

@@ -31,6 +31,7 @@ interface SwarmInfo {
   readonly Managers?: number;
   readonly Nodes?: number;
   readonly Cluster?: ClusterInfo | null;
+  readonly Warnings?: readonly string[] | null;
   readonly RemoteManagers?: readonly { readonly Addr: string }[] | null;
 }
 

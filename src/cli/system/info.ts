@@ -32,7 +32,7 @@ export const command: CommandSpec = {
       throw new ExitError(1);
     }
     context.stdout.write(infoText(info));
-    for (const warning of info.Warnings ?? []) context.stderr.write(`${warning}\n`);
+    for (const warning of [...(info.Warnings ?? []), ...(info.Swarm.Warnings ?? [])]) context.stderr.write(`${warning}\n`);
     return undefined;
   },
 };
