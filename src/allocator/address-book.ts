@@ -147,7 +147,7 @@ function edgesOf(subnet: IpSubnet): readonly string[] {
 }
 
 /** Addresses are compared as text. */
-function usualForm(text: string): string {
+export function usualForm(text: string): string {
   const address = parseIp(text);
   return address === undefined ? text : formatIp(address);
 }

@@ -4,21 +4,9 @@ import { DEFAULT_ADDRESS_POOL, DEFAULT_SUBNET_SIZE, IPV6_SUBNET_SIZE } from '#do
 import type { Cluster, Network, NetworkState } from '#domain/objects.ts';
 import type { IpamPool } from '#domain/spec.ts';
 import type { View } from '#domain/view.ts';
-import {
-  familyOf,
-  formatIp,
-  formatSubnet,
-  type IpSubnet,
-  lastAddress,
-  parseCidr,
-  parseIp,
-  subnetContains,
-  subnetCovers,
-  subnetSize,
-  subnetsOverlap,
-} from '#lib/ip.ts';
+import { familyOf, formatIp, formatSubnet, type IpSubnet, lastAddress, parseCidr, subnetContains, subnetCovers, subnetSize, subnetsOverlap } from '#lib/ip.ts';
 import { uniqueLocalPool } from '#lib/unique-local.ts';
-import { ofFamily } from './address-book.ts';
+import { ofFamily, usualForm } from './address-book.ts';
 
 type Pool = NetworkState['pools'][number];
 type Pools = { readonly pools: readonly Pool[] } | { readonly error: string };
@@ -114,9 +102,4 @@ function defaultGateway(network: Network, { family, ...subnet }: IpSubnet, range
     if (!reserved.has(address) && subnetContains({ family, ...subnet }, { family, value })) return address;
   }
   return formatIp({ family, value: first });
-}
-
-function usualForm(text: string): string {
-  const address = parseIp(text);
-  return address === undefined ? text : formatIp(address);
 }

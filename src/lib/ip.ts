@@ -93,19 +93,6 @@ export function* ipv4SubnetsIn(pool: Ipv4Subnet, prefix: number): Generator<Ipv4
   for (let base = pool.base; base <= lastIpv4(pool); base += step) yield { base, prefix };
 }
 
-/**
- * All addresses of a subnet that a host may have, once each, beginning after `after` and going round (next-fit): network and broadcast address are
- * left out where the subnet has them (up to /30). Without `after` it begins at the lowest.
- */
-export function* ipv4HostsAfter(subnet: Ipv4Subnet, after?: number): Generator<number> {
-  const hasEdges = subnet.prefix <= 30;
-  const first = subnet.base + (hasEdges ? 1 : 0);
-  const last = lastIpv4(subnet) - (hasEdges ? 1 : 0);
-  const start = after === undefined || after < first || after >= last ? first : after + 1;
-  for (let address = start; address <= last; address++) yield address;
-  for (let address = first; address < start; address++) yield address;
-}
-
 /** An address of either family, or undefined. IPv4 in IPv6 form ("::ffff:10.0.0.1") is IPv4, as in Go. */
 export function parseIp(text: string): IpAddress | undefined {
   const ipv4 = parseIpv4(text);

@@ -109,3 +109,10 @@ test('a file without a whole swarm is refused', async () => {
   for (const objects of [[node], [cluster], [cluster, cluster, node]])
     assert.match((await failureOf(await write({ kind: 'none' }, { ...contents(), objects }))).message, /does not hold a whole swarm/);
 });
+
+test('a file that is larger than what a restore takes is not made', async () => {
+  const facts = { createdAt: 1_700_000_000_000, program: '1.2.3', dataKey, protection: { kind: 'none' }, random } as const;
+  const { length } = await writeBackup(contents(), facts);
+  assert.equal((await writeBackup(contents(), { ...facts, maxBytes: length + 100 })).length <= length + 100, true);
+  await assert.rejects(writeBackup(contents(), { ...facts, maxBytes: 100 }), { code: 'resourceExhausted', message: /too large for a backup/ });
+});

@@ -32,10 +32,12 @@ export interface BackupFacts {
   readonly dataKey: Uint8Array;
   readonly protection: Protection;
   readonly random: Random;
+  /** A larger file is not made. */
+  readonly maxBytes?: number;
 }
 
-/** A store at its limit (4 GiB in etcd, of JSON) compresses to less. */
-export const MAX_BACKUP_BYTES = 512 * 1024 * 1024;
+/** A store at its limit (4 GiB in etcd, of JSON) compresses to less, and no restore takes more (docker-api/backup.ts). */
+const MAX_BACKUP_BYTES = 512 * 1024 * 1024;
 const MAX_CONTENTS_BYTES = 4 * 1024 * 1024 * 1024 - 1;
 /** Lines that are made between two turns of the event loop: a few milliseconds. */
 const BATCH = 200;
@@ -49,7 +51,9 @@ export function contentsOf(view: View, node: BackupNode): BackupContents {
   return { revision: view.revision, objects: objectKinds.flatMap((kind): readonly StoreObject[] => [...view.list(kind)]), node };
 }
 
-export async function writeBackup(contents: BackupContents, { createdAt, program, dataKey, protection, random }: BackupFacts): Promise<Buffer> {
+/** Rejects with AppError rather than make a file that could not be restored. */
+export async function writeBackup(contents: BackupContents, facts: BackupFacts): Promise<Buffer> {
+  const { createdAt, program, dataKey, protection, random, maxBytes = MAX_BACKUP_BYTES } = facts;
   const { revision, objects, node } = contents;
   const cluster = objects.find(({ kind }) => kind === 'cluster');
   const salt = random.bytes(SALT_BYTES);
@@ -68,12 +72,23 @@ export async function writeBackup(contents: BackupContents, { createdAt, program
   const headerLine = JSON.stringify(header);
   const cipher = createCipheriv('aes-256-gcm', sealingKey(dataKey, salt), nonce).setAAD(Buffer.from(headerLine));
   const sealed: Buffer[] = [];
+  let length = 0;
   const gather = async (compressed: AsyncIterable<Buffer>) => {
-    for await (const chunk of compressed) sealed.push(cipher.update(chunk));
+    for await (const chunk of compressed) {
+      length += chunk.length;
+      assertFits(length, maxBytes);
+      sealed.push(cipher.update(chunk));
+    }
   };
   await pipeline(linesOf(contents), createGzip(), gather);
   sealed.push(cipher.final(), cipher.getAuthTag());
-  return joinBackup(headerLine, sealed);
+  const file = joinBackup(headerLine, sealed);
+  assertFits(file.length, maxBytes);
+  return file;
+}
+
+function assertFits(length: number, maxBytes: number): void {
+  if (length > maxBytes) throw new AppError('resourceExhausted', `the swarm's state is too large for a backup: more than ${maxBytes} bytes, compressed`);
 }
 
 /** `secret`: the unlock key or passphrase; empty if there is none. Throws AppError that says what is wrong with the file or the secret. */
