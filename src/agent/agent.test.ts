@@ -221,6 +221,20 @@ test('an engine that is away fails no task; one that restarts makes its containe
   await world.stop();
 });
 
+test('an engine that stays away is asked less and less often, and at once when it is back', async () => {
+  let away = true;
+  const world = await start({ scripts: { a: { prepareAway: () => away } } });
+  world.manager.assign(testAssignment('a'));
+  for (let second = 0; second < 60; second += 1) await world.clock.advance(1_000);
+  const tries = calls(world.executor, 'a').filter((call) => call === 'prepare').length;
+  assert.ok(tries >= 10 && tries <= 20, `${tries} tries in a minute`);
+  away = false;
+  world.executor.control.setDown(false);
+  await world.clock.advance(100);
+  assert.equal(world.manager.status('a')?.state, 'running');
+  await world.stop();
+});
+
 test('a preparation that is no longer wanted is given up', async () => {
   const world = await start({ scripts: { a: { prepareMs: 3_600_000 } } });
   world.manager.assign(testAssignment('a'));

@@ -40,6 +40,7 @@ export class TaskWorker {
   private looks = 0;
   private removed = false;
   private wake: () => void = () => {};
+  private retry: () => void = () => {};
   /** Ends what is no longer wanted: the preparation of a task that shall stop. */
   private preparation: AbortController | undefined;
 
@@ -72,6 +73,8 @@ export class TaskWorker {
     this.looks += 1;
     this.facts = { ...this.facts, container: undefined, ...(this.task.spec.runtime.kind === 'attachment' ? { announced: false } : {}) };
     this.wake();
+    // The engine is back, or has something to say: whatever failed can be tried at once.
+    this.retry();
   }
 
   /** Something that the task waits for may have come: secrets, or word from the load balancers. */
@@ -89,7 +92,7 @@ export class TaskWorker {
   /** Resolves once the task was removed, or when the signal aborts; its container is left alone then. */
   async run(signal: AbortSignal): Promise<void> {
     const backoff = createBackoff({ initialMs: 100, maximumMs: 5_000 });
-    const { clock, log } = this.context;
+    const { log } = this.context;
     const stop = () => this.wake();
     signal.addEventListener('abort', stop, { once: true });
     while (!signal.aborted) {
@@ -98,20 +101,21 @@ export class TaskWorker {
           await this.cleanUp(signal);
           break;
         }
-        await this.step(signal);
-        backoff.reset();
+        // A look may need no engine, so it is no proof that the step that failed will succeed.
+        if ((await this.step(signal)) !== 'inspect') backoff.reset();
       } catch (error) {
         if (signal.aborted) break;
         const pauseMs = backoff.nextMs();
         log.warn({ task: this.task.id, error: errorMessage(error), pauseMs }, 'a step of a task could not be taken; it will be tried again');
         this.facts = { ...this.facts, container: undefined };
-        await clock.sleep(pauseMs, signal).catch(() => {});
+        await this.pause(pauseMs, signal);
       }
     }
     signal.removeEventListener('abort', stop);
   }
 
-  private async step(signal: AbortSignal): Promise<void> {
+  /** Resolves with the action that was taken, if it was one. */
+  private async step(signal: AbortSignal): Promise<TaskAction | undefined> {
     const { clock } = this.context;
     this.facts = { ...this.facts, networkAppliedVersion: this.context.networkAppliedVersion(), portsInUse: this.context.portsInUse() };
     const step = nextStep(this.task, this.status, this.facts, clock.now());
@@ -121,6 +125,15 @@ export class TaskWorker {
       this.context.changed(this);
     } else if (step.kind === 'wait') await this.waitForNews(step.wakeAt, signal);
     else await this.act(step.action, signal);
+    return step.kind === 'action' ? step.action : undefined;
+  }
+
+  /** Before another try; cut short by the engine's news. */
+  private async pause(pauseMs: number, signal: AbortSignal): Promise<void> {
+    const news = new AbortController();
+    this.retry = () => news.abort(new Error('there is news'));
+    await this.context.clock.sleep(pauseMs, AbortSignal.any([signal, news.signal])).catch(() => {});
+    this.retry = () => {};
   }
 
   private async act(action: TaskAction, signal: AbortSignal): Promise<void> {

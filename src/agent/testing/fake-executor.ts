@@ -10,6 +10,8 @@ export interface TaskScript {
   readonly prepareMs?: number;
   /** The words with which preparing fails. */
   readonly prepareError?: string;
+  /** While it says so the engine is away for a preparation; that there is no container is known without it. */
+  readonly prepareAway?: () => boolean;
   readonly startMs?: number;
   readonly startError?: string;
   /** It ends by itself after that time … */
@@ -147,7 +149,7 @@ export function createFakeExecutor({ clock, description, scriptFor = () => ({}) 
       enter('prepare', task.id, signal);
       const script = scriptFor(task);
       if (script.prepareMs) await clock.sleep(script.prepareMs, signal);
-      if (down) throw new AppError('unavailable', 'the container engine cannot be reached: it is down');
+      if (down || script.prepareAway?.()) throw new AppError('unavailable', 'the container engine cannot be reached: it is down');
       if (script.prepareError !== undefined) throw new AppError('notFound', script.prepareError);
       if (task.spec.runtime.kind === 'attachment' || entries.has(task.id)) return;
       entries.set(task.id, {
