@@ -7,7 +7,7 @@ import { assertManager } from './manager-peer.ts';
 import type { ManagerParts } from './manager-parts.ts';
 import type { NodeEngines } from './node-engines.ts';
 import { createOneSession } from './one-session.ts';
-import { withRoleNews } from './role-news.ts';
+import { withNews } from './session-news.ts';
 
 export function managerHandlers({ store, cluster, admission, managerAdmission, seat, log }: ManagerParts, engines: NodeEngines): ManagerHandlers {
   const oneSession = createOneSession({ log });
@@ -18,7 +18,7 @@ export function managerHandlers({ store, cluster, admission, managerAdmission, s
       admission.check(peer);
       const role = peer.roleName === 'swarm-manager' ? 'manager' : 'worker';
       const connection = oneSession(seat.dispatcher().connect(peer.nodeId, peer.address), peer, caller);
-      return withRoleNews(connection, { store, nodeId: peer.nodeId, role });
+      return withNews(connection, { store, nodeId: peer.nodeId, role });
     },
     trust(peer, signal) {
       admission.check(peer);

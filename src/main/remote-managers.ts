@@ -92,7 +92,8 @@ export function createRemoteManagers({ directory, tls, self, onTunnel, onSession
               known.findIndex(({ address }) => address === opened.address),
             );
           }
-          if (message.kind === 'tunnel') onTunnel(message, opened);
+          if (message.kind === 'managers') learn(message.managers);
+          else if (message.kind === 'tunnel') onTunnel(message, opened);
           else yield message;
         }
       }

@@ -85,6 +85,8 @@ export type SessionMessage =
   | { readonly kind: 'tunnel'; readonly id: string; readonly to?: TunnelTarget }
   /** What the managers want the node to be, when that is not what its certificate says. Only over the network. */
   | { readonly kind: 'role'; readonly role: NodeRole }
+  /** Where the managers are since one came or went. Only over the network. */
+  | { readonly kind: 'managers'; readonly managers: readonly { readonly nodeId: string; readonly address: string }[] }
   | { readonly kind: 'bye'; readonly reason: string };
 
 export interface TaskStatusUpdate {
