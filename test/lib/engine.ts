@@ -39,6 +39,8 @@ export interface TestEngine {
   importBusybox(tag: string, ...changes: string[]): Promise<string>;
   /** Ends dockerd with a signal and waits for its end; containers go on or not as dockerd has it. */
   stopDaemon(signal?: NodeJS.Signals): Promise<void>;
+  /** Stops dockerd where it stands: it holds its socket and says nothing. Call what it returns to let it go on. */
+  freezeDaemon(): () => void;
   /** Starts dockerd again after `stopDaemon`, with more arguments for this once. */
   startDaemon(...args: readonly string[]): Promise<void>;
   /** The last lines of dockerd's log, for a test that failed. */
@@ -99,6 +101,7 @@ export async function startEngine({
     },
     importBusybox: (tag, ...changes) => importBusybox(socket, tag, changes),
     stopDaemon: (signal) => dockerd.stop(signal),
+    freezeDaemon: () => dockerd.freeze(),
     startDaemon: (...args) => dockerd.start(args),
     daemonLog: () => dockerd.log(),
     async stop() {
@@ -119,6 +122,7 @@ function daemonArguments(folder: string, socket: string, cgroup: string): readon
 interface Daemon {
   start(more?: readonly string[]): Promise<void>;
   stop(signal?: NodeJS.Signals): Promise<void>;
+  freeze(): () => void;
   log(): Promise<string>;
 }
 
@@ -159,6 +163,15 @@ function createDaemon({
       current?.signal(signal);
       await current?.exited;
       current = undefined;
+    },
+    freeze() {
+      const frozen = current;
+      frozen?.signal('SIGSTOP');
+      return () => {
+        // The nsenter in front of it stops itself along with it, and would not see its end later.
+        frozen?.child.kill('SIGCONT');
+        frozen?.signal('SIGCONT');
+      };
     },
   };
 }

@@ -327,8 +327,7 @@ describe('bad input', { skip: process.getuid?.() !== 0 && 'needs root' }, () => 
     const running = () => skepd.docker('service', 'ps', 'patient', '--quiet', '--filter', 'desired-state=running');
     await until('both run', async () => (await skepd.docker('service', 'ls', '--filter', 'name=patient', '--format', '{{.Replicas}}')) === '2/2');
     const before = await running();
-    const signal = (name: string) => skepd.engine.exec(['sh', '-c', `kill -${name} $(cat ${skepd.engine.folder}/dockerd.pid)`]);
-    await signal('STOP');
+    const goOn = skepd.engine.freezeDaemon();
     try {
       const [status, message] = await answer('GET', '/info');
       assert.equal(status, 503);
@@ -336,7 +335,7 @@ describe('bad input', { skip: process.getuid?.() !== 0 && 'needs root' }, () => 
       const created = await skepd.docker(...create('frozen', 'tiny:1'));
       assert.match(created, /^[a-z0-9]{25}$/m);
     } finally {
-      await signal('CONT');
+      goOn();
     }
     await until(
       'what was made meanwhile runs',
