@@ -41,3 +41,10 @@ test('tasks with the same reason are one line', () => {
     '  web.1, web.2: is pending: no suitable node (insufficient resources on 2 nodes). lower --reserve-cpu or --reserve-memory, or add nodes',
   ]);
 });
+
+test('what became of an update is said once', () => {
+  const said = (state: string, message: string) =>
+    sentences({ ...service, UpdateStatus: { State: state, Message: message } } as Service, [], { converged: true, progress: '3 out of 3 tasks', nodes })[0];
+  assert.equal(said('rollback_completed', 'rollback completed'), 'web: the last update is rollback completed.');
+  assert.equal(said('paused', 'update paused due to failure'), 'web: the last update is paused: update paused due to failure.');
+});

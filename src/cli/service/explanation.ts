@@ -30,8 +30,7 @@ interface Convergence {
 export function sentences(service: Service, tasks: readonly Task[], { converged, progress, nodes }: Convergence): readonly string[] {
   const name = service.Spec.Name ?? service.ID;
   const { UpdateStatus: status } = service;
-  const updating =
-    status?.State && status.State !== 'completed' ? [`${name}: the last update is ${status.State.replaceAll('_', ' ')}: ${status.Message ?? ''}.`] : [];
+  const updating = status?.State && status.State !== 'completed' ? [`${name}: ${updateText(status.State.replaceAll('_', ' '), status.Message)}.`] : [];
   if (converged) return [...updating, `${name} runs as wanted (${progress}).`];
   const wanted = tasks.filter(({ DesiredState }) => ['running', 'ready', 'complete'].includes(DesiredState));
   const nodeOf = ({ NodeID }: Task) => nodes.find(({ ID }) => ID === NodeID)?.Description.Hostname ?? NodeID ?? '';
@@ -51,6 +50,10 @@ export function sentences(service: Service, tasks: readonly Task[], { converged,
     `${name} has not converged (${progress}).`,
     ...reasons.slice(0, MAX_REASONS).map(({ reason, tasks: affected }) => `  ${namesOf(affected, name)}: ${reason}`),
   ];
+}
+
+function updateText(state: string, message: string | undefined): string {
+  return `the last update is ${state}${message === undefined || message === '' || message === state ? '' : `: ${message}`}`;
 }
 
 function reasonOf({ Status }: Task, node: string): string {
