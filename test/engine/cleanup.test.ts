@@ -105,3 +105,20 @@ test('nothing is left either when skepd is killed while it runs and again while 
     await assertAsBefore(engine, before);
   });
 });
+
+test('nothing is left either when a manager that is left could not start because another program has its port', { timeout: 180_000 }, async () => {
+  await withEngine(async (engine, daemon, before) => {
+    await daemon.ready();
+    await daemon.must('POST', '/swarm/init', { ListenAddr: '0.0.0.0:2377', AdvertiseAddr: engine.address });
+    await daemon.end('SIGTERM');
+    const other = await engine.spawnInside([process.execPath, '-e', 'require("node:net").createServer().listen(2377, "0.0.0.0")'], { stdio: 'ignore' });
+    await until('the port is taken', async () => (await engine.exec(['sh', '-c', 'grep -q :0949 /proc/net/tcp'])).code === 0);
+    await daemon.ready();
+    await until('it says so', async () => /listen on 0\.0\.0\.0:2377.+in use/.test((await daemon.must('GET', '/info')).Swarm.Error));
+    await leave(daemon);
+    other.signal('SIGKILL');
+    await other.exited;
+    await daemon.end('SIGTERM');
+    await assertAsBefore(engine, before);
+  });
+});
