@@ -8,13 +8,15 @@ import { noteFailures } from './rollout-failure.ts';
 import { chooseSlots, contentOf, removeSlot } from './slots.ts';
 
 export function reconcileReplicated(draft: Draft, replicas: number): void {
-  const { kept, surplus } = chooseSlots(draft, filledSlots(draft), replicas);
+  noteFailures(draft, chooseSlots(draft, filledSlots(draft), replicas).kept);
+  // After the failures: they may have turned the update into a rollback, which begins at once and may want another number.
+  const { mode } = draft.service.spec;
+  const wanted = mode.kind === 'replicated' ? mode.replicas : replicas;
+  const { kept, surplus } = chooseSlots(draft, filledSlots(draft), wanted);
   for (const slot of surplus) removeSlot(draft, slot);
-  noteFailures(draft, kept);
-  // After the failures: they may have turned the update into a rollback, which begins at once.
   beginRollout(draft, kept);
   for (const slot of kept) restartEnded(draft, slot);
-  removeDeadSlots(draft, fillSlots(draft, replicas));
+  removeDeadSlots(draft, fillSlots(draft, wanted));
   const all = filledSlots(draft);
   for (const slot of all) handOver(draft, slot);
   advanceRollout(draft, all);

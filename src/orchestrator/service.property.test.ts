@@ -165,8 +165,25 @@ function updating(world: World): number {
   return slots.size;
 }
 
+/** An update fails after the service was scaled down: the spec that comes back wants more replicas than the one that failed. */
+const rollbackToMoreReplicas: History = {
+  mode: { kind: 'replicated', replicas: 2 },
+  restart: {},
+  update: { parallelism: 1, delayNs: 0, failureAction: 'rollback', maxFailureRatio: 0, order: 'stop-first' },
+  rollback: { parallelism: 0, delayNs: 0, failureAction: 'pause', maxFailureRatio: 0, order: 'stop-first' },
+  historyLimit: 0,
+  steps: [
+    { kind: 'progress', pick: 3, outcome: 'fail' },
+    { kind: 'image', version: 2 },
+    { kind: 'scale', replicas: 1 },
+    { kind: 'progress', pick: 0, outcome: 'on' },
+    { kind: 'progress', pick: 0, outcome: 'on' },
+    { kind: 'progress', pick: 0, outcome: 'fail' },
+  ],
+};
+
 describe('for every history, the orchestrator', () => {
-  const parameters = { numRuns: 400 };
+  const parameters = { numRuns: 400, examples: [[rollbackToMoreReplicas]] as [History][] };
 
   it('runs one task per slot unless told to start first, keeps to attempts, and never acts twice on the same', () => {
     fc.assert(
