@@ -4,48 +4,28 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSy
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { serviceSpecFromJson, serviceSpecToJson } from '#api/convert/service.ts';
-import { runCli } from '#cli/cli.ts';
 import { groups, topLevelCommands } from '#cli/commands.ts';
-import { systemClock, systemRandom } from '#platform/clock.ts';
+import { systemClock } from '#platform/clock.ts';
 import { type InProcessApi, startInProcessApi } from '../api/in-process.ts';
+import { skepInProcess } from './skep-in-process.ts';
 
 const helpFolder = join(import.meta.dirname, '../../../shared/data/cli-help-api1.50');
 
 describe('the command line on a daemon in this process', () => {
   let api: InProcessApi;
   let folder: string;
+  let skep: ReturnType<typeof skepInProcess>;
 
   before(async () => {
     folder = mkdtempSync(join(tmpdir(), 'skep-cli-'));
     api = await startInProcessApi();
     await api.init();
+    skep = skepInProcess({ socketPath: api.socketPath, folder, environment: { TOP_SECRET: 'top-secret' } });
   });
   after(async () => {
     await api.close();
     rmSync(folder, { recursive: true, force: true });
   });
-
-  async function skep(...argv: readonly string[]): Promise<{ readonly code: number; readonly stdout: string; readonly stderr: string }> {
-    const texts = { stdout: '', stderr: '' };
-    const output = (name: 'stdout' | 'stderr') => ({ write: (text: string | Uint8Array) => void (texts[name] += Buffer.from(text).toString()) });
-    const code = await runCli(argv, {
-      programName: 'skep',
-      version: '0.0.0',
-      gitCommit: 'test',
-      environment: { DOCKER_HOST: `unix://${api.socketPath}`, DOCKER_CONFIG: folder, TOP_SECRET: 'top-secret' },
-      workingDirectory: folder,
-      homeDirectory: folder,
-      stdin: process.stdin,
-      stdout: output('stdout'),
-      stderr: output('stderr'),
-      clock: systemClock,
-      random: systemRandom,
-      onInterrupt: () => () => {},
-      loadConverters: () => Promise.resolve({ serviceToJson: serviceSpecToJson, serviceFromJson: (spec) => serviceSpecFromJson(spec, undefined) }),
-    });
-    return { code, ...texts };
-  }
 
   it('can load every command, and each has help', async () => {
     for (const entry of topLevelCommands.filter(({ hidden }) => !hidden))

@@ -4,18 +4,17 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { serviceSpecFromJson, serviceSpecToJson } from '#api/convert/service.ts';
-import { runCli } from '#cli/cli.ts';
 import type { Service } from '#docker-api/service.ts';
 import type { Task } from '#docker-api/task.ts';
-import { systemClock, systemRandom } from '#platform/clock.ts';
 import { type InProcessApi, startInProcessApi } from '../api/in-process.ts';
+import { skepInProcess } from './skep-in-process.ts';
 
 const imageOf = (spec: { readonly runtime: { readonly kind: string; readonly container?: { readonly image: string } } }) => spec.runtime.container?.image ?? '';
 
 describe('stacks', () => {
   let api: InProcessApi;
   let folder: string;
+  let skep: ReturnType<typeof skepInProcess>;
   let databaseHealthy = 300;
 
   before(async () => {
@@ -29,32 +28,12 @@ describe('stacks', () => {
       },
     });
     await api.init();
+    skep = skepInProcess({ socketPath: api.socketPath, folder });
   });
   after(async () => {
     await api.close();
     rmSync(folder, { recursive: true, force: true });
   });
-
-  async function skep(...argv: readonly string[]): Promise<{ readonly code: number; readonly stdout: string; readonly stderr: string }> {
-    const texts = { stdout: '', stderr: '' };
-    const output = (name: 'stdout' | 'stderr') => ({ write: (text: string | Uint8Array) => void (texts[name] += Buffer.from(text).toString()) });
-    const code = await runCli(argv, {
-      programName: 'skep',
-      version: '0.0.0',
-      gitCommit: 'test',
-      environment: { DOCKER_HOST: `unix://${api.socketPath}`, DOCKER_CONFIG: folder },
-      workingDirectory: folder,
-      homeDirectory: folder,
-      stdin: process.stdin,
-      stdout: output('stdout'),
-      stderr: output('stderr'),
-      clock: systemClock,
-      random: systemRandom,
-      onInterrupt: () => () => {},
-      loadConverters: () => Promise.resolve({ serviceToJson: serviceSpecToJson, serviceFromJson: (spec) => serviceSpecFromJson(spec, undefined) }),
-    });
-    return { code, ...texts };
-  }
 
   function deployOf(name: string, text: string) {
     const file = join(folder, `${name}.yaml`);
