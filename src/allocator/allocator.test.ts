@@ -186,6 +186,15 @@ describe('services', () => {
     assert.equal(task(swarm, 't').status.error, undefined);
   });
 
+  it('whose port is no port say so in their tasks, whoever would publish it', () => {
+    for (const port of [tcp(80, 70_000), tcp(70_000), { ...tcp(80, 70_000), publishMode: 'host' as const }]) {
+      const high = onNetworks('high', [], { ports: [port] });
+      const swarm = start([]);
+      swarm.put(high, newTask('t', high));
+      assert.deepEqual([task(swarm, 't').status.state, task(swarm, 't').status.error], ['new', "port '70000' is out of range: the highest is 65535"]);
+    }
+  });
+
   it('give their virtual IPs back for dnsrr, and get them again for vip', () => {
     const swarm = start([makeNetwork('a'), onNetworks('s', ['a'])]);
     assert.deepEqual(vips(swarm, 's'), ['a 10.0.0.2/24']);

@@ -10,6 +10,7 @@ import type { Round } from './round.ts';
 /** SwarmKit's range for ports that the user leaves open. */
 const FIRST_DYNAMIC_PORT = 30_000;
 const LAST_DYNAMIC_PORT = 32_767;
+const HIGHEST_PORT = 65_535;
 
 export type EndpointResult = { readonly endpoint: Endpoint } | { readonly error: string };
 
@@ -46,6 +47,9 @@ function allocatePorts(round: Round, service: Service): Ports {
     return { error };
   };
   for (const port of wanted) {
+    // Docker takes any number at the create, and then holds up the service's tasks without a word.
+    const tooHigh = [port.targetPort, port.publishedPort ?? 0].find((number) => number > HIGHEST_PORT);
+    if (tooHigh !== undefined) return fail(`port '${tooHigh}' is out of range: the highest is ${HIGHEST_PORT}`);
     if (port.publishMode === 'host') {
       ports.push(port);
       continue;

@@ -56,14 +56,6 @@ test("a spec that cannot be is refused in Docker's words", async () => {
       400,
       `${IA}EndpointSpec: duplicate published ports provided`,
     ],
-    ...[{ targetPort: 80, publishedPort: 70000 } as const, { targetPort: 70000 } as const].map(
-      (port) =>
-        [
-          serviceSpec('svc', { endpoint: { ports: [{ protocol: 'tcp', publishMode: 'ingress', ...port }] } }),
-          400,
-          `${IA}EndpointSpec: port 70000 is out of range, the highest is 65535`,
-        ] as const,
-    ),
     [withTask({ networks: [{ target: 'nosuchnet' }] }), 500, 'network nosuchnet not found'],
     [withTask({ networks: [{ target: '' }] }), 400, 'network  is ambiguous (2 matches found)'],
     [withTask({ networks: [{ target: 'none' }] }), 404, 'could not find the corresponding predefined swarm network: network none not found'],

@@ -10,7 +10,6 @@ import { validatePlacement, validateResources, validateRestartPolicy } from './r
 
 /** Counts are 64-bit in Docker; what does not fit its signed range counts as negative. */
 const COUNT_LIMIT = 2 ** 63;
-const MAX_PORT = 65_535;
 
 /** Throws AppError `invalidArgument` (`unknown` for constraints) in Docker's words. */
 export function validateServiceSpec(spec: ServiceSpec): void {
@@ -74,10 +73,7 @@ function validateUpdateConfig({ delayNs = 0, monitorNs = 0, maxFailureRatio = 0 
 
 function validateEndpoint({ mode, ports }: EndpointSpec): void {
   const published = new Set<string>();
-  for (const { protocol, targetPort, publishedPort = 0, publishMode } of ports ?? []) {
-    // Swarm takes any number, and its allocator then holds the service's tasks up without a word.
-    const tooHigh = [targetPort, publishedPort].find((port) => port > MAX_PORT);
-    if (tooHigh !== undefined) throw rpcError('invalidArgument', `EndpointSpec: port ${tooHigh} is out of range, the highest is ${MAX_PORT}`);
+  for (const { protocol, publishedPort = 0, publishMode } of ports ?? []) {
     if (mode === 'dnsrr' && publishMode === 'ingress') {
       throw rpcError('invalidArgument', "EndpointSpec: port published with ingress mode can't be used with dnsrr mode");
     }
