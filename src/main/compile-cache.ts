@@ -10,6 +10,8 @@ export const compileCacheFolder = join(import.meta.dirname, '../../.tools/compil
 const sourceFolder = join(import.meta.dirname, '..');
 /** Set in the process that only compiles. */
 const COMPILE_ONLY = 'SKEP_COMPILE_ONLY';
+/** It takes a second; the daemon starts without it when a machine is that slow. */
+const COMPILE_TIMEOUT_MS = 60_000;
 
 /**
  * Loads a daemon's modules as compiled code. A process that compiles them itself keeps the compiler's 40 MB until it ends, and a daemon runs for
@@ -30,7 +32,8 @@ function compileOnce(entry: string): void {
   const file = join(compileCacheFolder, `${basename(entry)}.stamp`);
   const stamp = stampOfSources();
   if (readFileIfPresent(file) === stamp) return;
-  const { status } = spawnSync(process.execPath, [...process.execArgv, entry], { env: { ...process.env, [COMPILE_ONLY]: entry }, stdio: 'ignore' });
+  const env = { ...process.env, [COMPILE_ONLY]: entry };
+  const { status } = spawnSync(process.execPath, [...process.execArgv, entry], { env, stdio: 'ignore', timeout: COMPILE_TIMEOUT_MS });
   if (status !== 0) return;
   try {
     writeFileAtomically(file, stamp);
