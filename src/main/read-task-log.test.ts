@@ -145,6 +145,19 @@ test('no line comes twice and none is lost when an engine tells whole seconds, a
   assert.deepEqual(await read({ ...all, follow: true, tail: 2 }), ['c', 'd', 'e', 'f']);
 });
 
+test('what an engine does not tell of a log whose container goes while it is followed is read afterwards', async (context) => {
+  for (const told of [0, 3]) {
+    const { read } = await world(context, {
+      logs(response, query) {
+        response.writeHead(200);
+        for (const line of query.get('follow') === '1' ? LINES.slice(0, told) : LINES) response.write(frameOf(line));
+        response.end();
+      },
+    });
+    assert.deepEqual(await read({ ...all, follow: true }), ['a', 'b', 'c', 'd', 'e', 'f']);
+  }
+});
+
 test('without follow a log that is cut short is said to be', async (context) => {
   const { read, missing } = await world(context, {
     logs(response) {

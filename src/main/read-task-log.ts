@@ -43,17 +43,22 @@ export async function* readTaskLog(first: Task, context: ReadContext): AsyncGene
   let task = first;
   let failedSince: number | undefined;
   let warned = false;
+  let ended = false;
   while (!signal.aborted) {
     const stored = store.view.get('task', task.id);
     task = stored ?? task;
     let failure: Failure | undefined;
     try {
-      for await (const line of linesOfTask(task, place.optionsFrom(options), context)) {
+      const wanted = ended ? { ...options, follow: false } : options;
+      for await (const line of linesOfTask(task, place.optionsFrom(wanted), context)) {
         failedSince = undefined;
         warned = false;
         if (place.isNew(line)) yield chunkOf(task, line);
       }
-      return;
+      if (ended || !options.follow) return;
+      // Podman ends the log of a container that is removed before all of its lines are told: the rest is with the container still, or kept.
+      ended = true;
+      continue;
     } catch (error) {
       failure = failureOf(error, task, place.hasRead());
     }
