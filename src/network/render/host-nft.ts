@@ -3,6 +3,7 @@
 import type { Host, Mesh, PublishedPort } from '../desired-host.ts';
 import { familyOf } from '#lib/ip.ts';
 import { hex, MARK_MASK, meshAddressOf, meshMacOf, nodeMark, type Names } from '../names.ts';
+import { segmentClamp } from './segment-clamp.ts';
 
 /** Addresses of this VXLAN id's device; user networks have other ids (they begin at 4097). */
 export const MESH_VXLAN_ID = 4096;
@@ -117,13 +118,7 @@ function translateChains({ mesh, dnsPort }: Host, names: Names): readonly string
  * address is unknown: then no unknown address begins anything.
  */
 function filterChains({ withoutEgress, known, mesh }: Host, names: Names): readonly string[] {
-  const device = `"${names.meshDevice}"`;
-  const clamp = mesh
-    ? [
-        `oifname ${device} tcp flags syn tcp option maxseg size set rt mtu`,
-        `iifname ${device} tcp flags syn tcp option maxseg size set ${mesh.mtu - TCP_HEADERS_BYTES}`,
-      ]
-    : [];
+  const clamp = mesh ? segmentClamp(names.meshDevice, mesh.mtu - TCP_HEADERS_BYTES) : [];
   const others = known === undefined || known.length === 0 ? '' : `ip saddr != { ${known.join(', ')} } `;
   const blocked = [
     ...(withoutEgress.length > 0 ? [{ match: `ip saddr { ${withoutEgress.join(', ')} } `, state: 'ct direction original' }] : []),

@@ -3,6 +3,7 @@
 import type { Host, Host6, PublishedPort } from '../desired-host.ts';
 import { hex, MARK_MASK, meshAddress6Of, type Names } from '../names.ts';
 import { chain, indent, key, portMap, zoneAndMarkChains } from './host-nft.ts';
+import { segmentClamp } from './segment-clamp.ts';
 
 /** An IPv6 and a TCP header without options. */
 const TCP_HEADERS_BYTES = 60;
@@ -73,14 +74,8 @@ function translateChains({ mesh }: Host, names: Names): readonly string[] {
  * would get to this node. On the engine's bridge, too, containers reach each other over published ports only: not every engine sees to that for IPv6.
  */
 function filterChains({ withoutEgress, known }: Host6, { mesh }: Host, names: Names): readonly string[] {
-  const device = `"${names.meshDevice}"`;
   const bridge = `"${names.gatewayBridge}"`;
-  const clamp = mesh
-    ? [
-        `oifname ${device} tcp flags syn tcp option maxseg size set rt mtu`,
-        `iifname ${device} tcp flags syn tcp option maxseg size set ${mesh.mtu - TCP_HEADERS_BYTES}`,
-      ]
-    : [];
+  const clamp = mesh ? segmentClamp(names.meshDevice, mesh.mtu - TCP_HEADERS_BYTES) : [];
   const others = known === undefined || known.length === 0 ? '' : `ip6 saddr != { ${known.join(', ')} } `;
   const blocked = [
     `iifname ${bridge} ip6 saddr fe80::/10 meta l4proto != ipv6-icmp drop`,
