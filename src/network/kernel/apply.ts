@@ -23,10 +23,14 @@ export async function applyRules(text: string, namespace?: string): Promise<void
   await runOrThrow(inNamespace(namespace, ['nft', '-f', '-']), text);
 }
 
-/** How the kernel lists a table, to see later whether somebody has touched it; undefined when it does not exist. */
-export async function listTable(table: string, namespace?: string, family: 'ip' | 'ip6' = 'ip'): Promise<string | undefined> {
-  const { code, stdout } = await run(inNamespace(namespace, ['nft', 'list', 'table', family, table]));
-  return code === 0 ? stdout : undefined;
+/** How the kernel lists a table's rules of both families; one that does not exist has none. */
+export async function listTables(table: string, namespace?: string): Promise<string> {
+  const listings: string[] = [];
+  for (const family of ['ip', 'ip6']) {
+    const { code, stdout } = await run(inNamespace(namespace, ['nft', 'list', 'table', family, table]));
+    listings.push(code === 0 ? stdout : '');
+  }
+  return listings.join('\n');
 }
 
 /** A value below /proc/sys/net of the host's namespace. */

@@ -6,9 +6,10 @@ import { hex, MARK_OWNER_MASK, type Names } from '../names.ts';
 import { renderHostRules } from '../render/host-nft.ts';
 import { renderHostRules6 } from '../render/host-nft6.ts';
 import { planMesh } from '../render/mesh-links.ts';
-import { applyRules, applySteps, getSysctl, listTable, setSysctl } from './apply.ts';
+import { applySteps, getSysctl, setSysctl } from './apply.ts';
 import { type HostLinks, observeMesh } from './observe.ts';
 import { portKey, type PortHolder } from './ports.ts';
+import { tableRules } from './rules.ts';
 import { run } from './run.ts';
 
 export interface HostApplier {
@@ -19,23 +20,9 @@ export interface HostApplier {
 export const NOTHING_ON_HOST: Host = { ports: [], gatewaySubnets: [], withoutEgress: [] };
 
 export function createHostApplier({ names, ports, log }: { readonly names: Names; readonly ports: PortHolder; readonly log: Logger }): HostApplier {
-  let rules: string | undefined;
-  let listing: string | undefined;
-  let isListed = false;
+  const rules = tableRules(names.table);
   const acceptsForwarding = new Map<Filter, boolean>();
   let meshKey: string | undefined;
-
-  async function applyTable(text: string, verify: boolean): Promise<void> {
-    const list = async () => [await listTable(names.table), await listTable(names.table, undefined, 'ip6')].join('\n');
-    const isCurrent = rules === text && (!verify || (isListed && (await list()) === listing));
-    if (isCurrent) return;
-    rules = undefined;
-    await applyRules(text);
-    // How the kernel lists it is asked for only when somebody wants to compare: a change should cost one command.
-    isListed = verify;
-    listing = verify ? await list() : undefined;
-    rules = text;
-  }
 
   async function applyForwarding(filter: Filter, wanted: boolean, verify: boolean): Promise<void> {
     if (!verify && acceptsForwarding.get(filter) === wanted) return;
@@ -63,7 +50,7 @@ export function createHostApplier({ names, ports, log }: { readonly names: Names
       const serves = served.ports.length > 0;
       await allOf([
         // The mesh's device before the rules that name it is not needed: rules compare names. All parts are tried, whatever fails.
-        () => applyTable(renderHostRules(served, names) + renderHostRules6(served, names), verify),
+        () => rules.ensure(renderHostRules(served, names) + renderHostRules6(served, names), verify),
         () => applyForwarding('iptables', serves || host.mesh !== undefined, verify),
         () => applyForwarding('ip6tables', host.six !== undefined && (serves || host.mesh !== undefined), verify),
         () => (serves ? openGatewayBridge(links, names.gatewayBridge) : Promise.resolve()),

@@ -5,8 +5,9 @@ import type { Overlay } from '../desired.ts';
 import type { Names } from '../names.ts';
 import { BRIDGE, planOverlayLinks, type ActualOverlay } from '../render/overlay-links.ts';
 import { OVERLAY_TABLE, renderOverlayRules } from '../render/overlay-nft.ts';
-import { addNamespace, applyRules, applySteps, ensureBridgeFilter, listTable, removeNamespace, setSysctls } from './apply.ts';
+import { addNamespace, applySteps, ensureBridgeFilter, removeNamespace, setSysctls } from './apply.ts';
 import { observeNamespaces, observeOverlay } from './observe.ts';
+import { type Rules, tableRules } from './rules.ts';
 
 export interface Overlays {
   apply(overlay: Overlay, verify: boolean): Promise<void>;
@@ -45,12 +46,11 @@ const SYSCTLS6 = {
   'ipv6/conf/default/accept_redirects': '0',
 } as const;
 
-/** What is known to be in place, each part as text that can be compared. */
+/** What is known to be in place. */
 interface Applied {
+  /** As text that can be compared. */
   links: string | undefined;
-  rules: string | undefined;
-  /** How the kernel lists the rules; unknown until the first look after they were applied. */
-  listing: string | undefined;
+  readonly rules: Rules;
 }
 
 export function createOverlays({ names }: { readonly names: Names }): Overlays {
@@ -59,7 +59,7 @@ export function createOverlays({ names }: { readonly names: Names }): Overlays {
   async function apply(overlay: Overlay, verify: boolean): Promise<void> {
     const namespace = names.namespace(overlay.vxlanId);
     const known = applied.get(overlay.vxlanId);
-    const now: Applied = known ?? { links: undefined, rules: undefined, listing: undefined };
+    const now: Applied = known ?? { links: undefined, rules: tableRules(OVERLAY_TABLE, namespace) };
     applied.set(overlay.vxlanId, now);
     // Backends come and go far more often than anything else; they are in the rules only.
     const { virtualIps, virtualIps6, ...rest } = overlay;
@@ -67,17 +67,11 @@ export function createOverlays({ names }: { readonly names: Names }): Overlays {
     if (verify || now.links !== links) {
       now.links = undefined;
       const actual = await ensureNamespace(namespace, known === undefined, virtualIps6 === undefined ? SYSCTLS : SYSCTLS6);
-      if (actual.links.length <= 1) now.rules = undefined;
+      if (actual.links.length <= 1) now.rules.forget();
       await applySteps(planOverlayLinks(overlay, actual, names));
       now.links = links;
     }
-    const rules = renderOverlayRules(overlay);
-    const isCurrent = now.rules === rules && (!verify || (now.listing !== undefined && (await listRules(overlay, namespace)) === now.listing));
-    if (isCurrent) return;
-    now.rules = undefined;
-    await applyRules(rules, namespace);
-    now.listing = verify ? await listRules(overlay, namespace) : undefined;
-    now.rules = rules;
+    await now.rules.ensure(renderOverlayRules(overlay), verify);
   }
 
   return {
@@ -121,13 +115,6 @@ async function ensureNamespace(namespace: string, isFirstLook: boolean, sysctls:
     }
   }
   return observeOverlay(namespace);
-}
-
-/** How the kernel lists all rules of a network; undefined when some are missing. */
-async function listRules({ virtualIps6 }: Overlay, namespace: string): Promise<string | undefined> {
-  const listing = await listTable(OVERLAY_TABLE, namespace);
-  const listing6 = virtualIps6 === undefined ? '' : await listTable(OVERLAY_TABLE, namespace, 'ip6');
-  return listing === undefined || listing6 === undefined ? undefined : listing + listing6;
 }
 
 async function addVeth(overlay: Overlay, endpointId: string, names: Names): Promise<void> {
