@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import type { ClusterNetworkState } from '#protocol/network-state.ts';
 import { runOrThrow, until } from '../lib/engine.ts';
-import { type Lab, type LabContainer, LINK6, startLab } from './network-lab.ts';
+import { applyCluster, type Lab, type LabContainer, LINK6, startLab } from './network-lab.ts';
 
 const UNDERLAY = ['fd77::1', 'fd77::2'] as const;
 
@@ -57,12 +57,7 @@ after(async () => {
 });
 
 async function apply(state: ClusterNetworkState): Promise<void> {
-  const signal = AbortSignal.timeout(20_000);
-  for (const [index, lab] of labs.entries()) {
-    const here = index === 0 ? [web[0], shut] : [web[1]];
-    await lab.dataPlane.applyLocal({ version: 1, endpoints: here.map(({ endpoint }) => endpoint) }, signal);
-    await lab.dataPlane.applyCluster(state, signal);
-  }
+  for (const [index, lab] of labs.entries()) await applyCluster(lab, index === 0 ? [web[0], shut] : [web[1]], state);
 }
 
 type Place = Pick<Lab['engine'], 'exec'>;

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import type { ClusterNetworkState } from '#protocol/network-state.ts';
 import { runOrThrow, until } from '../lib/engine.ts';
-import { type Lab, type LabContainer, startLab } from './network-lab.ts';
+import { applyCluster, type Lab, type LabContainer, startLab } from './network-lab.ts';
 
 const UNDERLAY = ['10.77.0.1', '10.77.0.2'] as const;
 const [VIP, VIP6, IDLE6] = ['10.99.1.100', 'fd99:1::64', 'fd99:1::65'];
@@ -48,11 +48,7 @@ after(async () => {
 });
 
 async function apply(state: ClusterNetworkState): Promise<void> {
-  const signal = AbortSignal.timeout(20_000);
-  for (const [index, lab] of labs.entries()) {
-    await lab.dataPlane.applyLocal({ version: 1, endpoints: web.slice(index, index + 1).map(({ endpoint }) => endpoint) }, signal);
-    await lab.dataPlane.applyCluster(state, signal);
-  }
+  for (const [index, lab] of labs.entries()) await applyCluster(lab, web.slice(index, index + 1), state);
 }
 
 /** What curl says in a container's network; the image has none that speaks IPv6 addresses. */

@@ -177,6 +177,13 @@ async function prepareLab(engine: TestEngine, ipv6: boolean): Promise<Lab> {
   };
 }
 
+/** Tells one of several nodes which containers are its own, and what the whole cluster is. */
+export async function applyCluster({ dataPlane }: Lab, own: readonly LabContainer[], state: ClusterNetworkState): Promise<void> {
+  const signal = AbortSignal.timeout(20_000);
+  await dataPlane.applyLocal({ version: 1, endpoints: own.map(({ endpoint }) => endpoint) }, signal);
+  await dataPlane.applyCluster(state, signal);
+}
+
 async function addLink6(engine: TestEngine): Promise<void> {
   await engine.exec(['ip', 'addr', 'add', `${LINK6.node}/64`, 'dev', 'uplink', 'nodad']);
   await engine.client.exec(['ip', 'addr', 'add', `${LINK6.client}/64`, 'dev', 'eth0', 'nodad']);

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import type { ClusterNetworkState } from '#protocol/network-state.ts';
 import { runOrThrow, until } from '../lib/engine.ts';
-import { type Lab, type LabContainer, startLab, UDP_CLIENT } from './network-lab.ts';
+import { applyCluster, type Lab, type LabContainer, startLab, UDP_CLIENT } from './network-lab.ts';
 
 const VIP = '10.99.1.100';
 const ADDRESSES = ['10.77.0.1', '10.77.0.2'] as const;
@@ -66,11 +66,7 @@ after(async () => {
 });
 
 async function apply(state: ClusterNetworkState): Promise<void> {
-  const signal = AbortSignal.timeout(20_000);
-  for (const [index, lab] of labs.entries()) {
-    await lab.dataPlane.applyLocal({ version: 1, endpoints: web.slice(index, index + 1).map(({ endpoint }) => endpoint) }, signal);
-    await lab.dataPlane.applyCluster(state, signal);
-  }
+  for (const [index, lab] of labs.entries()) await applyCluster(lab, web.slice(index, index + 1), state);
 }
 
 const distinct = (values: readonly string[]): readonly string[] => [...new Set(values)].sort((a, b) => (a < b ? -1 : 1));
