@@ -1,7 +1,7 @@
 // A typed client of the Engine API: one peer, over whatever leads there (transport.ts). It knows HTTP and errors; what paths mean is its callers' business.
 import { type IncomingMessage, type OutgoingHttpHeaders, request, type RequestOptions } from 'node:http';
 import type { Duplex } from 'node:stream';
-import { AppError, type ErrorCode } from '#lib/errors.ts';
+import { AppError, codeOfHttpStatus } from '#lib/errors.ts';
 import type { Transport } from './transport.ts';
 
 export type QueryValue = string | number | boolean | undefined;
@@ -40,17 +40,6 @@ export interface ClientOptions {
   /** Told which nodes an answer is without, and why: `node2 (down)`. */
   readonly onMissingNodes?: (nodes: string) => void;
 }
-
-/** An answer that is an error; the status tells a missing object from a bad request. */
-const codeOfStatus: Readonly<Record<number, ErrorCode>> = {
-  400: 'invalidArgument',
-  401: 'unauthenticated',
-  403: 'permissionDenied',
-  404: 'notFound',
-  409: 'conflict',
-  501: 'unimplemented',
-  503: 'unavailable',
-};
 
 /** No answer is larger, except streams. */
 const MAX_ANSWER_BYTES = 256 * 1024 * 1024;
@@ -147,7 +136,7 @@ async function readAll(response: IncomingMessage): Promise<string> {
 async function failureOf(response: IncomingMessage): Promise<AppError> {
   const body = await readAll(response);
   const { statusCode = 0 } = response;
-  return new AppError(codeOfStatus[statusCode] ?? 'unknown', `Error response from daemon: ${messageOf(body, statusCode)}`);
+  return new AppError(codeOfHttpStatus(statusCode), `Error response from daemon: ${messageOf(body, statusCode)}`);
 }
 
 function messageOf(body: string, status: number): string {

@@ -3,7 +3,7 @@ import { Agent, type ClientRequest, request as httpRequest, type IncomingMessage
 import { isIP, connect as netConnect, type Socket } from 'node:net';
 import { connect as tlsConnect } from 'node:tls';
 import type { Clock } from '#lib/clock.ts';
-import { AppError, type ErrorCode, errorMessage, httpStatusOfCode } from '#lib/errors.ts';
+import { AppError, codeOfHttpStatus, errorMessage } from '#lib/errors.ts';
 import type { EngineFacts, EngineLink, EngineRequest, EngineResponse } from './connection.ts';
 import { apiPath } from './path.ts';
 import { createPatience } from './patience.ts';
@@ -188,24 +188,10 @@ export function parseBody(bytes: Buffer): unknown {
   }
 }
 
-const codeOfStatus: Readonly<Record<number, ErrorCode>> = {
-  400: 'invalidArgument',
-  401: 'unauthenticated',
-  403: 'permissionDenied',
-  404: 'notFound',
-  409: 'conflict',
-  501: 'unimplemented',
-  503: 'unavailable',
-};
-
 /** The engine's own words with its own status, as far as our catalogue has it. */
 export function engineError(status: number, body: unknown): AppError {
   const message = (body as { message?: unknown } | undefined)?.message;
-  const code = codeOfStatus[status] ?? 'unknown';
-  return new AppError(
-    httpStatusOfCode[code] === status ? code : 'unknown',
-    typeof message === 'string' ? message : `the engine answered with status ${status}`,
-  );
+  return new AppError(codeOfHttpStatus(status), typeof message === 'string' ? message : `the engine answered with status ${status}`);
 }
 
 function minorOf(version: string | undefined, fallback: number): number {

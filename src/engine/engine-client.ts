@@ -3,7 +3,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { EngineLink, EngineRequest } from '#engine-link/connection.ts';
 import { parseBody, readAll } from '#engine-link/link.ts';
-import { AppError, type ErrorCode } from '#lib/errors.ts';
+import { AppError, codeOfHttpStatus } from '#lib/errors.ts';
 
 export interface EngineCall {
   readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE';
@@ -38,15 +38,6 @@ export function creationSignal(signal: AbortSignal): AbortSignal {
 }
 
 const successful: ReadonlySet<number> = new Set([200, 201, 204, 304]);
-
-const codeOfStatus: Readonly<Record<number, ErrorCode>> = {
-  400: 'invalidArgument',
-  401: 'unauthenticated',
-  403: 'permissionDenied',
-  404: 'notFound',
-  409: 'conflict',
-  501: 'unimplemented',
-};
 
 /** What dockerd says while it starts or stops: it answers, but cannot work. */
 const NOT_WORKING = new RegExp(
@@ -116,5 +107,5 @@ function refusal(status: number, body: unknown): AppError {
   const said = (body as { readonly message?: unknown } | undefined)?.message;
   const message = typeof said === 'string' ? said.trim() : `the engine answered with status ${status}`;
   if (status >= 500 && NOT_WORKING.test(message)) return new AppError('unavailable', `the container engine is not ready: ${message}`);
-  return new AppError(codeOfStatus[status] ?? 'unknown', message);
+  return new AppError(codeOfHttpStatus(status), message);
 }

@@ -26,6 +26,21 @@ export const httpStatusOfCode = {
 
 export type ErrorCode = keyof typeof httpStatusOfCode;
 
+const codeOfStatus: Readonly<Record<number, ErrorCode>> = {
+  400: 'invalidArgument',
+  401: 'unauthenticated',
+  403: 'permissionDenied',
+  404: 'notFound',
+  409: 'conflict',
+  501: 'unimplemented',
+  503: 'unavailable',
+};
+
+/** What an HTTP answer with this status says at most; `unknown` where a status alone tells nothing. */
+export function codeOfHttpStatus(status: number): ErrorCode {
+  return codeOfStatus[status] ?? 'unknown';
+}
+
 const grpcName: Partial<Record<ErrorCode, string>> = {
   invalidArgument: 'InvalidArgument',
   failedPrecondition: 'FailedPrecondition',
