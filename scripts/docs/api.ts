@@ -10,7 +10,7 @@ import { code, page, table } from './markdown.ts';
 export function apiPage(): string {
   // Routes are only listed here: their handlers, and what those work with, are never touched.
   const nothing = {} as never;
-  const mixed = [...systemRoutes(nothing), eventsRoute(nothing), ...containerRoutes(nothing)];
+  const mixed = [...systemRoutes(nothing, nothing), eventsRoute(nothing), ...containerRoutes(nothing)];
   return page(
     'The API',
     'the routes in src/api',

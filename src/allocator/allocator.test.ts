@@ -137,9 +137,11 @@ describe('services', () => {
     );
   });
 
-  it('without networks and ports get an empty endpoint', () => {
-    const swarm = start([makeService('s')]);
-    assert.deepEqual(service(swarm, 's').endpoint, { spec: {}, ports: [], virtualIps: [] });
+  it('without networks and ports are not written: the version that their creator reads is the one to update them with', () => {
+    const made = makeService('s');
+    const swarm = start([made, newTask('t', made)]);
+    assert.equal(task(swarm, 't').status.state, 'pending');
+    assert.equal(service(swarm, 's').endpoint, undefined);
   });
 
   it('do not wait for an ingress network that is not there, and get its address when it comes', () => {

@@ -119,7 +119,9 @@ function decide(round: Round, keys: ReadonlySet<string>, maxChanges: number): Al
 function updateEndpoint(round: Round, service: Service): string | undefined {
   const result = allocateEndpoint(round, service);
   if ('error' in result) return result.error;
-  if (service.endpoint === undefined || !equalSpecs(service.endpoint, result.endpoint)) {
+  const before = service.endpoint ?? { spec: service.spec.endpoint ?? {}, ports: [], virtualIps: [] };
+  // A service that needs nothing is not written: whoever reads it right after its creation has the version to update it with.
+  if (!equalSpecs(before, result.endpoint)) {
     round.changes.push({ action: 'update', object: { ...service, endpoint: result.endpoint } });
   }
   return undefined;

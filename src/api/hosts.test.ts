@@ -6,15 +6,26 @@ import { join } from 'node:path';
 import { after, before, describe, it, test } from 'node:test';
 import { execFileSync, spawnSync } from 'node:child_process';
 import { connect as tlsConnect, type TLSSocket } from 'node:tls';
-import { listenOn, parseHost, type ServerTls } from './hosts.ts';
+import { exposureWarning, listenOn, parseHost, type ServerTls } from './hosts.ts';
 
 test('hosts are written as for dockerd', () => {
   assert.deepEqual(parseHost('unix:///run/x.sock', { group: 'docker' }), { kind: 'unix', path: '/run/x.sock', group: 'docker' });
   assert.deepEqual(parseHost('tcp://0.0.0.0:2375'), { kind: 'tcp', host: '0.0.0.0', port: 2375 });
   assert.deepEqual(parseHost('tcp://[::1]:99'), { kind: 'tcp', host: '::1', port: 99 });
   assert.deepEqual(parseHost('tcp://10.0.0.1'), { kind: 'tcp', host: '10.0.0.1', port: 2375 });
+  assert.deepEqual(parseHost('0.0.0.0:2375'), { kind: 'tcp', host: '0.0.0.0', port: 2375 });
+  assert.throws(() => parseHost('localhost'), /invalid host "localhost"/);
   assert.throws(() => parseHost('fd://'), /invalid host "fd:\/\/"/);
   assert.throws(() => parseHost('unix://relative'), /invalid host/);
+});
+
+test('addresses that ask nobody for a certificate are warned of in the words of docker info', () => {
+  const tls = { cert: Buffer.alloc(0), key: Buffer.alloc(0) };
+  const first = (text: string, verify?: boolean) => exposureWarning(parseHost(text, verify === undefined ? {} : { tls: { ...tls, verify } }))?.split('\n')[0];
+  assert.equal(first('tcp://0.0.0.0:2375'), 'WARNING: API is accessible on http://0.0.0.0:2375 without encryption.');
+  assert.equal(first('tcp://[::]:2376', false), 'WARNING: API is accessible on https://[::]:2376 without TLS client verification.');
+  assert.equal(first('tcp://0.0.0.0:2376', true), undefined);
+  assert.equal(first('unix:///run/x.sock'), undefined);
 });
 
 describe('a unix socket', () => {

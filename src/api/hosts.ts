@@ -20,15 +20,28 @@ export type HostSpec =
 const DEFAULT_TCP_PORT = 2375;
 const DEFAULT_TLS_PORT = 2376;
 
-/** `unix:///run/skep.sock` or `tcp://0.0.0.0:2376`. Throws AppError `invalidArgument` for anything else. */
+/** `unix:///run/skep.sock`, `tcp://0.0.0.0:2376`, or `0.0.0.0:2376`, which dockerd takes for TCP. Throws AppError `invalidArgument` for anything else. */
 export function parseHost(text: string, options: { readonly group?: string; readonly tls?: ServerTls } = {}): HostSpec {
   const unix = /^unix:\/\/(\/.+)$/.exec(text);
   if (unix?.[1]) return { kind: 'unix', path: unix[1], ...(options.group === undefined ? {} : { group: options.group }) };
-  const tcp = /^tcp:\/\/(\[[^\]]+\]|[^:/]*)(?::(\d+))?\/?$/.exec(text);
+  const tcp = /^tcp:\/\/(\[[^\]]+\]|[^:/]*)(?::(\d+))?\/?$/.exec(text) ?? /^(\[[^\]]+\]|[^:/]*):(\d+)$/.exec(text);
   if (!tcp) throw new AppError('invalidArgument', `invalid host "${text}": use unix:///path or tcp://address:port`);
   const host = (tcp[1] ?? '').replace(/^\[|\]$/g, '') || '127.0.0.1';
   const port = Number(tcp[2] ?? (options.tls ? DEFAULT_TLS_PORT : DEFAULT_TCP_PORT));
   return { kind: 'tcp', host, port, ...(options.tls ? { tls: options.tls } : {}) };
+}
+
+const EXPOSED = `
+         Access to the remote API is equivalent to root access on the host. Refer
+         to the 'Docker daemon attack surface' section in the documentation for
+         more information: https://docs.docker.com/go/attack-surface/`;
+
+/** What `docker info` says about an address whose API anybody may use who reaches it, in Docker's words; undefined when nobody can. */
+export function exposureWarning(host: HostSpec): string | undefined {
+  if (host.kind !== 'tcp' || host.tls?.verify) return undefined;
+  const address = `${host.host.includes(':') ? `[${host.host}]` : host.host}:${host.port}`;
+  if (host.tls === undefined) return `WARNING: API is accessible on http://${address} without encryption.${EXPOSED}`;
+  return `WARNING: API is accessible on https://${address} without TLS client verification.${EXPOSED}`;
 }
 
 /** Listens and calls back for every connection, after its TLS handshake. Resolves with the address as a user would write it. */

@@ -1,11 +1,13 @@
 // The sockets of the API: what listens, what is connected, and how all of it ends.
 import type { Server, Socket } from 'node:net';
 import type { Clock } from '#lib/clock.ts';
-import { type HostSpec, listenOn } from './hosts.ts';
+import { exposureWarning, type HostSpec, listenOn } from './hosts.ts';
 
 export interface Listeners {
   /** Resolves with the address as a user would write it, the chosen port in it. */
   listen(host: HostSpec): Promise<{ readonly address: string }>;
+  /** What `docker info` warns of in what is listened on. */
+  warnings(): readonly string[];
   /** Stops listening, cuts idle connections at once and the others after CLOSE_GRACE_MS. */
   close(): Promise<void>;
 }
@@ -21,6 +23,7 @@ export function createListeners(options: {
 }): Listeners {
   const servers = new Set<Server>();
   const sockets = new Set<Socket>();
+  const warnings: string[] = [];
   const accept = (socket: Socket) => {
     sockets.add(socket);
     socket.once('close', () => sockets.delete(socket));
@@ -30,8 +33,11 @@ export function createListeners(options: {
     async listen(host) {
       const { server, address } = await listenOn(host, accept);
       servers.add(server);
+      const warning = exposureWarning(host);
+      if (warning !== undefined) warnings.push(warning);
       return { address };
     },
+    warnings: () => warnings,
     async close() {
       const closed = [...servers].map((server) => new Promise<void>((resolve) => server.close(() => resolve())));
       servers.clear();

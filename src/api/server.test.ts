@@ -3,7 +3,8 @@ import { after, before, describe, it, test } from 'node:test';
 import { AppError } from '#lib/errors.ts';
 import { createTestMembership } from './fixtures.ts';
 import { answer } from './proxy/fake-engine.ts';
-import { empty, json, jsonText, type Route, type RouteRequest, toEngine } from './route.ts';
+import { empty, json, jsonText, type Route, type RouteContext, type RouteRequest, toEngine } from './route.ts';
+import { systemRoutes } from './system.ts';
 import { startTestApi, type TestApi, until } from './test-api.ts';
 
 const asJson = { 'Content-Type': 'application/json' };
@@ -176,6 +177,16 @@ describe('our own routes', () => {
       },
       Containers: 3,
     });
+  });
+
+  it('adds what is to be warned of in its own addresses to the engine’s warnings', async () => {
+    const warning = 'WARNING: API is accessible on http://0.0.0.0:2375 without encryption.';
+    const [, , , route] = systemRoutes({ version: '1', gitCommit: 'a' }, () => [warning]);
+    const request = { apiVersion: 50, signal: new AbortController().signal } as RouteRequest;
+    const context = { membership: createTestMembership(), engine: { json: async () => ({ ID: 'e', Warnings: ['no swap'] }) } } as unknown as RouteContext;
+    const answer = await route?.handler(request, context);
+    assert.ok(answer?.kind === 'json' && route?.path === '/info');
+    assert.deepEqual((answer.value as { Warnings: unknown }).Warnings, ['no swap', warning]);
   });
 
   it('names itself beside the engine in version', async () => {

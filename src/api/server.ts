@@ -45,7 +45,7 @@ export interface ApiServerOptions {
 }
 
 /** `listen` may be called for several hosts. `close` also ends what runs beside requests. */
-export type ApiServer = Listeners;
+export type ApiServer = Pick<Listeners, 'listen' | 'close'>;
 
 /** A slow client of a plain TCP port must not hold a parser for ever. */
 const HEADERS_TIMEOUT_MS = 60_000;
@@ -61,7 +61,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
   const others = createOtherEngines({ membership, onExec: (id, link) => directory.rememberExec(id, link) });
   const all = { engineOf, others };
   const router = createRouter([
-    ...systemRoutes(options.identity),
+    ...systemRoutes(options.identity, () => listeners.warnings()),
     eventsRoute({
       events,
       backing,

@@ -14,12 +14,13 @@ export interface Identity {
 /** A ping says what this daemon speaks; it does not wait longer than this for an engine that does not answer. */
 const PING_PATIENCE_MS = 1_000;
 
-export function systemRoutes(identity: Identity): readonly Route[] {
+/** `warnings` are this daemon's own, for `docker info`. */
+export function systemRoutes(identity: Identity, warnings: () => readonly string[]): readonly Route[] {
   return [
     { method: 'GET', path: '/_ping', handler: ping },
     { method: 'HEAD', path: '/_ping', handler: ping },
     { method: 'GET', path: '/version', handler: (request, context) => version(request, context, identity) },
-    { method: 'GET', path: '/info', handler: info },
+    { method: 'GET', path: '/info', handler: (request, context) => info(request, context, warnings()) },
   ];
 }
 
@@ -75,7 +76,9 @@ async function version(request: RouteRequest, { engine }: RouteContext, identity
   return json({ ...answer, ...versions, Components: [...components, own] });
 }
 
-async function info(request: RouteRequest, { engine, membership }: RouteContext): Promise<RouteResult> {
+async function info(request: RouteRequest, { engine, membership }: RouteContext, own: readonly string[]): Promise<RouteResult> {
   const answer = await engine.json<Record<string, unknown>>({ method: 'GET', path: '/info', apiVersion: request.apiVersion, signal: request.signal });
-  return json({ ...answer, Swarm: swarmInfoToJson(membership.info()) });
+  const engines = Array.isArray(answer['Warnings']) ? (answer['Warnings'] as readonly unknown[]) : [];
+  const warnings = own.length === 0 ? {} : { Warnings: [...engines, ...own] };
+  return json({ ...answer, ...warnings, Swarm: swarmInfoToJson(membership.info()) });
 }

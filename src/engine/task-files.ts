@@ -126,7 +126,7 @@ async function isMountPoint(folder: string): Promise<boolean> {
 }
 
 async function mountIfMissing(folder: string, options: string): Promise<void> {
-  if (!(await isMountPoint(folder))) await run('mount', ['-t', 'tmpfs', '-o', options, 'skep-secrets', folder]);
+  if (!(await isMountPoint(folder))) await run('mount', ['-t', 'tmpfs', '-o', options, 'tmpfs', folder]);
 }
 
 async function unmountIfMounted(folder: string): Promise<void> {

@@ -30,8 +30,11 @@ export interface PeerCertificates {
   readonly key: string;
 }
 
-/** Beside the swarm's own port: 2378 unless the user chose another than 2377. etcd's usual 2380 may be taken by the service of the system's package. */
-const PEER_PORT_OFFSET = 1;
+/** Beside the swarm's usual port. etcd's own, 2380, may be taken by the service of the system's package. */
+const USUAL_PORTS = { swarm: 2377, peer: 2378 };
+/** Whoever chooses another port has several daemons on one machine, and gives them ports in a row: each member's is out of that row. */
+const PEER_PORT_DISTANCE = 1000;
+const HIGHEST_PORT = 65_535;
 /** Only managers can present one, and only to managers: it lasts as long as the member. */
 const PEER_EXPIRY_MS = 10 * 365 * 24 * 3_600_000;
 
@@ -73,8 +76,15 @@ export function createEtcdMember({ stateDirectory, clock, log }: { readonly stat
 /** Where a manager's member listens and is found. */
 export function peerUrls({ listenAddr, advertiseAddr }: Pick<SwarmFile, 'listenAddr' | 'advertiseAddr'>): Pick<EtcdSettings, 'listenPeerUrl' | 'peerUrl'> {
   const [listen, advertise] = [splitHostPort(listenAddr), splitHostPort(advertiseAddr)];
-  const port = String(Number(advertise.port ?? '2377') + PEER_PORT_OFFSET);
+  const port = String(peerPort(Number(advertise.port ?? USUAL_PORTS.swarm)));
   return { listenPeerUrl: `https://${joinHostPort(listen.host, port)}`, peerUrl: `https://${joinHostPort(advertise.host, port)}` };
+}
+
+/** A function of the swarm's port: whoever knows where a manager is reached knows its member too. */
+export function peerPort(swarmPort: number): number {
+  if (swarmPort === USUAL_PORTS.swarm) return USUAL_PORTS.peer;
+  const above = swarmPort + PEER_PORT_DISTANCE;
+  return above <= HIGHEST_PORT ? above : swarmPort - PEER_PORT_DISTANCE;
 }
 
 export interface PeerSubject {

@@ -1,6 +1,8 @@
 // Values of skepd's options that are more than text or a number.
 import { InvalidArgumentError } from 'commander';
+import { resolve } from 'node:path';
 import { parseBytes } from '#lib/bytes.ts';
+import { AppError } from '#lib/errors.ts';
 
 /** As docker's sizes: 64m is 64 MiB. */
 export function bytes(value: string): number {
@@ -33,4 +35,16 @@ export function snapshotCount(value: string): number {
   const number = Number(value);
   if (!/^\d+$/.test(value) || number < 1 || number > MAX_SNAPSHOTS) throw new InvalidArgumentError(`It must be a whole number from 1 to ${MAX_SNAPSHOTS}.`);
   return number;
+}
+
+/** The kernel takes 107 bytes for the path of a unix socket; the longest of ours in the state directory adds 20 (`/etcd/localhost:2379`). */
+const MAX_STATE_DIRECTORY_BYTES = 80;
+
+/** The absolute path. Throws AppError `invalidArgument` for one that no socket could be made in. */
+export function stateDirectory(path: string): string {
+  const absolute = resolve(path);
+  const length = Buffer.byteLength(absolute);
+  if (length > MAX_STATE_DIRECTORY_BYTES)
+    throw new AppError('invalidArgument', `--state-dir has ${length} bytes, and the sockets in it allow ${MAX_STATE_DIRECTORY_BYTES}: choose a shorter path`);
+  return absolute;
 }

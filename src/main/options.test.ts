@@ -37,3 +37,11 @@ test('values in the file are checked as on the command line, and the error names
   assert.match(message('snapshot-keep: 0'), /snapshot-keep is "0"\. It must be a whole number from 1 to 1000\./);
   assert.match(message('data-path-port: 70000'), /data-path-port is "70000"\. It must be a whole number from 0 to 65535\./);
 });
+
+test('a state directory whose path is too long for the sockets in it is refused at the start', () => {
+  const longest = `/${'x'.repeat(79)}`;
+  assert.equal(readOptions(['--state-dir', longest], '0').stateDirectory, longest);
+  assert.throws(() => readOptions(['--state-dir', `${longest}/y`], '0'), {
+    message: '--state-dir has 82 bytes, and the sockets in it allow 80: choose a shorter path',
+  });
+});

@@ -2,13 +2,12 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { hostname } from 'node:os';
-import { resolve } from 'node:path';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import type * as Yaml from 'yaml';
 import { DEFAULT_KEPT_LOG_LIMITS, type KeptLogLimits } from '#engine/kept-log-limits.ts';
 import { AppError, errorMessage } from '#lib/errors.ts';
 import { type LogLevel, logLevels } from '#platform/log.ts';
-import { age, bytes, interval, snapshotCount } from './option-values.ts';
+import { age, bytes, interval, snapshotCount, stateDirectory } from './option-values.ts';
 import type { SnapshotOptions } from './snapshots.ts';
 
 export interface TlsFiles {
@@ -138,7 +137,7 @@ function complete(raw: RawOptions): DaemonOptions {
     hosts,
     group: raw.group ?? '',
     engine: raw.engine ?? '',
-    stateDirectory: resolve(raw.stateDir ?? DEFAULT_STATE_DIRECTORY),
+    stateDirectory: stateDirectory(raw.stateDir ?? DEFAULT_STATE_DIRECTORY),
     hostname: raw.hostname ?? hostname(),
     listenAddr: raw.listenAddr ?? '',
     advertiseAddr: raw.advertiseAddr ?? '',

@@ -252,6 +252,61 @@ describe('other routes of the engine that need help', () => {
     assert.equal(live.size, 0);
   });
 
+  /** A container "name" that is on the network open with the alias old and the address 10.0.1.5. */
+  async function connectAgain(isRunning: boolean, endpoint: object, connected: readonly [string, unknown] = ['200 OK', undefined]) {
+    const live = new Map([['held', { owner: 'by-label', networkId: 'open-id' }]]);
+    const networks = { 'open-on-engine': { Aliases: ['old'], IPAMConfig: { IPv4Address: '10.0.1.5' } } };
+    const labels = { [OWNER_LABEL]: 'by-label' };
+    const asked = await start(
+      {
+        'GET /networks': ['200 OK', networkList],
+        'GET /containers/name/json': [
+          '200 OK',
+          { Id: 'full-id', Name: '/name', State: { Running: isRunning }, Config: { Labels: labels }, NetworkSettings: { Networks: networks } },
+        ],
+        'POST /networks/open-on-engine/disconnect': ['200 OK', undefined],
+        'POST /networks/open-on-engine/connect': connected,
+      },
+      swarmNetworks(live),
+    );
+    const body = JSON.stringify({ Container: 'name', EndpointConfig: endpoint });
+    const result = await api.ask({ method: 'POST', path: '/v1.41/networks/open/connect', headers: asJson }, body);
+    return { result, live, asked: asked.filter(({ what }) => what.startsWith('POST')) };
+  }
+
+  it('refuses in Docker’s words to connect a running container to a network that it is on', async () => {
+    const { result, live, asked } = await connectAgain(true, { Aliases: ['new'] });
+    assert.deepEqual([result.status, result.json], [409, { message: 'name is already attached to network open' }]);
+    assert.deepEqual([[...live.keys()], asked], [['held'], []]);
+  });
+
+  it('takes new settings for the old ones of a container that does not run, and keeps its address', async () => {
+    const { result, live, asked } = await connectAgain(false, { Aliases: ['new'] });
+    assert.equal(result.status, 200);
+    assert.deepEqual(asked, [
+      { what: 'POST /networks/open-on-engine/disconnect', body: { Container: 'name' } },
+      {
+        what: 'POST /networks/open-on-engine/connect',
+        body: { Container: 'name', EndpointConfig: { Aliases: ['new'], IPAMConfig: { IPv4Address: '10.0.1.5' } } },
+      },
+    ]);
+    assert.deepEqual([...live.keys()], ['held']);
+  });
+
+  it('gives a container that does not run another address when it is asked for one, and releases the old', async () => {
+    const { live, asked } = await connectAgain(false, { IPAMConfig: { IPv4Address: '10.0.1.9' } });
+    assert.deepEqual(asked.at(-1)?.body, { Container: 'name', EndpointConfig: { IPAMConfig: { IPv4Address: '10.0.1.9' } } });
+    assert.deepEqual([...live.values()], [{ owner: 'full-id', networkId: 'open-id' }]);
+  });
+
+  it('connects a container as it was when the engine refuses the new settings', async () => {
+    const refused = ['400 Bad Request', { message: 'invalid endpoint settings' }] as const;
+    const { result, live, asked } = await connectAgain(false, { IPAMConfig: { IPv4Address: '10.0.1.9' } }, refused);
+    assert.deepEqual([result.status, result.json], [400, { message: 'invalid endpoint settings' }]);
+    assert.deepEqual(asked.at(-1)?.body, { Container: 'name', EndpointConfig: { Aliases: ['old'], IPAMConfig: { IPv4Address: '10.0.1.5' } } });
+    assert.deepEqual([...live.keys()], ['held']);
+  });
+
   it('releases attachments of containers that are not there any more', async () => {
     const live = new Map([
       ['task1', { owner: 'gone', networkId: 'open-id' }],

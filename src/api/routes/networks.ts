@@ -110,7 +110,9 @@ async function createNetwork(request: RouteRequest, context: RouteContext) {
   if (swarmNetworks(context).some((network) => network.spec.name === name)) throw nameTaken(name);
   if (!isForSwarm(wire)) return toEngine();
   const networks = networkControlFor(wire, context);
-  const engines = await engineNetworks(request, context);
+  // Of older clients only those that ask for it are told that a network of this node has the name.
+  const isLocalChecked = wire.CheckDuplicate === true || request.apiVersion >= API_ALWAYS_CHECKS_DUPLICATES;
+  const engines = isLocalChecked ? await engineNetworks(request, context) : [];
   if (engines.some((network) => network.Name === name && !isBacking(network))) throw nameTaken(name);
   if (request.apiVersion >= API_WITH_ENABLE_IPV4 && wire.EnableIPv4 === false)
     throw new AppError('invalidArgument', 'IPv4 cannot be disabled in a Swarm scoped network');
@@ -118,6 +120,9 @@ async function createNetwork(request: RouteRequest, context: RouteContext) {
   const answer: NetworkCreateResponse = { Id: await networks.create(spec), Warning: networkWarnings(spec).join('; ') };
   return json(answer, 201);
 }
+
+/** Older clients ask for the check, or do without it. */
+const API_ALWAYS_CHECKS_DUPLICATES = 44;
 
 function isForSwarm({ Driver, Scope, Ingress }: NetworkCreateRequest): boolean {
   return Driver === 'overlay' || Scope === 'swarm' || Ingress === true;
