@@ -24,6 +24,7 @@ import { hijack, isHijackPath } from './proxy/hijack.ts';
 import { type ClientPath, enginePath, headText } from './proxy/rewrite.ts';
 import { isObject } from './proxy/json-object.ts';
 import { translateNetworkCreate } from './proxy/translate.ts';
+import { onceSettled } from './once-settled.ts';
 import { type RequestBody, readJsonBody } from './request-body.ts';
 import { type CommonHeaders, commonHeaders, describeError, writeError, writeResult } from './respond.ts';
 import type { Route, RouteContext, RouteResult } from './route.ts';
@@ -40,6 +41,8 @@ export interface ApiServerOptions {
   readonly clock: Clock;
   readonly identity: Identity;
   readonly containerNetworks?: ContainerNetworks;
+  /** Resolves when the daemon has taken up its place in the swarm; what asks for the swarm waits for it. Default: it has. */
+  readonly settled?: Promise<void>;
   /** The engines of other nodes, by node id. */
   readonly engineOf?: (nodeId: string) => Promise<EngineLink>;
 }
@@ -60,15 +63,17 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
   const directory = createEngineDirectory({ membership, local: engine, ...(options.engineOf === undefined ? {} : { engineOf }) });
   const others = createOtherEngines({ membership, onExec: (id, link) => directory.rememberExec(id, link) });
   const all = { engineOf, others };
+  const { settled } = options;
+  const untilThen = (routes: readonly Route[]) => (settled === undefined ? routes : onceSettled(routes, settled));
   const router = createRouter([
-    ...systemRoutes(options.identity, () => listeners.warnings()),
+    ...untilThen(systemRoutes(options.identity, () => listeners.warnings())),
     eventsRoute({
       events,
       backing,
       ofAllNodes: (request, context) => (isForAllNodes(request.headers) ? openAllNodesEvents(request, context, all) : undefined),
     }),
-    ...containerRoutes({ engine, backing, networks, keeper }),
-    ...options.routes,
+    ...untilThen(containerRoutes({ engine, backing, networks, keeper })),
+    ...untilThen(options.routes),
   ]);
   const allNodes = createRouter(allNodesRoutes(all));
   const context: RouteContext = { membership: options.membership, engine, log, clock };

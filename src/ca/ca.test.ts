@@ -153,7 +153,8 @@ test('tokens come back as they were, malformed ones and those of another swarm a
     }),
   );
   const valid = docker.token;
-  for (const wrong of ['', 'banana', `${valid}x`, valid.slice(0, -1), valid.toUpperCase(), valid.replace('-1-', '-2-'), valid.replace(/-2ws7k/, '-zzzzz')]) {
+  assert.throws(() => parseJoinToken(''), { message: 'rpc error: code = InvalidArgument desc = A valid join token is necessary to join this cluster' });
+  for (const wrong of ['banana', `${valid}x`, valid.slice(0, -1), valid.toUpperCase(), valid.replace('-1-', '-2-'), valid.replace(/-2ws7k/, '-zzzzz')]) {
     assert.throws(
       () => parseJoinToken(wrong),
       (error) => error instanceof AppError && error.message === 'invalid join token' && error.httpStatus === 500,

@@ -2,7 +2,7 @@
 // secret tells the manager which role to grant.
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { Random } from '#lib/clock.ts';
-import { AppError } from '#lib/errors.ts';
+import { AppError, rpcError } from '#lib/errors.ts';
 
 export interface JoinToken {
   /** SHA-256 of the root's PEM text, in hexadecimal. */
@@ -35,6 +35,7 @@ export function formatJoinToken(rootPem: string, secret: string): string {
 }
 
 export function parseJoinToken(token: string): JoinToken {
+  if (token === '') throw rpcError('invalidArgument', 'A valid join token is necessary to join this cluster');
   const [, digest, secret] = tokenPattern.exec(token) ?? [];
   const rootDigest = digest && fromBase36(digest).toString(16).padStart(64, '0');
   if (!secret || rootDigest?.length !== 64) throw new AppError('unknown', 'invalid join token');

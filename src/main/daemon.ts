@@ -24,6 +24,8 @@ import { createWorkerFactory } from './worker.ts';
 
 /** Group of our sockets when nobody names one and it exists, as with dockerd. */
 const DEFAULT_GROUP = 'docker';
+/** As long as dockerd waits for its part of the swarm before it answers at all. */
+const SETTLING_MS = 20_000;
 
 /** Resolves when the daemon serves and has taken up its place; it ends with a signal. */
 export async function runDaemon(argv: readonly string[]): Promise<void> {
@@ -61,9 +63,11 @@ export async function runDaemon(argv: readonly string[]): Promise<void> {
     random: systemRandom,
     log,
   });
+  const settled = Promise.withResolvers<void>();
   const server = createApiServer({
     membership,
     engine,
+    settled: settled.promise,
     routes: swarmRoutes,
     log,
     clock: systemClock,
@@ -87,7 +91,13 @@ export async function runDaemon(argv: readonly string[]): Promise<void> {
     const { address } = await server.listen(host);
     log.info({ address, engine: engineAddress, version: skepVersion }, 'the API is served');
   }
-  await membership.resume();
+  const cancel = systemClock.schedule(SETTLING_MS, settled.resolve);
+  try {
+    await membership.resume();
+  } finally {
+    cancel();
+    settled.resolve();
+  }
 }
 
 function hostsOf({ hosts, group, tls }: DaemonOptions, log: Logger): readonly HostSpec[] {
