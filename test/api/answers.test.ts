@@ -79,6 +79,18 @@ describe('answers have the published shape', { skip: skipWithoutSharedData }, ()
     assert.deepEqual(names.sort(), ['bridge', 'host', 'ingress', 'net1', 'none']);
   });
 
+  test('a network of the swarm has the name of a local one only where an older client does not ask for the check', async () => {
+    const create = async (version: string, body: object) => (await api.http('POST', `${version}/networks/create`, { Name: 'both', ...body })).status;
+    assert.equal(await create('', { Driver: 'bridge' }), 201);
+    assert.equal(await create('', { Driver: 'overlay' }), 409);
+    assert.equal(await create('/v1.43', { Driver: 'overlay', CheckDuplicate: true }), 409);
+    assert.equal(await create('/v1.43', { Driver: 'overlay' }), 201);
+    assert.equal(await create('/v1.43', { Driver: 'overlay' }), 409);
+    const named = ((await api.http('GET', '/networks')).body as Recorded[]).filter((network) => network['Name'] === 'both');
+    assert.deepEqual(named.map((network) => network['Scope']).sort(), ['local', 'swarm']);
+    for (const { Id: id } of named) assert.equal((await api.http('DELETE', `/networks/${id}`)).status, 204);
+  });
+
   test('a network’s local part in the engine is not shown, and gives the network its containers', async () => {
     const shown = await ask('GET', '/networks/net1', 200, { template: '/networks/{id}' });
     const localId = api.engine.addNetwork('skep-net1', { 'com.docker.skep.network': shown['Id'] });
