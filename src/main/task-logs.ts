@@ -1,6 +1,8 @@
 // Logs of tasks wherever they run or ran, as one stream in order of time: of tasks that are in the store, and of those whose logs some node kept.
 import type { LogChunk, LogOptions, LogsWanted } from '#control/control.ts';
 import { timeKey } from '#engine/log-codec.ts';
+import type { Task } from '#domain/objects.ts';
+import { taskStateRank } from '#domain/task-state.ts';
 import type { Clock } from '#lib/clock.ts';
 import { AppError, errorMessage } from '#lib/errors.ts';
 import type { Logger } from '#lib/log.ts';
@@ -46,8 +48,7 @@ export async function* logsOfTasks(sources: LogSources, { wanted, options, signa
   const startNew = (startOptions: LogOptions) =>
     wanted.taskIds().flatMap((id) => {
       const task = store.view.get('task', id);
-      // Without a container there is no log yet.
-      if (task?.status.container === undefined || started.has(id)) return [];
+      if (task === undefined || !mayHaveLog(task) || started.has(id)) return [];
       started.add(id);
       return [readTaskLog(task, { ...context, options: startOptions })];
     });
@@ -67,6 +68,11 @@ export async function* logsOfTasks(sources: LogSources, { wanted, options, signa
     stop.abort();
     news.tell();
   }
+}
+
+/** Engines end the log of a container that was not started at once, whoever follows it. */
+function mayHaveLog({ status }: Task): boolean {
+  return status.container !== undefined && taskStateRank[status.state] > taskStateRank.starting;
 }
 
 function incompleteText(reasons: readonly string[]): string {
