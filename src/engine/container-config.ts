@@ -3,6 +3,7 @@ import type { Task } from '#domain/objects.ts';
 import type { ContainerSpec, GenericResource, PortConfig, Privileges, TaskSpec } from '#domain/spec.ts';
 import { extrasOfLabels } from '#domain/extras.ts';
 import { AppError } from '#lib/errors.ts';
+import { familiarImage } from '#lib/image-reference.ts';
 import type { AssignedNetwork } from '#agent/executor.ts';
 import type { SandboxPlace } from '#protocol/sandbox.ts';
 import { extrasHostConfig, type ExtrasInput, extrasSecurityOptions, refuseExtras } from './extras.ts';
@@ -57,7 +58,8 @@ export function containerConfig(input: ContainerConfigInput): { readonly body: o
   // Engines before API 1.44 take one network only; the others are connected before the start.
   const atOnce = first === undefined ? [] : minorVersion >= 44 ? input.networks : [first];
   const body = defined({
-    Image: spec.image,
+    // Podman looks short names up in its own way, and finds what it was given.
+    Image: input.isPodman ? spec.image : familiarImage(spec.image),
     Labels: { ...spec.labels, ...taskLabels(task, instance), ...input.labels },
     Entrypoint: spec.command?.length ? spec.command : undefined,
     Cmd: spec.args?.length ? spec.args : undefined,

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { parseImageReference } from './image-reference.ts';
+import { familiarImage, parseImageReference } from './image-reference.ts';
 
 const DIGEST = `sha256:${'a'.repeat(64)}`;
 
@@ -14,6 +14,19 @@ test('references have a domain, a path, and perhaps a tag and a digest', () => {
   assert.deepEqual(parseImageReference('[2001:db8::1]:5000/app'), { domain: '[2001:db8::1]:5000', path: 'app' });
   assert.deepEqual(parseImageReference('Reg/app'), { domain: 'Reg', path: 'app' });
   assert.deepEqual(parseImageReference('index.docker.io/nginx'), { domain: 'docker.io', path: 'library/nginx' });
+});
+
+test('a familiar name has a tag, and nothing that goes without saying', () => {
+  for (const [text, familiar] of [
+    ['nginx', 'nginx:latest'],
+    ['docker.io/library/nginx:1', 'nginx:1'],
+    ['docker.io/team/app', 'team/app:latest'],
+    ['reg.example:5000/library/app', 'reg.example:5000/library/app:latest'],
+    [`nginx@${DIGEST}`, `nginx@${DIGEST}`],
+    [`nginx:1@${DIGEST}`, `nginx:1@${DIGEST}`],
+    ['f'.repeat(64), 'f'.repeat(64)],
+  ] as const)
+    assert.equal(familiarImage(text), familiar);
 });
 
 test('what is no reference is refused', () => {

@@ -38,6 +38,16 @@ export function parseImageReference(text: string): ImageReference | undefined {
   return isValid ? { domain, path, ...(tag === undefined ? {} : { tag }), ...(digest === undefined ? {} : { digest }) } : undefined;
 }
 
+/** As Docker names the image of a task's container: with the tag that it means, and without the parts that go without saying. */
+export function familiarImage(text: string): string {
+  const reference = parseImageReference(text);
+  if (reference === undefined) return text;
+  const { domain, path, digest } = reference;
+  const tag = reference.tag ?? (digest === undefined ? 'latest' : undefined);
+  const name = domain !== 'docker.io' ? `${domain}/${path}` : path.startsWith('library/') && !path.includes('/', 8) ? path.slice(8) : path;
+  return `${name}${tag === undefined ? '' : `:${tag}`}${digest === undefined ? '' : `@${digest}`}`;
+}
+
 /** What stands before the first slash is a domain when it looks like one: a dot, a colon, an upper-case letter, or "localhost". */
 function splitDomain(name: string): { readonly domain: string; readonly rest: string } {
   const slash = name.indexOf('/');

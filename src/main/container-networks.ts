@@ -43,7 +43,8 @@ export function createContainerNetworks(options: ContainerNetworksOptions): Cont
   return {
     async resolve(nameOrId) {
       const network = predefined.has(nameOrId) ? undefined : control()?.networks.find(nameOrId);
-      return network === undefined || network.spec.ingress ? undefined : refOf(network);
+      // The ingress network is one of them, so that it is refused in the swarm's words.
+      return network && refOf(network);
     },
     async attach(network, owner, addresses, signal) {
       const { networks } = membership.control();

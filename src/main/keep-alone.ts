@@ -1,5 +1,7 @@
-// `swarm init --force-new-cluster`: the swarm stays, with this node as its only manager; its addresses may change.
-import type { InitRequest } from '#control/control.ts';
+// `swarm init --force-new-cluster`: the swarm stays, with this node as its only manager; its addresses may change, and its spec as far as the request says.
+import type { Control, InitRequest } from '#control/control.ts';
+import { mergeClusterSpec } from '#domain/merge-cluster-spec.ts';
+import { equalSpecs } from '#lib/equal.ts';
 import { AppError } from '#lib/errors.ts';
 import type { NodeAddresses } from './addresses.ts';
 import { readDataKey } from './data-key.ts';
@@ -15,7 +17,7 @@ export function isKeptAlone(state: State, { forceNewCluster }: InitRequest): boo
   return forceNewCluster && (state.kind === 'active' || state.kind === 'error') && state.swarm.role === 'manager';
 }
 
-export async function keepAlone(place: NodePlace, directory: StateDirectory, addresses: NodeAddresses): Promise<string> {
+export async function keepAlone(place: NodePlace, directory: StateDirectory, addresses: NodeAddresses, request: InitRequest): Promise<string> {
   const state = await place.giveUpResuming();
   if (state.kind !== 'active' && state.kind !== 'error') throw new AppError('unavailable', PREPARING);
   const swarm: SwarmFile = { ...state.swarm, ...addresses };
@@ -30,7 +32,15 @@ export async function keepAlone(place: NodePlace, directory: StateDirectory, add
     place.fail(swarm, error, dataKey);
     throw error;
   }
+  const manager = place.state.kind === 'active' ? place.state.node.manager : undefined;
+  if (manager !== undefined) await applySpec(manager.control, request);
   return swarm.nodeId;
+}
+
+async function applySpec({ swarm }: Control, { spec: given, autoLockManagers }: InitRequest): Promise<void> {
+  const { spec, version } = swarm.get();
+  const merged = mergeClusterSpec(spec, { ...given, encryption: { autoLockManagers } });
+  if (!equalSpecs(merged, spec)) await swarm.update(version, merged, { workerToken: false, managerToken: false, unlockKey: false });
 }
 
 /** A manager with autolock that was unlocked and then found too few others has it in memory only. */

@@ -114,7 +114,7 @@ class Membership implements DaemonMembership {
   init(request: InitRequest): Promise<string> {
     return this.place.inTurn(async () => {
       const { state } = this.place;
-      if (isKeptAlone(state, request)) return keepAlone(this.place, this.options.directory, this.addresses(request));
+      if (isKeptAlone(state, request)) return keepAlone(this.place, this.options.directory, this.addresses(request), request);
       if (state.kind === 'locked' && request.forceNewCluster) throw new AppError('unavailable', LOCKED);
       if (state.kind !== 'inactive') throw new AppError('unavailable', ALREADY_IN_SWARM);
       const { defaults } = this.options;

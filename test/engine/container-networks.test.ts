@@ -73,6 +73,8 @@ describe('plain containers on swarm networks', { skip: process.getuid?.() !== 0 
     assert.equal(code, 125);
     assert.match(stderr, /Could not attach to network closed: rpc error: code = PermissionDenied desc = network closed not manually attachable/);
     assert.equal(await docker('ps', '-aq', '--filter', 'name=refused'), '');
+    const ingress = await skepd.tryDocker(['run', '-d', '--name', 'refused', '--network', 'ingress', 'busybox:1']);
+    assert.match(ingress.stderr, /Could not attach to network ingress: rpc error: code = PermissionDenied desc = network ingress not manually attachable/);
   });
 
   test('a failed creation leaves no attachment', async () => {
@@ -85,6 +87,9 @@ describe('plain containers on swarm networks', { skip: process.getuid?.() !== 0 
     await docker('run', '-d', '--name', 'joins', 'busybox:1');
     await docker('network', 'connect', 'open', 'joins');
     assert.deepEqual(Object.keys(await networksOf('joins')).toSorted(), ['bridge', 'open']);
+    assert.equal(await attachments(), 1);
+    const again = await skepd.http('POST', '/networks/open/connect', { Container: 'joins' });
+    assert.deepEqual([again.status, again.json], [409, { message: 'joins is already attached to network open' }]);
     assert.equal(await attachments(), 1);
     await docker('network', 'disconnect', 'open', 'joins');
     assert.deepEqual(Object.keys(await networksOf('joins')), ['bridge']);

@@ -112,8 +112,9 @@ export function swarmInfoToJson(info: SwarmInfo) {
   };
 }
 
-/** Address pools came with API 1.39, the data path port with 1.40. */
+/** Address pools came with API 1.39, the data path port with 1.40. Autolock may be asked for in either of two places: most clients know only one. */
 export function initRequestFromJson(wire: WireInitRequest, apiVersion: number): InitRequest {
+  const spec = swarmSpecFromJson(wire.Spec ?? {});
   return {
     listenAddr: wire.ListenAddr ?? '',
     advertiseAddr: wire.AdvertiseAddr ?? '',
@@ -122,9 +123,9 @@ export function initRequestFromJson(wire: WireInitRequest, apiVersion: number): 
     defaultAddrPool: apiVersion < 39 ? [] : (wire.DefaultAddrPool ?? []),
     subnetSize: apiVersion < 39 ? 0 : (wire.SubnetSize ?? 0),
     forceNewCluster: wire.ForceNewCluster ?? false,
-    autoLockManagers: wire.AutoLockManagers ?? false,
+    autoLockManagers: (wire.AutoLockManagers ?? false) || spec.encryption.autoLockManagers,
     availability: availabilityFromJson(wire.Availability, internalError),
-    spec: swarmSpecFromJson(wire.Spec ?? {}),
+    spec,
   };
 }
 
