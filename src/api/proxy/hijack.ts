@@ -1,13 +1,16 @@
 // Connections that stop being HTTP: attach, exec, build sessions. After the request's head bytes go through untouched in both directions,
 // and the end of one direction is passed on while the other goes on (stdin ends, output still flows).
 import type { IncomingMessage } from 'node:http';
-import type { Duplex } from 'node:stream';
+import { type Duplex, type Readable, Transform } from 'node:stream';
 import type { EngineLink } from '#engine-link/connection.ts';
 import { parseHead, type ResponseHead } from './http-head.ts';
 import { headText } from './rewrite.ts';
 
 /** Paths, without version, where the engine takes the connection over. */
 const hijackPath = /^\/(?:containers\/[^/?]+\/attach(?:\/ws)?|exec\/[^/?]+\/start|session|grpc)(?:\?|$)/;
+
+/** With or without a version. */
+const attachPath = /^(?:\/v[0-9.]+)?\/containers\/[^/?]+\/attach(?:\?|$)/;
 
 export function isHijackPath(path: string): boolean {
   return hijackPath.test(path);
@@ -44,22 +47,46 @@ export async function hijack(request: IncomingMessage, client: Duplex, head: Buf
     upstream.once('close', () => endSoon(client));
     if (client.destroyed) return cut();
 
-    upstream.write(headText(`${request.method} ${path} HTTP/1.1`, engineHeaders(request)));
-    if (head.length > 0) upstream.write(head);
-    client.pipe(upstream);
-    passAnswer(upstream, client);
+    const unread = unreadBody(request, path);
+    upstream.write(headText(`${request.method} ${path} HTTP/1.1`, engineHeaders(request, unread > 0)));
+    if (head.length > unread) upstream.write(head.subarray(unread));
+    const input = head.length >= unread ? client : client.pipe(withoutFirst(unread - head.length));
+    input.pipe(upstream);
+    passAnswer(upstream, client, input);
   });
 }
 
-function engineHeaders(request: IncomingMessage): string[] {
+/**
+ * How long the body is that some clients send with an attach (their options, as JSON). The engine does not read it: it throws away what comes along with
+ * the head, and takes for the container's input what comes later. From us it would always come later.
+ */
+function unreadBody(request: IncomingMessage, path: string): number {
+  if (!attachPath.test(path)) return 0;
+  const length = Number(request.headers['content-length'] ?? 0);
+  return Number.isSafeInteger(length) && length > 0 ? length : 0;
+}
+
+function withoutFirst(length: number): Transform {
+  let left = length;
+  return new Transform({
+    transform(chunk: Buffer, _encoding, done) {
+      const rest = chunk.subarray(left);
+      left -= chunk.length - rest.length;
+      if (rest.length > 0) done(null, rest);
+      else done();
+    },
+  });
+}
+
+function engineHeaders(request: IncomingMessage, withoutBody: boolean): string[] {
   const implied = request.headers[IMPLIED_UPGRADE_HEADER] !== undefined;
-  if (!implied) return request.rawHeaders;
-  const hidden = new Set([IMPLIED_UPGRADE_HEADER, 'connection', 'upgrade']);
-  return request.rawHeaders.filter((_, index) => !hidden.has((request.rawHeaders[index - (index % 2)] ?? '').toLowerCase()));
+  const hidden = new Set([...(implied ? [IMPLIED_UPGRADE_HEADER, 'connection', 'upgrade'] : []), ...(withoutBody ? ['content-length', 'content-type'] : [])]);
+  const kept = request.rawHeaders.filter((_, index) => !hidden.has((request.rawHeaders[index - (index % 2)] ?? '').toLowerCase()));
+  return withoutBody ? [...kept, 'Content-Length', '0'] : kept;
 }
 
 /** Reads the head of the engine's answer to learn whether the connection was taken over, then pipes. */
-function passAnswer(upstream: Duplex, client: Duplex): void {
+function passAnswer(upstream: Duplex, client: Duplex, input: Readable): void {
   let seen: Buffer = Buffer.alloc(0);
   const onData = (chunk: Buffer) => {
     seen = seen.length === 0 ? chunk : Buffer.concat([seen, chunk]);
@@ -69,7 +96,10 @@ function passAnswer(upstream: Duplex, client: Duplex): void {
     upstream.off('end', onEnd);
     upstream.pause();
     if (takesOver(head)) passRaw(upstream, client, seen);
-    else passOnce(upstream, client, head, seen);
+    else {
+      input.unpipe(upstream);
+      passOnce(upstream, client, head, seen);
+    }
   };
   const onEnd = () => client.end(seen);
   upstream.on('data', onData);
@@ -91,7 +121,6 @@ function passRaw(upstream: Duplex, client: Duplex, first: Buffer): void {
  * go to the engine without us.
  */
 function passOnce(upstream: Duplex, client: Duplex, head: ResponseHead, seen: Buffer): void {
-  client.unpipe(upstream);
   const kept = head.rawHeaders.filter((_, index) => (head.rawHeaders[index - (index % 2)] ?? '').toLowerCase() !== 'connection');
   client.write(headText(head.firstLine, [...kept, 'Connection', 'close']));
   const body = seen.subarray(head.length);

@@ -302,6 +302,31 @@ describe('the proxy', () => {
       await until('the engine’s connection is gone', () => engine.calls[0]?.socket.destroyed === true || engine.calls[0]?.socket.readableEnded === true);
     });
 
+    for (const [how, first] of [
+      ['after the head', 0],
+      ['in two pieces', 7],
+      ['with the head', 28],
+    ] as const)
+      it(`keeps the body of an attach, which the engine does not read, out of the container’s input when it comes ${how}`, async () => {
+        const body = '{"stream":true,"stdin":true}';
+        let input = '';
+        await start(({ socket, rest }) => {
+          input = rest.toString();
+          socket.on('data', (chunk: Buffer) => {
+            input += chunk.toString();
+          });
+          socket.write(upgraded);
+        });
+        const client = rawClient(
+          `POST /v1.50/containers/a/attach?stdin=1 HTTP/1.1\r\nHost: d\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n${body.slice(0, first)}`,
+        );
+        await until('the connection is taken over', () => client.received() === upgraded);
+        client.socket.write(`${body.slice(first)}typed`);
+        await until('the input has arrived', () => input === 'typed');
+        assert.equal(engine.calls[0]?.headers['content-length'], '0');
+        client.socket.destroy();
+      });
+
     it('lets a client take over without asking for an upgrade, as before API 1.20', async () => {
       const old = 'HTTP/1.1 200 OK\r\nContent-Type: application/vnd.docker.raw-stream\r\n\r\n';
       await start(({ socket }) => {

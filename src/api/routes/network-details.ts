@@ -52,7 +52,8 @@ function servicesOf(network: Network, tasks: readonly Task[], control: Control):
     const members = tasks.filter((task) => task.serviceId === service.id);
     if (vip === undefined && members.length === 0) return [];
     const info: NetworkServiceInfo = {
-      VIP: vip === undefined ? '<nil>' : bareAddress(vip.address),
+      // Docker 28 writes "<nil>" where there is none, which clients that read an address cannot.
+      VIP: vip === undefined ? '' : bareAddress(vip.address),
       VIPv6: vip?.address6 && bareAddress(vip.address6),
       Ports: (service.endpoint?.ports ?? []).map((port) => `Target: ${port.targetPort}, Publish: ${port.publishedPort ?? 0}`),
       LocalLBIndex: 0,
