@@ -57,6 +57,23 @@ test('an address that is given out in a network is no event, what becomes of the
   assert.equal(toEvent({ action: 'update', object: { ...given, spec: { ...given.spec, labels: { a: 'b' } } }, previous: allocated }, 0)?.Action, 'update');
 });
 
+test('what the managers note for themselves about a service is no event, what a user or an allocation does is one', () => {
+  const before = { ...aService({}), version: 3 };
+  const rollout = { specVersion: 3, startedAt: now, totalSlots: 1, failedTaskIds: [] };
+  const silent = [
+    { ...before, rollout },
+    { ...before, restartedFor: now },
+    { ...before, endpoint: { spec: {}, ports: [], virtualIps: [] } },
+  ];
+  for (const after of silent) assert.equal(toEvent({ action: 'update', object: { ...after, version: 4, updatedAt: now }, previous: before }, 0), undefined);
+  const told = [
+    { ...before, specVersion: 4 },
+    { ...before, endpoint: { spec: {}, ports: [], virtualIps: [{ networkId: 'n', address: '10.0.1.2/24' }] } },
+    { ...before, spec: { ...before.spec, labels: { a: 'b' } } },
+  ];
+  for (const after of told) assert.equal(toEvent({ action: 'update', object: after, previous: before }, 0)?.Action, 'update');
+});
+
 test('a removal has the time at which it was seen', () => {
   assert.equal(toEvent({ action: 'remove', object: aService({}) }, now)?.timeMs, now);
 });

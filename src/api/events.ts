@@ -17,6 +17,8 @@ export function toEvent(event: StoreEvent, now: number): EventMessage | undefine
   if (object.kind === 'cluster' || object.kind === 'task') return undefined;
   // Every task takes an address, and the remembered events would be full of networks that are as they were.
   if (object.kind === 'network' && event.action === 'update' && event.previous.kind === 'network' && isCursorOnly(event.previous, object)) return undefined;
+  // What the managers note for themselves is no news: SwarmKit keeps it in memory.
+  if (object.kind === 'service' && event.action === 'update' && event.previous.kind === 'service' && looksTheSame(event.previous, object)) return undefined;
   return {
     Type: object.kind,
     Action: event.action,
@@ -45,6 +47,15 @@ function isCursorOnly(previous: Network, network: Network): boolean {
     return { ...network, version: 0, updatedAt: 0, state: state && { ...state, cursor: undefined, cursor6: undefined } };
   };
   return !isDeepStrictEqual(cursors(previous), cursors(network)) && isDeepStrictEqual(rest(previous), rest(network));
+}
+
+/** Whether nobody who asks the API could tell the two apart, but for the version. An update by a user is one even if it changes nothing. */
+function looksTheSame(previous: Service, service: Service): boolean {
+  const visible = ({ rollout: _rollout, restartedFor: _cause, restartSpecVersion: _restart, endpoint, ...rest }: Service) => {
+    const isEmpty = endpoint === undefined || (endpoint.ports.length === 0 && endpoint.virtualIps.length === 0);
+    return { ...rest, version: 0, updatedAt: 0, endpoint: isEmpty ? undefined : endpoint };
+  };
+  return isDeepStrictEqual(visible(previous), visible(service));
 }
 
 type Attributes = Record<string, string>;

@@ -127,6 +127,8 @@ export interface Service extends ObjectMeta {
   readonly job?: { readonly iteration: number; readonly lastExecutionAt: number };
   /** The time of the last update of a service with `restart` that this one was restarted after. */
   readonly restartedFor?: number;
+  /** The spec version that this restart made: it fails without a spec to go back to, because the previous one is older than what failed. */
+  readonly restartSpecVersion?: number;
 }
 
 export interface Endpoint {

@@ -176,6 +176,33 @@ describe('a service that depends on another', () => {
     assert.equal(versions(), 2);
   });
 
+  it('with `restart` keeps the spec that its user may go back to, and a restart that fails is paused instead of undone', () => {
+    const update = { parallelism: 1, failureAction: 'rollback' } as const;
+    const { world, on } = worldOf('db:service_healthy:restart', { web: { update } });
+    const quiet = () => {
+      for (const name of ['db', 'web', 'db', 'web']) {
+        on(name).obey();
+        world.advance(10_000);
+      }
+    };
+    quiet();
+    on('web').updateImage('v2');
+    quiet();
+    const { previousSpec, previousSpecVersion } = on('web').service;
+    on('db').updateImage('v2');
+    on('db').obey();
+    world.advance(10_000);
+    on('web').settle();
+    assert.equal(on('web').service.spec.task.forceUpdate, 1);
+    assert.deepEqual([on('web').service.previousSpec, on('web').service.previousSpecVersion], [previousSpec, previousSpecVersion]);
+    for (const task of on('web').tasks((one) => one.desiredState === 'shutdown')) on('web').report(task, 'shutdown');
+    on('web').fail(on('web').live()[0]!, 'rejected');
+    assert.equal(on('web').service.updateStatus?.state, 'paused');
+    on('web').rollback();
+    quiet();
+    assert.deepEqual(on('web').running().map(imageOf), ['v1']);
+  });
+
   it('with `restart` is not restarted in the middle of its own update, so that a failure goes back to what was before that', () => {
     const update = { parallelism: 1, delayNs: 0, failureAction: 'rollback', monitorNs: 5e9, maxFailureRatio: 0, order: 'stop-first' } as const;
     const { world, on } = worldOf('db:service_healthy:restart', { web: { mode: { kind: 'replicated', replicas: 2 }, update } });

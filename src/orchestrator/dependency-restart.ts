@@ -26,8 +26,8 @@ export function restartAfterDependencies(draft: Draft): void {
   draft.setService({
     ...rest,
     restartedFor: at,
-    previousSpec: service.spec,
-    previousSpecVersion: service.specVersion,
+    // The previous spec stays the user's: going back means to what they had before, not to the same without a restart.
+    restartSpecVersion: service.version,
     spec: { ...service.spec, task: { ...task, forceUpdate: task.forceUpdate + 1 } },
     // As control does: the version that was seen, which no spec of the service has had.
     specVersion: service.version,

@@ -53,6 +53,24 @@ describe('the reaper', () => {
     assert.deepEqual(world.summary(), ['1 busybox failed/shutdown']);
   });
 
+  it('forgets first what ended first, also where an older task served longer', () => {
+    const world = new World({ historyLimit: 3 });
+    world.create({ update: { parallelism: 1, order: 'start-first' } });
+    world.obey();
+    const [old] = world.running();
+    world.updateImage('busybox:2');
+    for (let time = 0; time < 3; time++) {
+      const successor = world.live().find(({ id }) => id !== old?.id);
+      assert.ok(successor);
+      world.advance(5_000);
+      world.fail(successor, 'rejected');
+    }
+    world.obey();
+    world.advance(5_000);
+    world.obey();
+    assert.deepEqual(world.summary(), ['1 busybox shutdown/shutdown', '1 busybox:2 rejected/shutdown', '1 busybox:2 running/running']);
+  });
+
   it('keeps one task more than the policy allows restarts', () => {
     const world = new World();
     world.create({ task: { runtime: container, forceUpdate: 0, restart: { maxAttempts: 7 } } });

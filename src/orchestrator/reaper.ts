@@ -5,7 +5,7 @@ import type { Service, Task } from '#domain/objects.ts';
 import { isTerminal, taskStateRank } from '#domain/task-state.ts';
 import type { Change, StoreEvent, View } from '#domain/view.ts';
 import { MAX_CHANGES_PER_DECISION } from './draft.ts';
-import { compareAge, isJob, isLive } from './task.ts';
+import { compareAge, isJob, isLive, onManagerClock } from './task.ts';
 
 /** A service's id, or a task without a service. */
 const TASK_KEY_PREFIX = 'task/';
@@ -87,12 +87,17 @@ function historyLimitOf({ spec }: Service, limit: number): number {
   return limit >= 0 && maxAttempts > 0 ? maxAttempts + 1 : limit;
 }
 
-/** The oldest tasks of a slot that are over, until the limit is met. A job's completed tasks of this iteration are its result, not its history. */
+/** The tasks of a slot that are over, in the order in which they ended, until the limit is met. A job's completed tasks of this iteration are its result, not its history. */
 function surplusOf(service: Service | undefined, tasks: readonly Task[], limit: number): readonly Task[] {
   const isResult = (task: Task) =>
     service !== undefined && isJob(service) && task.status.state === 'complete' && (task.jobIteration ?? 0) === (service.job?.iteration ?? 0);
   const over = tasks.slice(0, -1).filter((task) => isHistory(service, task) && !isResult(task));
+  over.sort((a, b) => endedAt(a) - endedAt(b) || compareAge(a, b));
   return over.slice(0, tasks.length - limit);
+}
+
+function endedAt(task: Task): number {
+  return onManagerClock(task, task.status.timestamp);
 }
 
 /** Over, or never begun and not wanted. A job's completed task is over although `complete` still is what is asked of it. */

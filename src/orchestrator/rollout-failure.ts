@@ -56,6 +56,8 @@ function paused(service: Service, task: Task, what: 'update' | 'rollback'): Serv
 /** Back to the previous spec under its own version, so that tasks made from it are up to date. A rollback is never rolled back. */
 function rolledBack({ service, now }: Draft, task: Task): Service {
   if (service.updateStatus?.state === 'rollback_started') return paused(service, task, 'rollback');
+  // A restart after a dependency brought nothing that could be taken back.
+  if (service.restartSpecVersion === service.specVersion) return paused(service, task, 'update');
   const { previousSpec, previousSpecVersion, rollout: _failed, ...rest } = service;
   if (previousSpec === undefined || previousSpecVersion === undefined) return paused(service, task, 'update');
   return {

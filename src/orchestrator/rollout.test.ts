@@ -283,6 +283,44 @@ describe('a failing update', () => {
     assert.deepEqual(status(world), ['rollback_completed', 'rollback completed']);
   });
 
+  it('says that it rolls back also when the old tasks run still, so that nothing is to be started', () => {
+    const restart = { condition: 'none' } as const;
+    const task = { runtime: { kind: 'container', container: { image: 'busybox' } }, forceUpdate: 0, restart } as const;
+    const world = start({ failureAction: 'rollback', order: 'start-first' }, 2, {}, { task });
+    const before = world.running().map(({ id }) => id);
+    world.updateImage('busybox:2');
+    const [failed] = newTasks(world);
+    assert.ok(failed);
+    const seen: unknown[] = [];
+    world.swarm.onEvent(({ object }) => object.kind === 'service' && seen.push(object.updateStatus?.state));
+    world.fail(failed, 'rejected');
+    assert.deepEqual(status(world), ['rollback_started', `update rolled back due to failure or early termination of task ${failed.id}`]);
+    world.advance(10_000);
+    assert.deepEqual(status(world), ['rollback_completed', 'rollback completed']);
+    assert.deepEqual([...new Set(seen)], ['rollback_started', 'rollback_completed']);
+    assert.deepEqual(
+      world.running().map(({ id }) => id),
+      before,
+    );
+  });
+
+  it('has a status when the user goes back to the old spec after a pause, and old and new tasks share a slot', () => {
+    const world = start({ order: 'start-first' }, 2);
+    const before = world.service.spec;
+    world.updateImage('busybox:2');
+    const [failed] = newTasks(world);
+    assert.ok(failed);
+    world.fail(failed, 'rejected');
+    assert.equal(world.service.updateStatus?.state, 'paused');
+    assert.equal(newTasks(world).length, 1, 'the restart policy tries again beside the old task');
+    world.update(() => before);
+    assert.deepEqual(status(world), ['updating', 'update in progress']);
+    assert.equal(newTasks(world).length, 0);
+    world.obey();
+    world.advance(5_001);
+    assert.deepEqual(status(world), ['completed', 'update completed']);
+  });
+
   it('pauses a rollback that fails, in the words of its own failure action', () => {
     for (const [failureAction, message] of [
       ['rollback', 'rollback paused'],
@@ -355,6 +393,8 @@ describe('a rollback on request', () => {
     const world = start();
     world.update((spec) => ({ ...spec, labels: { a: 'b' } }));
     world.rollback();
+    assert.deepEqual(status(world), ['rollback_started', 'manually requested rollback']);
+    world.advance(1);
     assert.deepEqual(status(world), ['rollback_completed', 'rollback completed']);
   });
 
@@ -368,6 +408,9 @@ describe('a rollback on request', () => {
       world.running().map((task) => task.id),
       before,
     );
+    world.advance(4_000);
+    assert.deepEqual(status(world), ['rollback_started', 'manually requested rollback'], 'what was begun is watched');
+    world.advance(1_001);
     assert.deepEqual(status(world), ['rollback_completed', 'rollback completed']);
   });
 

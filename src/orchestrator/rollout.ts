@@ -50,7 +50,7 @@ export function beginRollout(draft: Draft, slots: readonly Slot[]): void {
   const isRequestedRollback = service.updateStatus?.state === 'rollback_started' && !isCurrent;
   const isVoid = service.updateStatus === undefined || (service.rollout !== undefined && !isCurrent);
   if (!isRequestedRollback && !isVoid) return;
-  const totalSlots = slots.filter((slot) => isOutdated(draft, contentOf(draft, slot))).length;
+  const totalSlots = slots.filter((slot) => isUnfinished(draft, contentOf(draft, slot))).length;
   if (totalSlots === 0 && !isRequestedRollback && service.updateStatus === undefined) return;
   const rollout = { specVersion: service.specVersion, startedAt: now, totalSlots, failedTaskIds: [] };
   if (isRequestedRollback) draft.setService({ ...service, rollout });
@@ -59,6 +59,11 @@ export function beginRollout(draft: Draft, slots: readonly Slot[]): void {
     const { updateStatus: _ofOlderSpec, rollout: _older, ...rest } = service;
     draft.setService(rest);
   }
+}
+
+/** Something is left to do: also where a task that fits the spec already is there, and others that do not are not gone yet. */
+function isUnfinished(draft: Draft, content: readonly Task[]): boolean {
+  return content.length > 1 || isOutdated(draft, content);
 }
 
 function isOutdated(draft: Draft, content: readonly Task[]): boolean {
@@ -138,7 +143,9 @@ function finishRollout(draft: Draft, idle: boolean, monitorMs: number): void {
     return;
   }
   const since = lastStepAt ?? now;
-  const completeAt = rollout.totalSlots === 0 ? now : unlessImpossible(since + monitorMs, now, monitorMs);
+  const watchedUntil = rollout.totalSlots === 0 ? now : unlessImpossible(since + monitorMs, now, monitorMs);
+  // What begins in a decision ends in a later one, or nobody would see that it began.
+  const completeAt = Math.max(watchedUntil, unlessImpossible(rollout.startedAt + 1, now, 1));
   if (completeAt <= now) {
     draft.setService({ ...service, updateStatus: completed(updateStatus, now), rollout: { ...running, failedTaskIds: [] } });
     return;

@@ -26,6 +26,13 @@ test('a commit is in the view when it resolves, with its revision as version and
   assert.ok((store.view.get('service', 'a')?.updatedAt ?? 0) > service.updatedAt);
 });
 
+test('nothing was changed before it was made, also when its creator names a time that is yet to come', async () => {
+  const store = await openStore();
+  await store.commit('orchestrator', [{ action: 'create', object: { ...makeTask('t'), createdAt: time + 1_000 } }]);
+  const task = present(store.view.get('task', 't'), 'task');
+  assert.equal(task.updatedAt, task.createdAt);
+});
+
 test('an update of an object that changed meanwhile is a conflict and changes nothing', async () => {
   const store = await openStore([makeService('a'), makeService('b')]);
   const stale = present(store.view.get('service', 'a'), 'service');

@@ -119,7 +119,8 @@ function prepareWrites({ view }: Tables, writer: Writer, changes: readonly Chang
     }
     assertMayWrite(writer, previous, change.object);
     const createdAt = previous?.createdAt ?? (change.object.createdAt || now);
-    const object: StoreObject = { ...change.object, version: 0, createdAt, updatedAt: now };
+    // Whoever creates may name a later time than now, to keep an order; nothing was changed before it was made.
+    const object: StoreObject = { ...change.object, version: 0, createdAt, updatedAt: Math.max(now, createdAt) };
     const before = previous ? claimsOf(previous) : [];
     const after = claimsOf(object);
     return {

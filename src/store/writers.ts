@@ -59,6 +59,7 @@ const rules: { readonly [K in ObjectKind]: Rules<K> } = {
       rollout: SERVICE_SPEC,
       job: SERVICE_SPEC,
       restartedFor: ['orchestrator'],
+      restartSpecVersion: ['orchestrator'],
     },
   },
   task: {

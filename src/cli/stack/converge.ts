@@ -23,12 +23,14 @@ const SILENT = 'the daemon does not answer';
 
 export interface ConvergeOptions {
   readonly services: readonly AppliedService[];
+  /** Keys of those that others need completed: to run is not enough for them. */
+  readonly mustComplete: ReadonlySet<string>;
   readonly deadlineMs: number;
   readonly quiet: boolean;
 }
 
 /** Resolves with whether all have converged; what has not is explained on the standard error stream. Ctrl-C ends the waiting, not the deploy. */
-export async function converge(invocation: Invocation, { services, deadlineMs, quiet }: ConvergeOptions): Promise<boolean> {
+export async function converge(invocation: Invocation, { services, mustComplete, deadlineMs, quiet }: ConvergeOptions): Promise<boolean> {
   const { context } = invocation;
   const client = await invocation.client();
   const progress = createProgress(quiet ? { write: () => true } : context.stdout);
@@ -43,7 +45,7 @@ export async function converge(invocation: Invocation, { services, deadlineMs, q
   try {
     while (open.size > 0 && !interrupted && context.clock.now() <= deadlineMs) {
       for (const service of Array.from(open.values())) {
-        const outcome = await lookAt(client, service, startedAt).catch((error: unknown): Outcome => {
+        const outcome = await lookAt(client, service, { startedAt, mustComplete: mustComplete.has(service.key) }).catch((error: unknown): Outcome => {
           if (!isSilence(error)) throw error;
           silentSince ??= context.clock.now();
           if (context.clock.now() - silentSince > SILENCE_MS) throw lost(error, context.programName);
@@ -81,7 +83,13 @@ interface Outcome {
   readonly text: string;
 }
 
-async function lookAt(client: Client, { id }: AppliedService, startedAt: number): Promise<Outcome> {
+interface Looking {
+  /** When the waiting began: what failed before is not of this deploy. */
+  readonly startedAt: number;
+  readonly mustComplete: boolean;
+}
+
+async function lookAt(client: Client, { id }: AppliedService, { startedAt, mustComplete }: Looking): Promise<Outcome> {
   let service: Service;
   try {
     service = await readService(client, id);
@@ -96,7 +104,8 @@ async function lookAt(client: Client, { id }: AppliedService, startedAt: number)
     return { kind: 'failed', text: `${status.State.replaceAll('_', ' ')}: ${status.Message ?? ''}` };
   const state = await stateOf(client, service, status?.State === 'rollback_started');
   const text = state.lines[0]?.text ?? '';
-  if (state.converged && status?.State !== 'updating') return { kind: 'converged', text: `${text}, converged` };
+  if (mustComplete && (await hasCompleted(client, service))) return { kind: 'converged', text: 'complete' };
+  if (state.converged && status?.State !== 'updating' && !mustComplete) return { kind: 'converged', text: `${text}, converged` };
   const tasks = await tasksOf(client, id);
   if (isDone(service, tasks)) return { kind: 'converged', text: 'complete' };
   const failures = tasks.filter(({ Status, CreatedAt }) => ['failed', 'rejected'].includes(Status.State) && Date.parse(CreatedAt) >= startedAt - 1_000);
@@ -104,11 +113,20 @@ async function lookAt(client: Client, { id }: AppliedService, startedAt: number)
   const held = tasks.find(({ Status, DesiredState }) => Status.Err && (DesiredState === 'ready' || (DesiredState === 'running' && Status.State === 'pending')));
   // An update that waits for another service says so after a colon.
   const waiting = held?.Status.Err ?? (status?.State === 'updating' ? /: (.*)$/.exec(status.Message ?? '')?.[1] : undefined);
-  return { kind: 'waiting', text: waiting === undefined ? text : `${text}: ${waiting}` };
+  const why = waiting ?? (mustComplete && state.converged ? 'has to complete' : undefined);
+  return { kind: 'waiting', text: why === undefined ? text : `${text}: ${why}` };
 }
 
 function tasksOf(client: Client, id: string, filters: Readonly<Record<string, readonly string[]>> = {}): Promise<readonly Task[]> {
   return client.call<Task[]>('GET', '/tasks', { query: filterQuery({ service: [id], ...filters }) });
+}
+
+/** Every slot has a task of the present spec that completed, as its dependents see it: also if the service is one that starts again and again. */
+async function hasCompleted(client: Client, { ID, Spec: { Mode } }: Service): Promise<boolean> {
+  const tasks = await tasksOf(client, ID, { '_up-to-date': ['true'] });
+  const places = (list: readonly Task[]) => new Set(list.map(({ Slot, NodeID }) => Slot ?? NodeID)).size;
+  const complete = places(tasks.filter(({ Status }) => Status.State === 'complete'));
+  return complete > 0 && complete >= (Mode?.Replicated?.Replicas ?? Mode?.ReplicatedJob?.TotalCompletions ?? places(tasks));
 }
 
 /** A service that is not restarted after success and has succeeded is done. */

@@ -136,7 +136,9 @@ export async function carryOut(invocation: Invocation, work: CarryOut): Promise<
   // Those that were not changed, too: a deploy that was interrupted may have left them on their way.
   const all = [...services, ...unchanged(lastPlan).filter(({ id }) => !services.some((service) => service.id === id))];
   if (flags.bool('detach') || all.length === 0) return undefined;
-  if (!(await converge(invocation, { services: all, deadlineMs, quiet: flags.bool('quiet') }))) throw new ExitError(1);
+  const needs = stack.services.flatMap(({ dependsOn }) => dependsOn.filter(({ condition }) => condition === 'service_completed_successfully'));
+  const mustComplete = new Set(needs.map(({ key }) => key));
+  if (!(await converge(invocation, { services: all, mustComplete, deadlineMs, quiet: flags.bool('quiet') }))) throw new ExitError(1);
   return undefined;
 }
 
