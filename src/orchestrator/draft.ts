@@ -25,8 +25,8 @@ export interface Draft {
   /** In order of number or node id. */
   slots(): readonly Slot[];
   setService(service: Service): void;
-  /** Moves the desired state forward; a state that is reached or passed stays. */
-  setDesired(slot: Slot, task: Task, desiredState: DesiredState): void;
+  /** Moves the desired state forward; a state that is reached or passed stays. With `rejection` the task becomes `rejected` for that reason once it has stopped. */
+  setDesired(slot: Slot, task: Task, desiredState: DesiredState, rejection?: string): void;
   /** A new task in the slot, held back until its restart record says it may start, if it has one. */
   addTask(key: SlotKey, restart?: RestartRecord): void;
   /** Looks at the service again at this time, or earlier. */
@@ -71,12 +71,12 @@ export function createDraft(stored: Service, { view, now, newId, cluster }: Draf
     setService(next) {
       service = next;
     },
-    setDesired({ key }, { id }, desiredState) {
+    setDesired({ key }, { id }, desiredState, rejection) {
       const tasks = slots.get(nameOf(key))?.tasks ?? [];
       const index = tasks.findIndex((task) => task.id === id);
       const task = tasks[index];
       if (task === undefined || compareStates(task.desiredState, desiredState) >= 0) return;
-      const next = { ...task, desiredState };
+      const next = { ...task, desiredState, ...(rejection === undefined ? {} : { rejection }) };
       tasks[index] = next;
       changed.set(id, { action: changed.get(id)?.action ?? 'update', object: next });
     },

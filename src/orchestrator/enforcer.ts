@@ -10,14 +10,14 @@ import type { Decision, StoreEvent, View } from '#domain/view.ts';
 import { compareAge, isLive } from './task.ts';
 
 const MESSAGE = 'task rejected by constraint enforcer';
-const REASON = 'assigned node no longer meets constraints';
+export const NO_LONGER_FITS = 'assigned node no longer meets constraints';
 
 /** Decides for one node. New rejections are for active nodes only: a drained one loses its tasks anyway, a paused one keeps them. */
 export function enforceConstraints(view: View, nodeId: string): Decision {
   const tasks = [...view.tasksOfNode(nodeId)].sort(compareAge);
   const rejected = tasks.filter(hasStopped).map(finishRejection);
   const node = view.get('node', nodeId);
-  const marked = node === undefined ? [] : misplaced(view, tasks, node).map((task) => ({ ...task, rejection: REASON }));
+  const marked = node === undefined ? [] : misplaced(view, tasks, node).map((task) => ({ ...task, rejection: NO_LONGER_FITS }));
   return { changes: [...rejected, ...marked].map((object) => ({ action: 'update', object })) };
 }
 
@@ -47,7 +47,7 @@ function hasStopped({ rejection, status }: Task): boolean {
 }
 
 function finishRejection(task: Task): Task {
-  return { ...task, status: { ...task.status, state: 'rejected', message: MESSAGE, error: task.rejection ?? REASON } };
+  return { ...task, status: { ...task.status, state: 'rejected', message: MESSAGE, error: task.rejection ?? NO_LONGER_FITS } };
 }
 
 function meetsConstraints(view: View, task: Task, node: Node): boolean {

@@ -64,6 +64,20 @@ describe('a global service', () => {
     assert.equal(liveNodes(intel).length, 2);
   });
 
+  it('rejects the task of a node that changed, and shuts down the one of a service that changed', () => {
+    const world = start(2, { task: { ...task, placement: { constraints: ['node.labels.disk!=tape'] } } });
+    world.obey();
+    world.setNode(2, { labels: { disk: 'tape' } });
+    world.obey();
+    assert.deepEqual(world.summary(), ['node00001 busybox running/running', 'node00002 busybox rejected/shutdown']);
+    const [rejected] = world.tasks(({ status }) => status.state === 'rejected');
+    assert.deepEqual([rejected?.status.message, rejected?.status.error], ['task rejected by constraint enforcer', 'assigned node no longer meets constraints']);
+    world.update((spec) => ({ ...spec, task: { ...spec.task, placement: { constraints: ['node.labels.disk==ssd'] } } }));
+    world.obey();
+    assert.equal(world.summary()[0], 'node00001 busybox shutdown/shutdown');
+    assert.deepEqual(liveNodes(world), []);
+  });
+
   it('restarts a task on its node, but not on a paused one', () => {
     const world = start(2);
     world.setNode(2, { availability: 'pause' });

@@ -1,8 +1,11 @@
 // Global services: one wanted task on each node that is up, not drained, and meets the constraints. The node is the slot; it is given when
 // the task is made, and the scheduler only confirms it.
-import { isTerminal } from '#domain/task-state.ts';
+import { matchesConstraints, parseConstraints } from '#domain/constraint.ts';
+import type { Node } from '#domain/objects.ts';
+import { isTerminal, taskStateRank } from '#domain/task-state.ts';
 import type { Draft, Slot } from './draft.ts';
 import { nodeKey } from './draft.ts';
+import { NO_LONGER_FITS } from './enforcer.ts';
 import { handOver } from './handover.ts';
 import { nodeFilter } from './node-eligibility.ts';
 import { addFirstTask, restartEnded, startDue } from './restart.ts';
@@ -18,8 +21,10 @@ export function reconcileGlobal(draft: Draft): void {
   const active = new Set<string>();
   for (const node of view.list('node')) {
     const slot = slots.get(node.id);
-    if (isInvalidNode(node) || !isEligible(node)) {
+    if (isInvalidNode(node)) {
       if (slot) shutDown(draft, slot);
+    } else if (!isEligible(node)) {
+      if (slot) dismiss(draft, slot, node);
     } else if (node.spec.availability === 'pause') {
       if (slot) holdPaused(draft, slot);
     } else active.add(node.id);
@@ -44,6 +49,15 @@ export function reconcileGlobal(draft: Draft): void {
 
 function filledSlots(draft: Draft, nodeIds: ReadonlySet<string>): readonly Slot[] {
   return draft.slots().filter((slot) => slot.key.kind === 'node' && nodeIds.has(slot.key.nodeId) && contentOf(draft, slot).length > 0);
+}
+
+/** A task that was made for this very placement is not in the wrong by its service, but by its node: it is rejected, as the enforcer does, which may come later. */
+function dismiss(draft: Draft, slot: Slot, node: Node): void {
+  for (const task of slot.tasks.filter(isLive)) {
+    const isThere = !isTerminal(task.status.state) && taskStateRank[task.status.state] >= taskStateRank.assigned;
+    const fits = matchesConstraints(parseConstraints(task.spec.placement?.constraints ?? []), node);
+    draft.setDesired(slot, task, 'shutdown', isThere && !fits && node.spec.availability === 'active' ? NO_LONGER_FITS : undefined);
+  }
 }
 
 /** On a paused node nothing begins: what runs stays, what ends is not replaced, and a hand-over that was begun is ended. */
