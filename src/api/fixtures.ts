@@ -34,6 +34,7 @@ export function createTestMembership(info: Partial<SwarmInfo> = {}): TestMembers
     },
     logs: refuse,
     goneTask: () => undefined,
+    goneContainer: async () => undefined,
     emit(...events) {
       for (const listener of listeners) listener(events);
     },

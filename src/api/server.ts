@@ -19,6 +19,7 @@ import { openAllNodesEvents } from './proxy/all-nodes-events.ts';
 import { createEngineDirectory, type EngineDirectory, isForAllNodes } from './proxy/engine-directory.ts';
 import { createOtherEngines, type OtherEngines } from './proxy/other-engines.ts';
 import { forward } from './proxy/forward.ts';
+import { answerForGone } from './proxy/gone-containers.ts';
 import { enterFront } from './proxy/front.ts';
 import { hijack, isHijackPath } from './proxy/hijack.ts';
 import { type ClientPath, enginePath, headText } from './proxy/rewrite.ts';
@@ -27,7 +28,7 @@ import { translateNetworkCreate } from './proxy/translate.ts';
 import { onceSettled } from './once-settled.ts';
 import { type RequestBody, readJsonBody } from './request-body.ts';
 import { type CommonHeaders, commonHeaders, describeError, writeError, writeResult } from './respond.ts';
-import type { Route, RouteContext, RouteResult } from './route.ts';
+import type { Route, RouteContext, RouteRequest, RouteResult } from './route.ts';
 import { createRouter, type Match, type Router } from './router.ts';
 import { type Identity, systemRoutes } from './system.ts';
 import { apiPath } from '#engine-link/path.ts';
@@ -175,6 +176,8 @@ async function serveOn(serving: Serving, exchange: Exchange, isRemote: boolean):
   const ofAll = isForAll ? serving.allNodes.find(method, path) : undefined;
   if (isForAll && !ofAll && !concernsNoNode.test(path))
     throw new AppError('invalidArgument', `X-Skep-Node: * is for lists and prunes: name one node for ${method} ${path}`);
+  const gone = await answerForGone(requestOf(exchange), serving.context, serving.engine);
+  if (gone !== undefined) return await writeResult(response, gone, serving.common, exchange.signal);
   const match = ofAll ?? router.find(method, path);
   if (match) return serveRoute(serving, match, exchange);
   await forward(request, response, { method, path: await pathForEngine(client, serving.engine) }, serving.engine);
@@ -194,27 +197,19 @@ interface Exchange {
   readonly signal: AbortSignal;
 }
 
+/** All that a route is told of a request, but for what its pattern and its body say. */
+function requestOf({ request, client, path, query, signal }: Exchange): Omit<RouteRequest, 'params' | 'body'> {
+  const method = request.method ?? 'GET';
+  return { method, path, query: new URLSearchParams(query), headers: request.headers, apiVersion: client.apiVersion, signal, rawBody: request };
+}
+
 async function serveRoute(serving: Serving, match: Match, exchange: Exchange): Promise<void> {
-  const { request, response, client, path, signal } = exchange;
+  const { request, response, signal } = exchange;
   const { route, params } = match;
   const mode = route.body ?? (route.method === 'POST' || route.method === 'PUT' ? 'json' : 'none');
   if (mode === 'json' && request.headers.expect !== undefined) response.writeContinue();
   const body = mode === 'json' ? await readJsonBody(request) : undefined;
-  const query = new URLSearchParams(exchange.query);
-  const result = await route.handler(
-    {
-      method: request.method ?? 'GET',
-      path,
-      params,
-      query,
-      body: body?.value,
-      headers: request.headers,
-      apiVersion: client.apiVersion,
-      signal,
-      rawBody: request,
-    },
-    serving.context,
-  );
+  const result = await route.handler({ ...requestOf(exchange), params, body: body?.value }, serving.context);
   if (result.kind !== 'engine') return await writeResult(response, result, serving.common, signal);
   await handOver(serving, exchange, result, body);
 }

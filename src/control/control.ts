@@ -168,6 +168,8 @@ export interface SwarmMembership {
   logs(wanted: LogsWanted, options: LogOptions, signal: AbortSignal): AsyncIterable<LogChunk>;
   /** What a task was that is in no store any more, but whose log has just been read. */
   goneTask(id: string): Task | undefined;
+  /** The task whose container is gone, named as containers are, when some node kept the end of its log. Undefined also where nobody can say. */
+  goneContainer(ref: string, signal: AbortSignal): Promise<Task | undefined>;
 }
 
 export interface LogsWanted {

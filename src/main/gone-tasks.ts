@@ -33,7 +33,7 @@ export function createGoneTasks(): GoneTasks {
   };
 }
 
-function asTask({ taskId, serviceId, serviceName, slot, nodeId, image, containerId, exitCode, tty, createdAt, keptAt }: KeptTask): Task {
+export function asTask({ taskId, serviceId, serviceName, slot, nodeId, image, containerId, exitCode, tty, createdAt, keptAt }: KeptTask): Task {
   return {
     kind: 'task',
     id: taskId,

@@ -1,5 +1,5 @@
 // What this node kept of the logs of tasks that are gone, over HTTP on a socket in its state directory: for managers, through a tunnel, as they reach the
-// engine. `GET /kept` lists tasks, `GET /kept/logs` gives their lines, as frames like the engine's; both take `service` or `task`.
+// engine. `GET /kept` lists tasks, `GET /kept/logs` gives their lines, as frames like the engine's; both take `service`, `task` or `container`.
 import { rmSync } from 'node:fs';
 import { createServer, type ServerResponse } from 'node:http';
 import { once } from 'node:events';
@@ -8,6 +8,7 @@ import type { EngineLink } from '#engine-link/connection.ts';
 import type { KeptLogs, KeptTask } from '#engine/kept-logs.ts';
 import { encodeLine, timeKey } from '#engine/log-codec.ts';
 import type { TaskLogLine } from '#engine/logs.ts';
+import { taskName } from '#domain/task-name.ts';
 import type { Clock } from '#lib/clock.ts';
 import { errorMessage } from '#lib/errors.ts';
 import type { Logger } from '#lib/log.ts';
@@ -54,7 +55,10 @@ export async function startKeptLogsServer({ kept, path, clock, log }: KeptLogsSe
 
 async function answer(kept: KeptLogs, clock: Clock, { pathname, searchParams: query }: URL, response: ServerResponse): Promise<void> {
   if (pathname !== '/kept' && pathname !== '/kept/logs') return void response.writeHead(404).end();
-  const tasks = (await kept.list()).filter(({ serviceId, taskId }) => serviceId === query.get('service') || taskId === query.get('task'));
+  const container = query.get('container');
+  const tasks = (await kept.list()).filter(
+    (task) => task.serviceId === query.get('service') || task.taskId === query.get('task') || (container !== null && hadContainer(task, container)),
+  );
   if (pathname === '/kept') return void response.writeHead(200, { 'Content-Type': 'application/json' }).end(JSON.stringify(tasks));
   response.writeHead(200, { 'Content-Type': 'application/octet-stream' });
   response.flushHeaders();
@@ -71,6 +75,10 @@ async function answer(kept: KeptLogs, clock: Clock, { pathname, searchParams: qu
     if (gone.signal.aborted) return;
   }
   response.end();
+}
+
+function hadContainer(task: KeptTask, ref: string): boolean {
+  return ref !== '' && (task.containerId.startsWith(ref) || task.taskId === ref || taskName({ ...task, id: task.taskId }) === ref);
 }
 
 async function* linesOf(kept: KeptLogs, { taskId }: KeptTask, query: URLSearchParams): AsyncGenerator<TaskLogLine> {

@@ -30,6 +30,7 @@ import { createGoneTasks } from './gone-tasks.ts';
 import { createNodeEngines } from './node-engines.ts';
 import { type ManagerStart, type NodeFactoryOptions, type NodeRuntime, superviseParts } from './node-runtime.ts';
 import { createRemoteManagers, type KnownManager, type RemoteManagers } from './remote-managers.ts';
+import { findGoneContainer } from './gone-containers.ts';
 import { logsOfTasks } from './task-logs.ts';
 import { answerTunnel, askAny } from './worker-node.ts';
 
@@ -163,6 +164,7 @@ async function runManager(options: NodeFactoryOptions, start: ManagerStart, mana
     engines,
     logs: (wanted, logOptions, signal) => logsOfTasks({ store, engines, gone, clock, log }, { wanted, options: logOptions, signal }),
     goneTask: (id) => gone.find(id),
+    goneContainer: (ref, signal) => findGoneContainer({ store, engines, gone, clock, log }, ref, signal),
     sayLeaving: () => sayLeaving(others.list(), swarm.nodeId, keeper.identity(), log),
     async stop() {
       unwatch();

@@ -12,10 +12,10 @@ import type {
   SwarmInfo,
   SwarmMembership,
 } from '#control/control.ts';
-import type { Task } from '#domain/objects.ts';
 import { DEFAULT_DATA_PATH_PORT } from '#domain/defaults.ts';
 import type { StoreEvent } from '#domain/view.ts';
 import type { Clock, Random } from '#lib/clock.ts';
+import { present } from '#lib/assert.ts';
 import { AppError, errorMessage } from '#lib/errors.ts';
 import { newId } from '#lib/id.ts';
 import type { Logger } from '#lib/log.ts';
@@ -32,7 +32,7 @@ import { NodePlace } from './node-place.ts';
 import { type KnownManager, writeManagers } from './remote-managers.ts';
 import { ALREADY_IN_SWARM, joinTimeoutText, LEAVE_LOCKED, leaveManagerText, LOCKED, NOT_IN_SWARM, PREPARING } from './membership-texts.ts';
 import type { RestoreResult } from './membership-restore.ts';
-import { type State, swarmInfoOf } from './membership-state.ts';
+import { swarmInfoOf } from './membership-state.ts';
 import { resumeMembership } from './resume.ts';
 import type { StateDirectory, SwarmFile } from './state-directory.ts';
 
@@ -73,6 +73,8 @@ export function createMembership(options: MembershipOptions): DaemonMembership {
 class Membership implements DaemonMembership {
   private readonly options: MembershipOptions;
   private readonly place: NodePlace;
+  readonly goneTask: DaemonMembership['goneTask'] = (id) => this.place.node()?.goneTask?.(id);
+  readonly goneContainer: DaemonMembership['goneContainer'] = async (ref, signal) => this.place.node()?.goneContainer?.(ref, signal);
 
   constructor(options: MembershipOptions) {
     this.options = options;
@@ -84,7 +86,7 @@ class Membership implements DaemonMembership {
   }
 
   dnsAddress(): string | undefined {
-    return this.place.state.kind === 'active' ? this.place.state.node.dnsAddress : undefined;
+    return this.place.node()?.dnsAddress;
   }
 
   nodeId(): string {
@@ -92,7 +94,7 @@ class Membership implements DaemonMembership {
   }
 
   engines(): NodeEngines | undefined {
-    return this.place.state.kind === 'active' ? this.place.state.node.engines : undefined;
+    return this.place.node()?.engines;
   }
 
   control(): Control {
@@ -238,12 +240,10 @@ class Membership implements DaemonMembership {
   }
 
   logs(wanted: LogsWanted, options: LogOptions, signal: AbortSignal): AsyncIterable<LogChunk> {
-    if (this.place.state.kind !== 'active') this.control();
-    return (this.place.state as Extract<State, { kind: 'active' }>).node.logs(wanted, options, signal);
-  }
-
-  goneTask(id: string): Task | undefined {
-    return this.place.state.kind === 'active' ? this.place.state.node.goneTask?.(id) : undefined;
+    const node = this.place.node();
+    // Says why there is none.
+    if (node === undefined) this.control();
+    return present(node, 'node').logs(wanted, options, signal);
   }
 
   resume(): Promise<void> {

@@ -10,7 +10,7 @@ import { prepareManager, prepareWorker } from './change-role.ts';
 import { healManager } from './heal-manager.ts';
 import type { State } from './membership-state.ts';
 import { NO_LEADER, REMOVED, WANTED_AS_MANAGER } from './membership-texts.ts';
-import type { ManagerStart, NodeFactory } from './node-runtime.ts';
+import type { ManagerStart, NodeFactory, NodeRuntime } from './node-runtime.ts';
 import { knownManagersOf } from './remote-managers.ts';
 import type { StateDirectory, SwarmFile } from './state-directory.ts';
 
@@ -39,6 +39,11 @@ export class NodePlace {
 
   constructor(options: NodePlaceOptions) {
     this.options = options;
+  }
+
+  /** What runs here; undefined while nothing does. */
+  node(): NodeRuntime | undefined {
+    return this.state.kind === 'active' ? this.state.node : undefined;
   }
 
   onEvents(listener: (events: readonly StoreEvent[]) => void): () => void {

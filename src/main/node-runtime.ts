@@ -65,6 +65,7 @@ export interface NodeRuntime {
   logs(wanted: LogsWanted, options: LogOptions, signal: AbortSignal): AsyncIterable<LogChunk>;
   /** A task that is in no store any more, and whose log was read here; on a manager only. */
   goneTask?(id: string): Task | undefined;
+  goneContainer?(ref: string, signal: AbortSignal): Promise<Task | undefined>;
   /** Why this node takes no part although it is a member as far as it knows: it was removed. */
   problem?(): string | undefined;
   /** Why a worker has no session with a manager, when a user must do something about it. */

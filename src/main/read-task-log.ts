@@ -100,6 +100,8 @@ async function* linesOfTask(task: Task, options: LogOptions, { store, engines, c
 export interface KeptQuery {
   readonly service?: string;
   readonly task?: string;
+  /** The container's id, a beginning of it, or its name. */
+  readonly container?: string;
 }
 
 /** The tasks whose logs a node kept. None of a node that knows of no such thing. */

@@ -4,6 +4,7 @@ import type { LogChunk, LogOptions } from '#control/control.ts';
 import type { Task } from '#domain/objects.ts';
 import type { TaskSpec } from '#domain/spec.ts';
 import { AppError } from '#lib/errors.ts';
+import type { OwnResult } from '../respond.ts';
 import { MULTIPLEXED_STREAM, RAW_STREAM, type RouteContext, type RouteRequest, type RouteResult } from '../route.ts';
 import { framesOf, type LogView } from './log-frames.ts';
 import { param } from './params.ts';
@@ -62,7 +63,7 @@ async function* unscheduled(task: Task): AsyncGenerator<LogChunk> {
   throw new AppError('unknown', `warning: incomplete log stream. some logs could not be retrieved for the following reasons: ${reasons}`);
 }
 
-function requireStream(query: URLSearchParams): void {
+export function requireStream(query: URLSearchParams): void {
   if (flag(query, 'stdout') || flag(query, 'stderr')) return;
   throw new AppError('unknown', 'Bad parameters: you must choose at least one stream');
 }
@@ -87,7 +88,7 @@ function tailOf(text: string): number | undefined {
 }
 
 /** Seconds since the epoch with up to nine digits after the point → milliseconds. */
-function sinceOf(text: string): number | undefined {
+export function sinceOf(text: string): number | undefined {
   if (text === '') return undefined;
   const [seconds = '', fraction = ''] = text.split('.', 2);
   for (const part of fraction === '' ? [seconds] : [seconds, fraction]) {
@@ -97,7 +98,7 @@ function sinceOf(text: string): number | undefined {
   return Number(`${seconds}.${fraction || '0'}`) * 1_000;
 }
 
-function viewOf(query: URLSearchParams, spec: TaskSpec): LogView {
+export function viewOf(query: URLSearchParams, spec: TaskSpec): LogView {
   return {
     tty: spec.runtime.kind === 'container' && spec.runtime.container.tty === true,
     details: flag(query, 'details'),
@@ -105,7 +106,7 @@ function viewOf(query: URLSearchParams, spec: TaskSpec): LogView {
   };
 }
 
-function streamOf({ apiVersion }: RouteRequest, view: LogView, chunks: AsyncIterable<LogChunk>): RouteResult {
+export function streamOf({ apiVersion }: Pick<RouteRequest, 'apiVersion'>, view: LogView, chunks: AsyncIterable<LogChunk>): OwnResult {
   const contentType = !view.tty && apiVersion >= API_WITH_MULTIPLEXED_TYPE ? MULTIPLEXED_STREAM : RAW_STREAM;
   return { kind: 'stream', status: 200, contentType, body: framesOf(chunks, view) };
 }
