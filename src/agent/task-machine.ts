@@ -175,7 +175,7 @@ function withContainer(status: TaskStatus, container: ContainerState | undefined
   const { containerId, pid, exitCode, hostPorts } = container;
   return {
     ...status,
-    container: { containerId, pid: container.status === 'running' ? pid : 0, exitCode: container.status === 'exited' ? exitCode : 0 },
+    container: { containerId, pid: container.status === 'running' ? pid : 0, exitCode: container.status === 'running' ? 0 : exitCode },
     ...(hostPorts.length === 0 ? {} : { hostPorts }),
   };
 }

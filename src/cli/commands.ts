@@ -86,17 +86,40 @@ const volumeGroup: CommandGroup = {
   ],
 };
 
-export const groups: readonly CommandGroup[] = [configGroup, devGroup, networkGroup, nodeGroup, secretGroup, serviceGroup, stackGroup, swarmGroup, volumeGroup];
+const systemGroup: CommandGroup = {
+  name: 'system',
+  summary: 'Manage the engines',
+  commands: [{ name: 'df', summary: 'Show docker disk usage', load: async () => (await import('./system/df.ts')).command }],
+};
+
+export const groups: readonly CommandGroup[] = [
+  configGroup,
+  devGroup,
+  networkGroup,
+  nodeGroup,
+  secretGroup,
+  serviceGroup,
+  stackGroup,
+  swarmGroup,
+  systemGroup,
+  volumeGroup,
+];
 
 export const topLevelCommands: readonly CommandEntry[] = [
+  {
+    name: 'attach',
+    summary: 'Attach local standard input, output, and error streams to a running container',
+    load: async () => (await import('./container/attach.ts')).command,
+  },
   { name: 'backup', summary: "Save the swarm's state to a file", own: true, load: async () => (await import('./backup/backup.ts')).command },
+  { name: '__complete', summary: 'Words that complete a command line', hidden: true, load: async () => (await import('./completion/words.ts')).command },
   {
     name: 'completion',
     summary: 'Print the completion script of a shell (bash, zsh or fish)',
     own: true,
     load: async () => (await import('./completion/command.ts')).command,
   },
-  { name: '__complete', summary: 'Words that complete a command line', hidden: true, load: async () => (await import('./completion/words.ts')).command },
+  { name: 'cp', summary: 'Copy files/folders between a container and the local filesystem', load: async () => (await import('./container/cp.ts')).command },
   {
     name: 'dial-stdio',
     summary: 'Forward the standard streams to the daemon',
@@ -108,17 +131,37 @@ export const topLevelCommands: readonly CommandEntry[] = [
   { name: 'images', summary: 'List images', load: async () => (await import('./image/ls.ts')).command },
   { name: 'info', summary: 'Display system-wide information', load: async () => (await import('./system/info.ts')).command },
   { name: 'inspect', summary: 'Return low-level information on Docker objects', load: async () => (await import('./system/inspect.ts')).command },
+  { name: 'kill', summary: 'Kill one or more running containers', load: async () => (await import('./container/actions.ts')).kill },
   { name: 'login', summary: 'Authenticate to a registry', load: async () => (await import('./registry/login.ts')).command },
   { name: 'logout', summary: 'Log out from a registry', load: async () => (await import('./registry/logout.ts')).command },
   { name: 'logs', summary: 'Fetch the logs of a container, service or task', load: async () => (await import('./container/logs.ts')).command },
+  { name: 'pause', summary: 'Pause all processes within one or more containers', load: async () => (await import('./container/actions.ts')).pause },
+  { name: 'port', summary: 'List port mappings or a specific mapping for the container', load: async () => (await import('./container/port.ts')).command },
   { name: 'ps', summary: 'List containers', load: async () => (await import('./container/ps.ts')).command },
+  { name: 'rename', summary: 'Rename a container', load: async () => (await import('./container/actions.ts')).rename },
+  { name: 'restart', summary: 'Restart one or more containers', load: async () => (await import('./container/actions.ts')).restart },
   { name: 'restore', summary: 'Bring a swarm back from a backup', own: true, load: async () => (await import('./backup/restore.ts')).command },
+  { name: 'rm', summary: 'Remove one or more containers', load: async () => (await import('./container/actions.ts')).rm },
+  { name: 'start', summary: 'Start one or more stopped containers', load: async () => (await import('./container/actions.ts')).start },
+  {
+    name: 'stats',
+    summary: 'Display a live stream of container(s) resource usage statistics',
+    load: async () => (await import('./container/stats.ts')).command,
+  },
+  { name: 'stop', summary: 'Stop one or more running containers', load: async () => (await import('./container/actions.ts')).stop },
   { name: 'top', summary: 'Display the running processes of a container', load: async () => (await import('./container/top.ts')).command },
+  { name: 'unpause', summary: 'Unpause all processes within one or more containers', load: async () => (await import('./container/actions.ts')).unpause },
   {
     name: 'up',
     summary: 'Start a swarm on this machine if there is none, and deploy a Compose file to it',
     own: true,
     load: async () => (await import('./stack/up.ts')).command,
   },
+  { name: 'update', summary: 'Update configuration of one or more containers', load: async () => (await import('./container/update.ts')).command },
   { name: 'version', summary: 'Show the version information', load: async () => (await import('./system/version.ts')).command },
+  {
+    name: 'wait',
+    summary: 'Block until one or more containers stop, then print their exit codes',
+    load: async () => (await import('./container/actions.ts')).wait,
+  },
 ];

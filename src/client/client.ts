@@ -1,6 +1,6 @@
 // A typed client of the Engine API: one peer, over whatever leads there (transport.ts). It knows HTTP and errors; what paths mean is its callers' business.
 import { type IncomingMessage, type OutgoingHttpHeaders, request, type RequestOptions } from 'node:http';
-import type { Duplex } from 'node:stream';
+import { type Duplex, pipeline, type Readable } from 'node:stream';
 import { AppError, codeOfHttpStatus } from '#lib/errors.ts';
 import type { Transport } from './transport.ts';
 
@@ -12,6 +12,8 @@ export interface ClientRequest {
   readonly body?: unknown;
   /** Sent as they are, in place of a body. */
   readonly bytes?: Buffer;
+  /** Sent as it comes, in place of a body. */
+  readonly source?: Readable;
   readonly headers?: Readonly<Record<string, string>>;
   readonly signal?: AbortSignal;
 }
@@ -47,9 +49,10 @@ const MAX_ANSWER_BYTES = 256 * 1024 * 1024;
 export function createClient({ transport, apiVersion, userAgent, headers: common = {}, onMissingNodes }: ClientOptions): Client {
   const prefix = apiVersion === undefined ? '' : `/v${apiVersion}`;
 
-  function start(method: string, path: string, { query = {}, body, bytes, headers = {}, signal }: ClientRequest, more: OutgoingHttpHeaders = {}) {
+  function start(method: string, path: string, { query = {}, body, bytes, source, headers = {}, signal }: ClientRequest, more: OutgoingHttpHeaders = {}) {
     const payload = bytes ?? (body === undefined ? undefined : JSON.stringify(body));
     const type = bytes === undefined ? 'application/json' : 'application/octet-stream';
+    const streamed = source === undefined ? {} : { 'Content-Type': 'application/x-tar', 'Transfer-Encoding': 'chunked' };
     const options: RequestOptions = {
       ...transport.requestOptions,
       method,
@@ -58,6 +61,7 @@ export function createClient({ transport, apiVersion, userAgent, headers: common
         Host: transport.hostHeader,
         'User-Agent': userAgent,
         ...common,
+        ...streamed,
         ...(payload === undefined ? {} : { 'Content-Type': type, 'Content-Length': Buffer.byteLength(payload) }),
         ...headers,
         ...more,
@@ -78,7 +82,9 @@ export function createClient({ transport, apiVersion, userAgent, headers: common
         else failureOf(response).then(reject, reject);
       });
       outgoing.on('error', (cause) => reject(options.signal?.aborted ? options.signal.reason : transport.explain(cause)));
-      outgoing.end(payload);
+      if (options.source === undefined) outgoing.end(payload);
+      // What the daemon says about a body that it did not read to its end is more than that the pipe broke.
+      else pipeline(options.source, outgoing, () => {});
     });
   }
 

@@ -93,6 +93,10 @@ test('what an engine cannot do is refused with the reason', () => {
   const refused: [Partial<ContainerSpec>, RegExp][] = [
     [{ privileges: { credentialSpec: { config: '', file: 'x', registry: '' } } }, /only supported on Windows/],
     [{ oomScoreAdj: 1001 }, /range for oom score adj is \[-1000, 1000\]/],
+    [{ mounts: [{ type: 'volume', source: 'v', target: 'x' }] }, /invalid mount target, must be an absolute path: x/],
+    [{ mounts: [{ type: 'volume', source: '/v', target: '/x' }] }, /invalid volume mount source, must not be an absolute path: \/v/],
+    [{ mounts: [{ type: 'bind', source: 'v', target: '/x', bind: { createMountpoint: true } }] }, /invalid bind mount source, must be an absolute path: v/],
+    [{ mounts: [{ type: 'tmpfs', source: 'v', target: '/x' }] }, /invalid tmpfs source, source must be empty/],
     [{ mounts: [{ type: 'cluster', source: 'v', target: '/x' }] }, /cluster volumes/],
     [{ mounts: [{ type: 'image', source: 'v', target: '/x' }] }, /needs Engine API 1\.48/],
     [{ mounts: [{ type: 'volume', source: 'v', target: '/x', volume: { subpath: 's' } }] }, /volume-subpath needs Engine API 1\.45/],

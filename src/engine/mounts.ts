@@ -13,7 +13,9 @@ export function convertBinds(mounts: readonly Mount[], minorVersion: number): re
   return binds.length === 0 ? undefined : binds.map(bindText);
 }
 
-function bindText({ source = '', target, readOnly, bind }: Mount): string {
+function bindText(mount: Mount): string {
+  assertPaths(mount);
+  const { source = '', target, readOnly, bind } = mount;
   const options = [...(readOnly ? ['ro'] : []), ...(bind?.propagation ? [bind.propagation] : [])].join(',');
   return `${source}:${target}${options === '' ? '' : `:${options}`}`;
 }
@@ -28,6 +30,7 @@ function convertMount(mount: Mount, minorVersion: number): object {
       throw new AppError('invalidArgument', `${what} needs Engine API 1.${minimum}; the engine of this node speaks 1.${minorVersion}`);
   };
   const { type, source, target, readOnly, consistency, bind, volume, tmpfs, image } = mount;
+  assertPaths(mount);
   if (type === 'cluster') throw new AppError('unimplemented', `mount ${target}: cluster volumes are not available on this node`);
   if (type === 'image') need(48, 'a mount of type "image"');
   if (bind?.createMountpoint) need(42, 'bind-create-src');
@@ -60,6 +63,17 @@ function convertMount(mount: Mount, minorVersion: number): object {
     ImageOptions: image?.subpath ? { Subpath: image.subpath } : undefined,
     TmpfsOptions: tmpfs && defined({ SizeBytes: tmpfs.sizeBytes, Mode: tmpfs.mode, Options: tmpfs.options?.length ? tmpfs.options : undefined }),
   });
+}
+
+/** In Docker's words, before the engine sees it: an engine would take a volume for a bind, and the other way round (moby, executor/container/validate.go). */
+function assertPaths({ type, source = '', target }: Mount): void {
+  const refuse = (message: string) => {
+    throw new AppError('invalidArgument', message);
+  };
+  if (!target.startsWith('/')) refuse(`invalid mount target, must be an absolute path: ${target}`);
+  if (type === 'bind' && !source.startsWith('/')) refuse(`invalid bind mount source, must be an absolute path: ${source}`);
+  if (type === 'volume' && source.startsWith('/')) refuse(`invalid volume mount source, must not be an absolute path: ${source}`);
+  if (type === 'tmpfs' && source !== '') refuse('invalid tmpfs source, source must be empty');
 }
 
 /** Without the fields that are undefined. */

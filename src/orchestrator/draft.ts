@@ -54,6 +54,13 @@ export function createDraft(stored: Service, { view, now, newId, cluster }: Draf
   let wake: number | undefined;
   let sorted: MutableSlot[] | undefined;
 
+  /** What no node ever had is over as soon as nobody wants it: no agent will say so. */
+  function withoutStart(task: Task, desiredState: DesiredState): Task {
+    if (desiredState !== 'shutdown' || compareStates(task.status.state, 'assigned') >= 0) return task;
+    const { error: _waitedFor, ...status } = task.status;
+    return { ...task, status: { ...status, state: 'shutdown', timestamp: now } };
+  }
+
   function wakeAt(at: number): void {
     wake = Math.min(wake ?? at, at);
   }
@@ -76,7 +83,7 @@ export function createDraft(stored: Service, { view, now, newId, cluster }: Draf
       const index = tasks.findIndex((task) => task.id === id);
       const task = tasks[index];
       if (task === undefined || compareStates(task.desiredState, desiredState) >= 0) return;
-      const next = { ...task, desiredState, ...(rejection === undefined ? {} : { rejection }) };
+      const next = { ...withoutStart(task, desiredState), desiredState, ...(rejection === undefined ? {} : { rejection }) };
       tasks[index] = next;
       changed.set(id, { action: changed.get(id)?.action ?? 'update', object: next });
     },

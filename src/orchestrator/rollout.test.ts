@@ -304,6 +304,18 @@ describe('a failing update', () => {
     );
   });
 
+  it('a task that no node ever had is over as soon as another takes its place', () => {
+    const world = new World();
+    world.create({ mode: { kind: 'replicated', replicas: 1 } });
+    const [waiting] = world.live();
+    assert.ok(waiting);
+    world.report(waiting, 'pending', { error: 'no suitable node' });
+    world.updateImage('busybox:2');
+    assert.deepEqual(world.summary(), ['1 busybox shutdown/shutdown', '1 busybox:2 new/running']);
+    const [over] = world.tasks(({ status }) => status.state === 'shutdown');
+    assert.equal(over?.status.error, undefined);
+  });
+
   it('has a status when the user goes back to the old spec after a pause, and old and new tasks share a slot', () => {
     const world = start({ order: 'start-first' }, 2);
     const before = world.service.spec;

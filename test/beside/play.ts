@@ -39,16 +39,43 @@ async function playOne(side: Side, { name, run }: Scenario): Promise<Result> {
   return { ...history, said };
 }
 
-/** One line per difference: - is dockerd's, + is Skep's. */
+/**
+ * One line per difference: - is dockerd's, + is Skep's. What depends on when somebody looked is left out: states that lasted for less than a look, and which of equal
+ * slots came first.
+ */
 export function compare(theirs: Result, ours: Result): readonly string[] {
-  const parts = ['said', 'statuses', 'events', 'tasks', 'wrong'] as const;
-  return parts.flatMap((part) => {
-    const [before, after] = [theirs[part], ours[part]];
-    if (JSON.stringify(before) === JSON.stringify(after)) return [];
-    if (part === 'statuses' || part === 'events') return [...before.map((line) => `${part} - ${line}`), ...after.map((line) => `${part} + ${line}`)];
-    return [
-      ...before.filter((line) => !after.includes(line)).map((line) => `${part} - ${line}`),
-      ...after.filter((line) => !before.includes(line)).map((line) => `${part} + ${line}`),
-    ];
+  return [
+    ...differences('said', theirs.said.map(withoutIds), ours.said.map(withoutIds)),
+    ...(sameLines(theirs.events, ours.events) ? [] : [...theirs.events.map((line) => `events - ${line}`), ...ours.events.map((line) => `events + ${line}`)]),
+    ...(theirs.statuses.at(-1)?.replace(TASK, '') === ours.statuses.at(-1)?.replace(TASK, '') ? [] : differences('statuses', theirs.statuses, ours.statuses)),
+    ...differences('tasks', theirs.tasks.map(bySlotOnly), ours.tasks.map(bySlotOnly)),
+    ...ours.wrong.map((line) => `wrong: ${line}`),
+  ];
+}
+
+const TASK = /<task [^>]*>/;
+
+function withoutIds(text: string): string {
+  return text.replaceAll(/[0-9a-z]{25}/g, '<id>');
+}
+
+/** What a task became, without which slot's it is and how it was asked to. */
+function bySlotOnly(line: string): string {
+  return line.replace(/\.[^.# ]+#/, '.#').replace(/desired [a-z>]*?([a-z]+):/, 'desired $1:');
+}
+
+function sameLines(before: readonly string[], after: readonly string[]): boolean {
+  return before.length === after.length && before.every((line, index) => line === after[index]);
+}
+
+/** Lines count as often as they are there. */
+function differences(part: string, before: readonly string[], after: readonly string[]): readonly string[] {
+  const left = [...after];
+  const gone = before.filter((line) => {
+    const index = left.indexOf(line);
+    if (index < 0) return true;
+    left.splice(index, 1);
+    return false;
   });
+  return [...gone.map((line) => `${part} - ${line}`), ...left.map((line) => `${part} + ${line}`)];
 }

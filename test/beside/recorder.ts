@@ -60,6 +60,10 @@ interface RecorderOptions {
   readonly nodeIds: readonly string[];
 }
 
+/** Nanoseconds and the lengths of fractions differ: texts cannot be compared. */
+const byAge = (a: ApiTask, b: ApiTask) =>
+  Date.parse(a.CreatedAt) - Date.parse(b.CreatedAt) || (a.CreatedAt.length === b.CreatedAt.length && a.CreatedAt > b.CreatedAt ? 1 : -1);
+
 const ranks = [
   'new',
   'allocated',
@@ -98,7 +102,7 @@ export function createRecorder({ socket, call, nodeIds }: RecorderOptions): Reco
     if (seen.desired.at(-1) !== task.DesiredState) seen.desired.push(task.DesiredState);
     const goesBack = ranks.indexOf(task.Status.State) < ranks.indexOf(seen.last.Status.State) && !ranks.slice(-4).includes(task.Status.State);
     if (goesBack) wrong.push({ service: task.ServiceID, text: `state ${seen.last.Status.State} → ${task.Status.State}` });
-    if (task.UpdatedAt < task.CreatedAt) wrong.push({ service: task.ServiceID, text: 'updated before it was created' });
+    if (Date.parse(task.UpdatedAt) < Date.parse(task.CreatedAt)) wrong.push({ service: task.ServiceID, text: 'updated before it was created' });
     seen.last = task;
     seen.isGone = false;
     tasks.set(task.ID, seen);
@@ -112,7 +116,7 @@ export function createRecorder({ socket, call, nodeIds }: RecorderOptions): Reco
       add(statuses, ID, UpdateStatus?.State === undefined || UpdateStatus.State === '' ? '-' : `${UpdateStatus.State}: ${UpdateStatus.Message ?? ''}`);
     }
     const present = new Set<string>();
-    for (const task of (all.json as readonly ApiTask[]).toSorted((a, b) => (a.CreatedAt < b.CreatedAt ? -1 : 1))) {
+    for (const task of (all.json as readonly ApiTask[]).toSorted(byAge)) {
       if (!task.ServiceID) continue;
       present.add(task.ID);
       note(task);
@@ -149,7 +153,7 @@ export function createRecorder({ socket, call, nodeIds }: RecorderOptions): Reco
   const slotOf = (task: ApiTask) => task.Slot ?? (task.NodeID ? `node${nodeIds.indexOf(task.NodeID) + 1}` : '-');
   function labelOf(task: ApiTask): string {
     const older = [...tasks.values()].filter(({ last }) => last.ServiceID === task.ServiceID && slotOf(last) === slotOf(task));
-    const index = older.toSorted((a, b) => (a.last.CreatedAt < b.last.CreatedAt ? -1 : 1)).findIndex(({ last }) => last.ID === task.ID);
+    const index = older.toSorted((a, b) => byAge(a.last, b.last)).findIndex(({ last }) => last.ID === task.ID);
     return `${slotOf(task)}#${index + 1}`;
   }
 

@@ -4,6 +4,7 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { startCluster } from '../lib/cluster.ts';
 import { startEngine } from '../lib/engine.ts';
+import { explained } from './explained.ts';
 import { compare, play, type Result } from './play.ts';
 import { scenarios } from './scenarios/index.ts';
 import { formSide } from './side.ts';
@@ -37,14 +38,18 @@ try {
     const results = await play(skep, chosen);
     if (values.swarm !== undefined) writeFileSync(`${values.swarm}.skep`, JSON.stringify(results, null, 1));
     await skep.stop();
+    let unexplained = 0;
     for (const { name } of chosen) {
       const [theirs, ours] = [kept[name], results[name]];
       if (theirs === undefined || ours === undefined) continue;
       const differences = compare(theirs, ours);
-      console.log(`${differences.length === 0 ? 'same' : 'DIFFERS'}: ${name}`);
+      const why = explained[name];
+      if (differences.length > 0 && why === undefined) unexplained++;
+      console.log(`${differences.length === 0 ? 'same' : why === undefined ? 'DIFFERS' : `differs on purpose (${why})`}: ${name}`);
       for (const line of differences) console.log(`    ${line}`);
       if (values.show) console.log(JSON.stringify(ours, null, 1));
     }
+    console.log(`${chosen.length} scenarios, ${unexplained} that differ without a reason`);
   }
 } finally {
   await cluster.stop();

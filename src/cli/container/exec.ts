@@ -1,13 +1,11 @@
 // `exec`: a command in a running container of this engine, or in the one of a task (`web.1`).
-import type { Duplex } from 'node:stream';
-import type { Client } from '#client/client.ts';
 import { AppError } from '#lib/errors.ts';
-import type { CommandSpec, Invocation } from '../command.ts';
+import type { CommandSpec } from '../command.ts';
 import { nodeFlag } from '../node-flags.ts';
 import { segment } from '../shared/each.ts';
-import { logFrames } from '../shared/log-stream.ts';
 import { environmentOf } from '../values/environment.ts';
 import { findContainer } from './find.ts';
+import { joinStreams } from './streams.ts';
 
 export const command: CommandSpec = {
   usage: '[OPTIONS] CONTAINER COMMAND [ARG...]',
@@ -54,44 +52,9 @@ export const command: CommandSpec = {
       return undefined;
     }
     const { connection, head } = await client.upgrade(`/exec/${segment(Id)}/start`, { body: { Detach: false, Tty: tty } });
-    await attach(invocation, { client, id: Id, connection, head, tty });
+    const resize = (w: number, h: number) => client.call('POST', `/exec/${segment(Id)}/resize`, { query: { w, h } });
+    await joinStreams(context, { connection, head, tty, input: flags.bool('interactive'), resize });
     const { ExitCode } = await client.call<{ ExitCode: number }>('GET', `/exec/${segment(Id)}/json`);
     return ExitCode;
   },
 };
-
-interface Attached {
-  readonly client: Client;
-  readonly id: string;
-  readonly connection: Duplex;
-  readonly head: Buffer;
-  readonly tty: boolean;
-}
-
-async function attach({ flags, context }: Invocation, { client, id, connection, head, tty }: Attached): Promise<void> {
-  const { stdin, stdout, stderr } = context;
-  const isRaw = tty && stdin.isTTY === true && flags.bool('interactive');
-  if (head.length > 0) connection.unshift(head);
-  const resize = () => {
-    const { columns, rows } = stdout as { columns?: number; rows?: number };
-    if (columns !== undefined && rows !== undefined) client.call('POST', `/exec/${segment(id)}/resize`, { query: { w: columns, h: rows } }).catch(() => {});
-  };
-  const listen = (chunk: Buffer) => void connection.write(chunk);
-  const end = () => void connection.end();
-  if (isRaw) stdin.setRawMode?.(true);
-  if (tty) resize();
-  if (flags.bool('interactive')) {
-    stdin.on('data', listen);
-    stdin.once('end', end);
-    stdin.resume();
-  }
-  try {
-    if (tty) for await (const chunk of connection as AsyncIterable<Buffer>) stdout.write(chunk);
-    else for await (const { output, data } of logFrames(connection)) (output === 'stderr' ? stderr : stdout).write(data);
-  } finally {
-    if (isRaw) stdin.setRawMode?.(false);
-    stdin.off('data', listen);
-    stdin.pause();
-    connection.destroy();
-  }
-}

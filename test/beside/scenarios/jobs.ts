@@ -17,9 +17,8 @@ function running(name: string, first: Spec, ...changes: readonly ((spec: Spec) =
         await stage.update(change);
         await stage.quiet();
       }
-      const { JobStatus, ServiceStatus } = (
-        await stage.side.call('GET', `/services?status=true&filters=${encodeURIComponent(JSON.stringify({ name: [stage.prefix] }))}`)
-      ).json[0];
+      const services = (await stage.side.call('GET', '/services?status=true')).json as readonly Spec[];
+      const { JobStatus, ServiceStatus } = services.find(({ Spec: { Name } }) => Name === stage.prefix);
       stage.say(`iteration ${JobStatus?.JobIteration?.Index}, ${JSON.stringify(ServiceStatus)}`);
     },
   };

@@ -1,0 +1,102 @@
+// What is done to containers in one request each: kill, pause, unpause, start, stop, restart, rm, rename, wait. A container is named as findContainer takes it, so a
+// task's (`web.1`) on any node, too; what the daemon says is about the name that was given when there is none.
+import type { Client, QueryValue } from '#client/client.ts';
+import { AppError } from '#lib/errors.ts';
+import type { CommandSpec, FlagSpec, Invocation } from '../command.ts';
+import { nodeFlag } from '../node-flags.ts';
+import { forEach, segment } from '../shared/each.ts';
+import { findContainer } from './find.ts';
+
+/** The reference itself when nothing is found: the request that follows says so in the daemon's words for it. */
+export async function containerId(client: Client, reference: string): Promise<string> {
+  try {
+    return (await findContainer(client, reference)).Id;
+  } catch (error) {
+    if (error instanceof AppError && error.code === 'notFound') return reference;
+    throw error;
+  }
+}
+
+interface Action {
+  readonly flags?: readonly FlagSpec[];
+  readonly method?: string;
+  /** After the container's id: `/kill`. */
+  readonly path: string;
+  readonly query?: (invocation: Invocation) => Readonly<Record<string, QueryValue>>;
+}
+
+function action({ flags = [], method = 'POST', path, query }: Action): CommandSpec {
+  return {
+    usage: `${flags.length > 0 ? '[OPTIONS] ' : ''}CONTAINER [CONTAINER...]`,
+    arguments: { minimum: 1 },
+    flags: [...flags, nodeFlag].toSorted((a, b) => (a.name < b.name ? -1 : 1)),
+    completes: 'container',
+    async run(invocation) {
+      const client = await invocation.client();
+      return forEach(invocation, invocation.args, async (reference) => {
+        const id = await containerId(client, reference);
+        await client.call(method, `/containers/${segment(id)}${path}`, { query: query?.(invocation) ?? {} });
+        return reference;
+      });
+    },
+  };
+}
+
+const signalFlag = (description: string): FlagSpec => ({ name: 'signal', short: 's', type: 'string', description });
+const timeFlag: FlagSpec = { name: 'timeout', short: 't', type: 'int', description: 'Seconds to wait before killing the container' };
+const stopQuery = ({ flags }: Invocation) => ({
+  ...(flags.has('signal') ? { signal: flags.text('signal') } : {}),
+  ...(flags.has('timeout') ? { t: flags.value<number>('timeout') } : {}),
+});
+
+export const kill = action({
+  flags: [signalFlag('Signal to send to the container')],
+  path: '/kill',
+  query: ({ flags }) => (flags.has('signal') ? { signal: flags.text('signal') } : {}),
+});
+export const pause = action({ path: '/pause' });
+export const unpause = action({ path: '/unpause' });
+export const start = action({ path: '/start' });
+export const stop = action({ flags: [signalFlag('Signal to send to the container'), timeFlag], path: '/stop', query: stopQuery });
+export const restart = action({ flags: [signalFlag('Signal to send to the container'), timeFlag], path: '/restart', query: stopQuery });
+export const rm = action({
+  flags: [
+    { name: 'force', short: 'f', description: 'Force the removal of a running container (uses SIGKILL)' },
+    { name: 'link', short: 'l', description: 'Remove the specified link' },
+    { name: 'volumes', short: 'v', description: 'Remove anonymous volumes associated with the container' },
+  ],
+  method: 'DELETE',
+  path: '',
+  query: ({ flags }) => ({
+    ...(flags.bool('force') ? { force: 1 } : {}),
+    ...(flags.bool('link') ? { link: 1 } : {}),
+    ...(flags.bool('volumes') ? { v: 1 } : {}),
+  }),
+});
+
+export const wait: CommandSpec = {
+  usage: 'CONTAINER [CONTAINER...]',
+  arguments: { minimum: 1 },
+  flags: [nodeFlag],
+  completes: 'container',
+  async run(invocation) {
+    const client = await invocation.client();
+    return forEach(invocation, invocation.args, async (reference) => {
+      const { StatusCode } = await client.call<{ StatusCode: number }>('POST', `/containers/${segment(await containerId(client, reference))}/wait`);
+      return String(StatusCode);
+    });
+  },
+};
+
+export const rename: CommandSpec = {
+  usage: 'CONTAINER NEW_NAME',
+  arguments: { minimum: 2, maximum: 2 },
+  flags: [nodeFlag],
+  completes: 'container',
+  async run({ args, client: clientOf }) {
+    const [reference = '', name = ''] = args.map((text) => text.trim());
+    const client = await clientOf();
+    await client.call('POST', `/containers/${segment(await containerId(client, reference))}/rename`, { query: { name } });
+    return undefined;
+  },
+};
