@@ -40,7 +40,7 @@ export function composePage(): string {
     rows(probes.filter(({ path }) => !path.includes('{}'))),
     ...sections.flatMap(([title, belongs]) => [`## ${title}`, rows(probes.filter(({ path }) => belongs(path)))]),
     '## Variables',
-    '`$NAME`, `${NAME}`, `${NAME:-default}`, `${NAME-default}`, `${NAME:?message}`, `${NAME?message}`, `${NAME:+other}`, `${NAME+other}`, nested in each other, and `$$` for a dollar. They come from the environment, then from `.env` beside the first file or from `--env-file`. One that is not set is empty, and warned about.',
+    '`$NAME`, `${NAME}`, `${NAME:-default}`, `${NAME-default}`, `${NAME:?message}`, `${NAME?message}`, `${NAME:+other}`, `${NAME+other}`, nested in each other, and `$$` for a dollar; a dollar that begins none of these (`$(date)`) is one, too. They come from the environment, then from `.env` beside the first file or from `--env-file`. One that is not set is empty, and warned about.',
     '## Several files',
     'Later files win, by the rules of the Compose Specification: maps merge by key, lists are appended, ports, volumes, secrets and configs with the same key replace each other, commands and health tests stand alone. `!reset` takes a value away, `!override` replaces it whole.',
   );

@@ -45,6 +45,7 @@ const reasons: readonly (readonly [RegExp, string])[] = [
   [/^interp-(18|19|20|21|22|23)$/, 'the Compose Specification has ${V:+alternative}'],
   [/^interp-(24|25|26|27|28|29|105|106|107|108|109|110)$/, 'a dollar is escaped in print, so that the output means the same when it is read again'],
   [/^interp-(36|37|38|39|40|41|42|44)$/, 'the Compose Specification nests variables in defaults'],
+  [/^interp-(45|46|47|48|49|50|51|52|53|63|64|65)$/, 'a dollar that begins no variable is a dollar, as in Compose'],
   [/^interp-(78|79|80)$/, '$V-x is the variable V and then "-x"'],
   [/^cast-pids$/, 'numbers may be written as text everywhere'],
   [/^merge-/, 'files are merged by the Compose Specification'],

@@ -1,7 +1,7 @@
 // An image's digest, so that all nodes run the same one: asked of the registry through the daemon, and only warned about when it cannot be had.
 import type { Client } from '#client/client.ts';
 import type { ServiceSpec } from '#docker-api/service-spec.ts';
-import { parseImageReference } from '#lib/image-reference.ts';
+import { parseImageReference, familiarImage } from '#lib/image-reference.ts';
 import { segment } from '../shared/each.ts';
 
 export interface ImageOptions {
@@ -23,7 +23,7 @@ export async function pinImage(
 ): Promise<{ readonly spec: ServiceSpec; readonly warning?: string }> {
   const image = spec.TaskTemplate?.ContainerSpec?.Image ?? '';
   const reference = parseImageReference(image);
-  const tagged = withTag(image);
+  const tagged = familiarImage(image);
   if (!resolve || reference === undefined || reference.digest !== undefined) return { spec: withImage(spec, tagged) };
   try {
     const { Descriptor, Platforms } = await client.call<Distribution>(
@@ -38,16 +38,6 @@ export async function pinImage(
   } catch {
     return { spec: withImage(spec, tagged), warning: digestWarning(image) };
   }
-}
-
-/** The familiar name with a tag: `nginx` → `nginx:latest`. */
-export function withTag(image: string): string {
-  const reference = parseImageReference(image);
-  if (reference === undefined) return image;
-  const { domain, path, tag, digest } = reference;
-  const name = domain === 'docker.io' ? path.replace(/^library\//, '') : `${domain}/${path}`;
-  if (digest !== undefined) return `${name}${tag === undefined ? '' : `:${tag}`}@${digest}`;
-  return `${name}:${tag ?? 'latest'}`;
 }
 
 function withImage(spec: ServiceSpec, image: string): ServiceSpec {

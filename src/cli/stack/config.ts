@@ -1,8 +1,8 @@
 // `stack config`: the Compose files as one, checked and with their variables replaced. Works without a daemon.
 import { imageNames, printProject, serviceNames } from '#compose/index.ts';
 import { AppError } from '#lib/errors.ts';
+import { familiarImage } from '#lib/image-reference.ts';
 import type { CommandSpec } from '../command.ts';
-import { withTag } from '../service/image.ts';
 import { segment } from '../shared/each.ts';
 import { composeFiles, composeFlags, load } from './load.ts';
 import { formatWarnings } from '#compose/index.ts';
@@ -56,7 +56,7 @@ async function withDigests(loaded: LoadedProject, client: Client): Promise<Loade
       const { image } = service;
       if (image === undefined || image.includes('@')) return [key, service] as const;
       const { Descriptor } = await client.call<{ Descriptor: { digest: string } }>('GET', `/distribution/${image.split('/').map(segment).join('/')}/json`);
-      return [key, { ...service, image: `${withTag(image)}@${Descriptor.digest}` }] as const;
+      return [key, { ...service, image: `${familiarImage(image)}@${Descriptor.digest}` }] as const;
     }),
   );
   return { ...loaded, project: { ...loaded.project, services: Object.fromEntries(services) } };

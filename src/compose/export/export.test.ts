@@ -113,6 +113,14 @@ secrets: {key: {external: true, name: theirs}}
     });
   });
 
+  it('whose image was written without a tag is exported as it was written', () => {
+    const [service] = convertText('services: {a: {image: x}}').services;
+    assert.ok(service?.spec.task.runtime.kind === 'container');
+    const runtime = { ...service.spec.task.runtime, container: { ...service.spec.task.runtime.container, image: 'x:latest' } };
+    const running = { id: 's', spec: { ...service.spec, task: { ...service.spec.task, runtime } } };
+    assert.deepEqual(exportStack('app', { ...nothing, services: [running] }).project.services, { a: { image: 'x', deploy: { replicas: 1 } } });
+  });
+
   it('of another stack is not exported', () => {
     const { services } = convertText('services: {a: {image: x}}');
     assert.deepEqual(exportStack('other', { ...nothing, services: services.map(({ spec }) => ({ id: '', spec })) }).project, { services: {} });

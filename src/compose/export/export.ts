@@ -3,12 +3,13 @@
 import { Buffer } from 'node:buffer';
 import { dependenciesOf } from '#domain/depends-on.ts';
 import type { NetworkSpec, ServiceSpec } from '#domain/spec.ts';
-import { compact, type Loose, NAMESPACE_LABEL, nonEmpty, scoped } from '../convert/common.ts';
+import { compact, IMAGE_LABEL, type Loose, NAMESPACE_LABEL, nonEmpty, scoped } from '../convert/common.ts';
 import { convertProject } from '../convert/convert.ts';
 import { type LoadedProject, loadProject } from '../load/load.ts';
 import { printProject } from '../print.ts';
 import { equalSpecs } from '#lib/equal.ts';
 import { AppError } from '#lib/errors.ts';
+import { familiarImage } from '#lib/image-reference.ts';
 import { LOGICAL_NAME_LABEL, withoutVersionLabels } from '../plan/versions.ts';
 import type { ExistingObjects } from '../plan-types.ts';
 import { namedSpec, namesById, withoutAllocated } from '../plan/named.ts';
@@ -21,10 +22,18 @@ import { makePatch, REMAINDER_KEY } from './remainder.ts';
 /** A project as `loadProject` would give it, for `printProject` and `convertProject`. */
 export function exportStack(stack: string, objects: ExistingObjects): LoadedProject {
   const names = namesById(objects);
-  const own = objects.services.filter(({ spec }) => spec.labels[NAMESPACE_LABEL] === stack).map(({ spec }) => namedSpec(spec, names));
+  const own = objects.services.filter(({ spec }) => spec.labels[NAMESPACE_LABEL] === stack).map(({ spec }) => imageAsWritten(namedSpec(spec, names)));
   const { specs, configs } = withLogicalNames(stack, { specs: own, configs: objects.configs }, (data) => textOf(data) !== undefined);
   const sorted = [...specs].sort((a, b) => (a.name < b.name ? -1 : 1));
   return exportSpecs(stack, sorted, { ...objects, configs });
+}
+
+/** A tag that the file left out was added at the deploy; a deploy of the shorter name finds nothing to change. */
+function imageAsWritten(spec: ServiceSpec): ServiceSpec {
+  const { runtime } = spec.task;
+  const written = spec.labels[IMAGE_LABEL];
+  if (written === undefined || runtime.kind !== 'container' || familiarImage(written) !== runtime.container.image) return spec;
+  return { ...spec, task: { ...spec.task, runtime: { kind: 'container', container: { ...runtime.container, image: written } } } };
 }
 
 /** Specs with names in the place of ids. */

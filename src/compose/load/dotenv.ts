@@ -119,12 +119,10 @@ function unescape(text: string): string {
   return text.replaceAll(/\\([nrt"\\$])/g, (_all, character: string) => ESCAPES[character] ?? character);
 }
 
-/** A `$` that begins no variable is just a `$` here: passwords in these files are not templates to most people. */
 function expand(value: string, lookup: Lookup, line: number): string {
   if (!value.includes('$')) return value;
-  const lenient = value.replaceAll(/\$(?![_a-zA-Z{$])/g, '$$$$');
   try {
-    return substitute(lenient, { lookup, onUnset: () => {} });
+    return substitute(value, { lookup, onUnset: () => {} });
   } catch (error) {
     throw new DotenvError(line, `invalid template: ${JSON.stringify((error as Error).message)}`);
   }

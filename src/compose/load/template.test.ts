@@ -46,10 +46,14 @@ describe('a template', () => {
     ['$SET-x', 'value-x'],
     ['no dollar', 'no dollar'],
     ['${SET}${OTHER}', 'valueother'],
+    ['echo $(date) $5', 'echo $(date) $5'],
+    ['^$SET$|a$', '^value$|a$'],
+    ['$ SET', '$ SET'],
+    ['${UNSET:-$(id)}', '$(id)'],
   ];
   for (const [template, expected] of forms) it(`${template} is "${expected}"`, () => assert.equal(expand(template), expected));
 
-  for (const template of ['$', 'a$', '$ SET', '${', '${SET', '${1SET}', '$1', '${SET.x}', '${ SET}', '${}', '${SET:x}', '${SET/a/b}', '${UNSET:-${SET}']) {
+  for (const template of ['${', '${SET', '${1SET}', '${SET.x}', '${ SET}', '${}', '${SET:x}', '${SET/a/b}', '${UNSET:-${SET}']) {
     it(`${template} is refused`, () => assert.throws(() => expand(template), TemplateError));
   }
 

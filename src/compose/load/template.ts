@@ -1,4 +1,5 @@
-// `$VARIABLE` in text: the Compose Specification's interpolation. Every form, nested where a default, an error or a replacement is given.
+// `$VARIABLE` in text: the Compose Specification's interpolation. Every form, nested where a default, an error or a replacement is given. A dollar that
+// begins none of them (`$(date)`, `^x$`) is a dollar, as Compose has it.
 
 export type Lookup = (name: string) => string | undefined;
 
@@ -59,8 +60,7 @@ function substituteUntil(template: string, start: number, context: TemplateConte
 
 function named(template: string, start: number, context: TemplateContext): { text: string; end: number } {
   const name = matchAt(NAME, template, start);
-  if (name === undefined) throw invalid(template);
-  return { text: valueOf(name, context), end: start + name.length };
+  return name === undefined ? { text: '$', end: start } : { text: valueOf(name, context), end: start + name.length };
 }
 
 function braced(template: string, start: number, context: TemplateContext, depth: number): { text: string; end: number } {
