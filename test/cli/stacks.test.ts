@@ -74,6 +74,19 @@ describe('stacks', () => {
     await succeeds(skep('stack', 'rm', 'ordered'));
   });
 
+  it("on the nodes' own networks are left alone by the same deploy again, and exported as they were written", async () => {
+    const deploy = deployOf(
+      'modes',
+      'services: {a: {image: "a", network_mode: host}, b: {image: "b:1", network_mode: bridge}, c: {image: "c:1", network_mode: none}}',
+    );
+    await succeeds(deploy('--detach'));
+    assert.match(await succeeds(deploy('--dry-run')), /Nothing to do/);
+    const exported = await succeeds(skep('stack', 'export', 'modes'));
+    assert.deepEqual(exported.match(/network_mode: \w+/g), ['network_mode: host', 'network_mode: bridge', 'network_mode: none']);
+    assert.doesNotMatch(exported, /x-skep-spec|external/);
+    await succeeds(skep('stack', 'rm', 'modes'));
+  });
+
   it('that do not converge in time are explained, and the same deploy again waits for them', async () => {
     databaseHealthy = 2_000;
     const deploy = deployOf('late', ORDERED);

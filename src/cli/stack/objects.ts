@@ -6,7 +6,9 @@ import type { Config, Secret } from '#docker-api/secret-config.ts';
 import type { Driver } from '#docker-api/service-spec.ts';
 import type { Task } from '#docker-api/task.ts';
 import type { Service } from '#docker-api/service.ts';
+import { AppError } from '#lib/errors.ts';
 import type { SpecConverters } from '../context.ts';
+import { segment } from '../shared/each.ts';
 import { REVISION_LABEL } from './revisions.ts';
 
 export const NAMESPACE_LABEL = 'com.docker.stack.namespace';
@@ -24,13 +26,17 @@ export async function readObjects(client: Client, { serviceFromJson }: SpecConve
     client.call<Task[]>('GET', '/tasks'),
   ]);
   const pools = wantedPools(tasks);
+  const standIns = await Promise.all(unlisted(services, networks).map((id) => client.call<NetworkResource>('GET', `/networks/${segment(id)}`).catch(absent)));
   return {
     services: services.map(({ ID, Spec, PreviousSpec }) => ({
       id: ID,
       spec: serviceFromJson(Spec),
       ...(PreviousSpec === undefined ? {} : { previousSpec: serviceFromJson(PreviousSpec) }),
     })),
-    networks: networks.map((network) => ({ id: network.Id, spec: networkSpec(network, pools.get(network.Id)) })),
+    networks: [...networks, ...standIns.filter((network) => network !== undefined)].map((network) => ({
+      id: network.Id,
+      spec: networkSpec(network, pools.get(network.Id)),
+    })),
     secrets: secrets.map(({ ID, Spec }) => ({
       id: ID,
       spec: { name: Spec.Name ?? '', labels: Spec.Labels ?? {}, ...driver('driver', Spec.Driver), ...driver('templating', Spec.Templating) },
@@ -42,6 +48,19 @@ export async function readObjects(client: Client, { serviceFromJson }: SpecConve
         spec: { name: Spec.Name ?? '', labels: Spec.Labels ?? {}, data: Spec.Data ?? '', ...driver('templating', Spec.Templating) },
       })),
   };
+}
+
+/** Networks of services that no list shows: the swarm's stand-ins for `host` and `bridge`, which services name by their ids. */
+function unlisted(services: readonly Service[], networks: readonly NetworkResource[]): readonly string[] {
+  const listed = new Set(networks.map(({ Id }) => Id));
+  const targets = services.flatMap(({ Spec, PreviousSpec }) => [Spec, PreviousSpec].flatMap((spec) => spec?.TaskTemplate?.Networks ?? []));
+  return [...new Set(targets.map(({ Target = '' }) => Target))].filter((target) => target !== '' && !listed.has(target));
+}
+
+/** Gone since, or of a previous spec only: then its id is its name. */
+function absent(error: unknown): undefined {
+  if (error instanceof AppError && error.code === 'notFound') return undefined;
+  throw error;
 }
 
 function driver<K extends string>(

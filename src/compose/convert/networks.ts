@@ -10,7 +10,7 @@ const DEFAULT_DRIVER = 'overlay';
 /** Networks of a node itself; nobody has a name there. */
 const NODE_NETWORKS = new Set(['host', 'bridge', 'none', 'default']);
 /** Of `network_mode`: the modes that are networks which a service can be on. */
-const NETWORK_MODES = new Set(['host', 'bridge']);
+export const NETWORK_MODES: ReadonlySet<string> = new Set(['host', 'bridge']);
 
 /** The networks that the services are on, by name. A network that is only declared is not made, as with Docker. */
 export function convertNetworks(context: ConvertContext): readonly ResolvedNetwork[] {

@@ -16,7 +16,7 @@ import { namedSpec, namesById, withoutAllocated } from '../plan/named.ts';
 import type { FileObject, Network, Project, Service, Volume } from '../project.ts';
 import { NAME_PATTERN } from '../schema/top-level.ts';
 import { withLogicalNames } from './logical.ts';
-import { type ExportKeys, exportService } from './service.ts';
+import { type ExportKeys, exportService, isNetworkMode } from './service.ts';
 import { makePatch, REMAINDER_KEY } from './remainder.ts';
 
 /** A project as `loadProject` would give it, for `printProject` and `convertProject`. */
@@ -130,7 +130,10 @@ function keysOf(stack: string, specs: readonly ServiceSpec[], { networks, config
     objects.filter(({ spec }) => spec.labels[NAMESPACE_LABEL] === stack && spec.labels[LOGICAL_NAME_LABEL] === undefined).map(({ spec }) => spec.name);
   const credentials = containers.flatMap(({ privileges }) => privileges?.credentialSpec?.config || []);
   return {
-    networks: uniqueKeys(stack, [...specs.flatMap(({ task }) => task.networks ?? []).map(({ target }) => target), ...ofStack(networks)]),
+    networks: uniqueKeys(stack, [
+      ...specs.flatMap(({ task }) => task.networks ?? []).flatMap((one) => (isNetworkMode(one) ? [] : [one.target])),
+      ...ofStack(networks),
+    ]),
     volumes: uniqueKeys(
       stack,
       containers.flatMap(({ mounts = [] }) => mounts.flatMap(({ type, source }) => (type === 'volume' && source ? [source] : []))),

@@ -3,6 +3,7 @@ import { Buffer } from 'node:buffer';
 import { dependenciesOf, DEPENDS_ON_LABEL } from '#domain/depends-on.ts';
 import type { ContainerSpec, HealthConfig, Mount, NetworkAttachmentConfig, PortConfig, Privileges, ServiceSpec, TaskSpec, UpdateConfig } from '#domain/spec.ts';
 import { compact, IMAGE_LABEL, NAMESPACE_LABEL, nonEmpty } from '../convert/common.ts';
+import { NETWORK_MODES } from '../convert/networks.ts';
 import type { DependsOn, Deploy, FileReference, Healthcheck, Port, Service, ServiceNetwork, ServiceVolume, TextMap, UpdateSettings } from '../project.ts';
 import { formatDuration } from '#lib/duration.ts';
 import { exportExtras } from './extras.ts';
@@ -27,7 +28,7 @@ export function exportService(key: string, spec: ServiceSpec, keys: ExportKeys):
     depends_on: dependsOn,
     deploy: nonEmpty(exportDeploy(spec, dependsOn !== undefined)),
     logging: spec.task.logDriver && compact({ driver: spec.task.logDriver.name || undefined, options: nonEmpty(spec.task.logDriver.options) }),
-    networks: nonEmpty(exportNetworks(key, spec.task.networks ?? [], keys)),
+    ...exportNetworks(key, spec.task.networks ?? [], keys),
     ports: nonEmpty(spec.endpoint?.ports?.map(exportPort)),
     ...exportResourceKeys(spec.task),
   });
@@ -163,19 +164,23 @@ function exportBind(bind: NonNullable<Mount['bind']>): ServiceVolume['bind'] {
 }
 
 /** The alias that a service has anyway is not said. */
-function exportNetworks(key: string, attachments: readonly NetworkAttachmentConfig[], keys: ExportKeys): Service['networks'] {
-  const only = attachments[0];
-  if (attachments.length === 1 && only && keys.networks.get(only.target) === 'default' && only.driverOptions === undefined && only.aliases?.length === 1)
-    return undefined;
-  return Object.fromEntries(
-    attachments.map(({ target, aliases = [], driverOptions }) => {
-      const others = aliases.at(-1) === key ? aliases.slice(0, -1) : aliases;
-      return [
-        keys.networks.get(target) ?? target,
-        nonEmpty(compact<ServiceNetwork>({ aliases: nonEmpty(others), driver_opts: nonEmpty(driverOptions) })) ?? null,
-      ];
-    }),
-  );
+function exportNetworks(key: string, attachments: readonly NetworkAttachmentConfig[], keys: ExportKeys): Pick<Service, 'networks' | 'network_mode'> {
+  const only = attachments.length === 1 ? attachments[0] : undefined;
+  if (only !== undefined && isNetworkMode(only)) return { network_mode: only.target };
+  if (only && keys.networks.get(only.target) === 'default' && only.driverOptions === undefined && only.aliases?.length === 1) return {};
+  const networks = attachments.map(({ target, aliases = [], driverOptions }) => {
+    const others = aliases.at(-1) === key ? aliases.slice(0, -1) : aliases;
+    return [
+      keys.networks.get(target) ?? target,
+      nonEmpty(compact<ServiceNetwork>({ aliases: nonEmpty(others), driver_opts: nonEmpty(driverOptions) })) ?? null,
+    ] as const;
+  });
+  return networks.length === 0 ? {} : { networks: Object.fromEntries(networks) };
+}
+
+/** The node's own network: said by `network_mode`, and declared nowhere. */
+export function isNetworkMode({ target, aliases, driverOptions }: NetworkAttachmentConfig): boolean {
+  return NETWORK_MODES.has(target) && aliases === undefined && driverOptions === undefined;
 }
 
 function exportPort(port: PortConfig): Port {

@@ -224,6 +224,10 @@ describe('profiles', () => {
       ['ad', 'acd', 'abcd', 'abcd'],
     );
   });
+  it('of which one is empty are active where none is named', () => {
+    const named = (profiles: readonly string[]) => Object.keys(loadText("services: {a: {image: a, profiles: ['', p]}}", { profiles }).project.services);
+    assert.deepEqual([named([]), named(['p']), named(['q'])], [['a'], ['a'], []]);
+  });
   it('refuse a service that needs one that is left out', () => {
     const needing = 'services:\n  a: {image: a, depends_on: [b]}\n  b: {image: b, profiles: [p]}';
     assert.equal(

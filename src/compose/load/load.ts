@@ -61,9 +61,11 @@ export function loadProject(options: LoadOptions): LoadedProject {
   return { ...toProject(complete), warnings: [...warnings.values()], directory, interpolated: session.interpolate, variable: lookup };
 }
 
+/** Where none is named, the empty name is: `profiles: ['', x]` means x, or when nothing else is said. */
 function activeProfiles(given: readonly string[] | undefined, lookup: Lookup): ReadonlySet<string> {
   const fromEnvironment = (lookup('COMPOSE_PROFILES') ?? '').split(',').map((profile) => profile.trim());
-  return new Set([...(given ?? []), ...fromEnvironment].filter((profile) => profile !== ''));
+  const named = [...(given ?? []), ...fromEnvironment].filter((profile) => profile !== '');
+  return new Set(named.length === 0 ? [''] : named);
 }
 
 function completeServices(session: Session, root: MapNode, { scope, profiles }: { readonly scope: Scope; readonly profiles: ReadonlySet<string> }): MapNode {
