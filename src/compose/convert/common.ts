@@ -15,6 +15,17 @@ export interface ConvertContext {
   readonly warn: (warning: ComposeWarning) => void;
 }
 
+const MAX_NAME_LENGTH = 63;
+
+/** What the daemon would refuse in the middle of a deploy is refused before: names of services and networks are DNS names. */
+export function checkName(context: ConvertContext, what: 'service' | 'network', key: string, name: string): void {
+  const fail = (problem: string) => mistakeAt(context, `${what}s.${key}`, `the ${what}'s name ${name} ${problem}`);
+  if (name.length > MAX_NAME_LENGTH) throw fail(`has more than ${MAX_NAME_LENGTH} characters`);
+  if (/^[a-zA-Z0-9](?:[\w-]*[a-zA-Z0-9])?$/.test(name)) return;
+  const way = what === 'network' ? '; give it another one with `name`' : '';
+  throw fail(`cannot be one in DNS: only letters, digits, "_" and "-", and a letter or digit at both ends${way}`);
+}
+
 /** "web" of the stack "app" is "app_web". */
 export function scoped(stack: string, key: string): string {
   return `${stack}_${key}`;

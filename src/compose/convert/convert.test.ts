@@ -77,6 +77,19 @@ describe('a stack', () => {
     const stack = convertText('services: {a: {image: x, network_mode: none}}');
     assert.deepEqual([stack.networks, stack.services[0]?.spec.task.networks], [[], undefined]);
   });
+  it('refuses names that the daemon would refuse in the middle of a deploy', () => {
+    assert.equal(
+      failureOf(() => convertText('services:\n  a.b: {image: x}')),
+      'compose.yml:2:8: the service\'s name app_a.b cannot be one in DNS: only letters, digits, "_" and "-", and a letter or digit at both ends',
+    );
+    const network = (rest: string) => `services: {a: {image: x, networks: [n.m]}}\nnetworks: {n.m: ${rest}}`;
+    assert.match(
+      failureOf(() => convertText(network('{}'))),
+      /^compose\.yml:2:\d+: the network's name app_n\.m cannot be one in DNS: .*; give it another one with `name`$/,
+    );
+    for (const rest of ['{name: nm}', '{external: true}']) assert.equal(convertText(network(rest)).networks.length, 1);
+  });
+
   it('of a project with its variables still in it is refused', () => {
     assert.throws(() => convertText('services: {a: {image: x}}', { interpolate: false }), /variables were not replaced/);
   });

@@ -6,7 +6,7 @@ import type { Service } from '../project.ts';
 import type { ComposeWarning, Dependency, ResolvedService, ResolvedStack, ResolvedVolume } from '../stack.ts';
 import { composeError } from '../yaml/node.ts';
 import { applyRemainder } from '../export/remainder.ts';
-import { byText, compact, type ConvertContext, IMAGE_LABEL, nonEmpty, scoped, stackLabels, unsupported } from './common.ts';
+import { byText, checkName, compact, type ConvertContext, IMAGE_LABEL, nonEmpty, scoped, stackLabels, unsupported } from './common.ts';
 import { convertContainer } from './container.ts';
 import { convertMode, convertPlacement, convertResources, convertRestart, convertUpdate } from './deploy.ts';
 import { hasNoNetwork } from './extras.ts';
@@ -16,7 +16,7 @@ import { convertAttachments, convertEndpoint, convertNetworks } from './networks
 
 /** Throws AppError, in Docker's words and with the place in the file. The warnings of loading are among those of the stack. */
 export function convertProject(loaded: LoadedProject, stackName: string): ResolvedStack {
-  checkNames(loaded, stackName);
+  checkStackName(stackName);
   if (!loaded.interpolated) throw composeError(undefined, 'a project whose variables were not replaced cannot be deployed');
   const warnings = [...loaded.warnings];
   const warn = (warning: ComposeWarning) => void warnings.push(warning);
@@ -34,17 +34,11 @@ export function convertProject(loaded: LoadedProject, stackName: string): Resolv
   };
 }
 
-/** Services and networks are named after the stack, and their names are DNS names: what the daemon would refuse in the middle of a deploy is refused before. */
-function checkNames({ project: { services }, marks }: LoadedProject, stack: string): void {
+function checkStackName(stack: string): void {
   const invalid = `invalid stack name: ${JSON.stringify(stack)}`;
   if (stack.trim() === '') throw composeError(undefined, invalid);
   const rule = 'it begins with a letter or digit, and the rest is letters, digits, "_" and "-"';
   if (!/^[a-zA-Z0-9][\w-]*$/.test(stack)) throw composeError(undefined, `${invalid}: ${rule}`);
-  for (const key of Object.keys(services)) {
-    const name = scoped(stack, key);
-    if (name.length > MAX_NAME_LENGTH)
-      throw composeError(marks.get(`services.${key}`), `the service's name ${name} has more than ${MAX_NAME_LENGTH} characters`);
-  }
 }
 
 /** A service that a provider outside of engines runs is left out, with a warning. */
@@ -52,6 +46,7 @@ function convertService(context: ConvertContext, key: string, service: Service):
   warnAboutKeys(context, key, service);
   if (service.provider !== undefined) return [];
   const { stack } = context;
+  checkName(context, 'service', key, scoped(stack, key));
   const container = convertContainer(context, key, service);
   const spec = compact<ServiceSpec>({
     name: scoped(stack, key),
@@ -89,9 +84,6 @@ function dependencyLabel({ stack, loaded }: ConvertContext, service: Service): L
   if (dependencies.length === 0) return {};
   return { [DEPENDS_ON_LABEL]: writeDependencies(dependencies.map(({ key, ...how }) => ({ service: scoped(stack, key), ...how }))) };
 }
-
-/** SwarmKit's. */
-const MAX_NAME_LENGTH = 63;
 
 const UNSUPPORTED = [
   'attach',

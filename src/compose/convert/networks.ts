@@ -3,7 +3,7 @@ import type { EndpointSpec, IpamPool, NetworkAttachmentConfig, NetworkSpec, Port
 import type { Network, Port, Service } from '../project.ts';
 import type { ResolvedNetwork } from '../stack.ts';
 import { hasNoNetwork } from './extras.ts';
-import { byText, compact, type ConvertContext, mistakeAt, nonEmpty, nonZero, scoped, stackLabels, unsupported } from './common.ts';
+import { byText, checkName, compact, type ConvertContext, mistakeAt, nonEmpty, nonZero, scoped, stackLabels, unsupported } from './common.ts';
 
 const DEFAULT_NETWORK = 'default';
 const DEFAULT_DRIVER = 'overlay';
@@ -14,10 +14,9 @@ export const NETWORK_MODES: ReadonlySet<string> = new Set(['host', 'bridge']);
 
 /** The networks that the services are on, by name. A network that is only declared is not made, as with Docker. */
 export function convertNetworks(context: ConvertContext): readonly ResolvedNetwork[] {
-  const { stack, loaded } = context;
-  const declared = loaded.project.networks ?? {};
+  const declared = context.loaded.project.networks ?? {};
   const used = new Set(Object.values(loaded.project.services).flatMap(networkKeys));
-  return [...used].map((key) => convertNetwork(stack, key, Object.hasOwn(declared, key) ? (declared[key] ?? {}) : {})).sort(byText(({ spec }) => spec.name));
+  return [...used].map((key) => convertNetwork(context, key, Object.hasOwn(declared, key) ? (declared[key] ?? {}) : {})).sort(byText(({ spec }) => spec.name));
 }
 
 function networkKeys(service: Service): readonly string[] {
@@ -30,7 +29,8 @@ function usesNetworkMode({ network_mode: mode, networks }: Service): boolean {
   return mode !== undefined && NETWORK_MODES.has(mode) && nonEmpty(networks) === undefined;
 }
 
-function convertNetwork(stack: string, key: string, network: Network): ResolvedNetwork {
+function convertNetwork(context: ConvertContext, key: string, network: Network): ResolvedNetwork {
+  const { stack } = context;
   const { ipam, driver_opts: options } = network;
   const hasIpam = ipam !== undefined && (ipam.driver !== undefined || nonEmpty(ipam.config) !== undefined || nonEmpty(ipam.options) !== undefined);
   const spec = compact<NetworkSpec>({
@@ -51,6 +51,7 @@ function convertNetwork(stack: string, key: string, network: Network): ResolvedN
       : undefined,
     scope: 'swarm',
   });
+  if (network.external !== true) checkName(context, 'network', key, spec.name);
   return { key, external: network.external ?? false, spec };
 }
 
