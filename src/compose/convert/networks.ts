@@ -15,7 +15,7 @@ export const NETWORK_MODES: ReadonlySet<string> = new Set(['host', 'bridge']);
 /** The networks that the services are on, by name. A network that is only declared is not made, as with Docker. */
 export function convertNetworks(context: ConvertContext): readonly ResolvedNetwork[] {
   const declared = context.loaded.project.networks ?? {};
-  const used = new Set(Object.values(loaded.project.services).flatMap(networkKeys));
+  const used = new Set(Object.values(context.loaded.project.services).flatMap(networkKeys));
   return [...used].map((key) => convertNetwork(context, key, Object.hasOwn(declared, key) ? (declared[key] ?? {}) : {})).sort(byText(({ spec }) => spec.name));
 }
 
