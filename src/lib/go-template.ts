@@ -7,7 +7,7 @@ import { parse, type ParsedTemplate } from './go-template/parser.ts';
 import type { TemplateValue } from './go-template/values.ts';
 
 export { formatFunctions, swarmFunctions, type TemplateFunction, textOf } from './go-template/functions.ts';
-export { struct, templateMap, type TemplateStruct, type TemplateValue } from './go-template/values.ts';
+export { nilPointer, printed, struct, templateMap, type TemplateStruct, type TemplateValue } from './go-template/values.ts';
 
 export interface Template {
   readonly parsed: ParsedTemplate;

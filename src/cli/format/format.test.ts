@@ -1,11 +1,15 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
+import { configSpecShape } from '#docker-api/secret-config.ts';
+import type { Shape } from '#docker-api/shape.ts';
+import { serviceShape } from '../shared/shapes.ts';
 import { goDuration, goTime, humanDuration, parseGoDuration } from './duration.ts';
 import { byNaturalOrder, type ListFormat, renderList } from './list.ts';
 import { indentJson } from './raw-json.ts';
 import { bytesSize, humanSize, parseBytes } from './size.ts';
 import { alignTabs } from './tabwriter.ts';
+import { compileFormat, runFormat, templateValue } from './template.ts';
 
 test('how long ago something was is said as docker says it', () => {
   const said = (seconds: number) => humanDuration(seconds * 1000);
@@ -84,4 +88,26 @@ test('JSON is indented without touching its values', () => {
     '{\n    "a": 18446744073709551615,\n    "b": [],\n    "c": {},\n    "d": [\n        "x\\"{,"\n    ]\n}',
   );
   fc.assert(fc.property(fc.json(), (text) => assert.deepEqual(JSON.parse(indentJson(text)), JSON.parse(text))));
+});
+
+test('a template sees an answer as docker shows it: durations, bytes, versions, what is not there, and maps of no known shape', () => {
+  const shown = (source: string, json: unknown, shape?: Shape) => runFormat(compileFormat(source), templateValue(json, shape));
+  const service = { Version: { Index: 7 }, Spec: { UpdateConfig: { Delay: 0, Monitor: 90e9 } } };
+  assert.equal(shown('{{.Version}} {{.Spec.UpdateConfig.Monitor}} {{json .Spec.UpdateConfig.Monitor}}', service, serviceShape), '7 1m30s 90000000000');
+  assert.equal(shown('{{.UpdateStatus}} {{if .UpdateStatus}}a{{else}}b{{end}}', service, serviceShape), '<nil> b');
+  assert.throws(() => shown('{{.UpdateStatus.State}}', service, serviceShape), /nil pointer evaluating \*swarm\.UpdateStatus\.State/);
+  assert.equal(shown('{{printf "%s" .Data}} {{.Data}} {{json .Data}}', { Data: 'eQo=' }, configSpecShape), 'y\n [121 10] "eQo="');
+  const ports = { Ports: { '90/tcp': [{ HostPort: '9090' }], '80/tcp': [] } };
+  assert.equal(shown('{{range $port, $to := .Ports}}{{$port}}{{range $to}}={{.HostPort}}{{end}} {{end}}', ports), '80/tcp 90/tcp=9090 ');
+});
+
+test('a row as JSON is the same by the template and by the word', () => {
+  const noun: ListFormat<string> = {
+    columns: { B: { header: 'B', value: (row) => row }, A: { header: 'A', value: () => 1 } },
+    defaultFormat: 'table {{.B}}',
+    quietFormat: '{{.B}}',
+    labels: () => ({ x: 'y' }),
+  };
+  for (const format of ['json', '{{json .}}']) assert.equal(renderList(['<b>'], noun, { format }), '{"A":1,"B":"\\u003cb\\u003e"}\n');
+  assert.equal(renderList(['b'], noun, { format: '{{.B}} {{.Label "x"}}' }), 'b y\n');
 });

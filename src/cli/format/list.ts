@@ -1,7 +1,7 @@
 // Lists of objects: tables with headers, one JSON object per line, or the user's template per object. Each noun gives its placeholders.
 import { struct, type TemplateValue } from '#lib/go-template.ts';
 import { alignTabs } from './tabwriter.ts';
-import { compileFormat, runFormat } from './template.ts';
+import { compileFormat, runFormat, withJsonText } from './template.ts';
 
 export interface Column<Row> {
   /** In upper case; empty for a column without a name. */
@@ -56,8 +56,9 @@ function valuesOf<Row>(row: Row, { columns }: ListFormat<Row>): Record<string, T
 }
 
 function rowValue<Row>(row: Row, noun: ListFormat<Row>): TemplateValue {
-  const labels = noun.labels?.(row) ?? {};
-  return struct(noun.typeName ?? 'formatter', { ...valuesOf(row, noun), LabelValues: new Map(Object.entries(labels)) });
+  const values = valuesOf(row, noun);
+  const labels = noun.labels === undefined ? {} : { LabelValues: new Map(Object.entries(noun.labels(row))) };
+  return withJsonText(struct(noun.typeName ?? 'formatter', { ...values, ...labels }), goJson(sorted(values)));
 }
 
 /** The header is the same template run on the columns' names. */

@@ -1,12 +1,31 @@
 // `--format`: Go templates on answers of the API. What an answer leaves out because it is empty counts as Go's zero value, where the shape of the object
 // is known; `json` gives back what came, unchanged.
-import { executeTemplate, formatFunctions, parseTemplate, struct, type Template, type TemplateFunction, type TemplateValue } from '#lib/go-template.ts';
+import {
+  executeTemplate,
+  formatFunctions,
+  nilPointer,
+  parseTemplate,
+  printed,
+  struct,
+  type Template,
+  type TemplateFunction,
+  type TemplateStruct,
+  type TemplateValue,
+} from '#lib/go-template.ts';
 import type { Shape } from '#docker-api/shape.ts';
-import { goTime } from './duration.ts';
+import { goDuration, goTime } from './duration.ts';
 import { AppError, errorMessage } from '#lib/errors.ts';
 
 /** What each value made by `templateValue` was made from. */
 const sources = new WeakMap<object, unknown>();
+/** Values whose JSON is not that of what they were made from. */
+const texts = new WeakMap<object, string>();
+
+/** A value that `json` prints as this text. */
+export function withJsonText<T extends object & TemplateValue>(value: T, text: string): T {
+  texts.set(value, text);
+  return value;
+}
 
 /** Structs that are never nil in Go: not pointers. */
 const valueStructs = new Set([
@@ -29,6 +48,8 @@ const jsonFunction: TemplateFunction = { minimum: 1, maximum: 1, call: ([value])
 const functions = new Map([...formatFunctions, ['json', jsonFunction]]);
 
 function jsonText(value: TemplateValue): string {
+  const text = typeof value === 'object' ? texts.get(value) : undefined;
+  if (text !== undefined) return text;
   if (typeof value === 'object' && sources.has(value)) return JSON.stringify(sources.get(value));
   return formatFunctions.get('json')?.call([value]) as string;
 }
@@ -41,14 +62,32 @@ export function templateValue(json: unknown, shape?: Shape): TemplateValue {
       json.map((item) => templateValue(item, shape?.kind === 'list' ? shape.of : undefined)),
       json,
     );
-  if (typeof json === 'string') return shape?.goType === 'time.Time' ? goTime(json) : json;
+  if (typeof json === 'string') return shape?.kind === 'bytes' ? bytesValue(json) : shape?.goType === 'time.Time' ? goTime(json) : json;
+  if (typeof json === 'number' && shape?.goType === 'time.Duration') return remember(printedAs('time.Duration', goDuration(json)), json);
   if (typeof json !== 'object') return json as number | boolean;
-  if (shape?.kind === 'map') return remember(new Map(Object.entries(json).map(([key, item]) => [key, templateValue(item, shape.of)])), json);
-  const known = shape?.kind === 'struct' ? shape.fields : {};
+  // What has no known shape is a map, as in docker's look at what its types do not know.
+  if (shape?.kind !== 'struct')
+    return remember(new Map(Object.entries(json).map(([key, item]) => [key, templateValue(item, shape?.kind === 'map' ? shape.of : undefined)])), json);
+  const known = shape.fields;
   const fields = new Map<string, TemplateValue>();
   for (const [name, field] of Object.entries(known)) fields.set(name, zeroOf(field));
   for (const [name, item] of Object.entries(json)) fields.set(name, templateValue(item, known[name]));
-  return remember(struct(shape?.goType ?? 'map[string]interface {}', Object.fromEntries(fields)), json);
+  const value = struct(shape.goType, Object.fromEntries(fields));
+  return remember(shape.name === 'Version' ? { ...value, text: printed(fields.get('Index')) } : value, json);
+}
+
+/** The fields of an answer whose type docker knows by name, and we do not. */
+export function namedValue(typeName: string, json: Readonly<Record<string, unknown>>): TemplateValue {
+  return remember(struct(typeName, Object.fromEntries(Object.entries(json).map(([name, item]) => [name, templateValue(item)]))), json);
+}
+
+function printedAs(typeName: string, text: string, plain?: string): TemplateStruct {
+  return { kind: 'struct', typeName, fields: new Map(), text, ...(plain === undefined ? {} : { plain }) };
+}
+
+function bytesValue(base64: string): TemplateValue {
+  const data = Buffer.from(base64, 'base64');
+  return remember(printedAs('[]uint8', `[${data.join(' ')}]`, data.toString()), base64);
 }
 
 function zeroOf(shape: Shape | undefined): TemplateValue {
@@ -59,6 +98,7 @@ function zeroOf(shape: Shape | undefined): TemplateValue {
     case 'bool':
       return false;
     case 'integer':
+      return shape.goType === 'time.Duration' ? templateValue(0, shape) : 0;
     case 'float':
       return 0;
     case 'list':
@@ -66,7 +106,7 @@ function zeroOf(shape: Shape | undefined): TemplateValue {
     case 'map':
       return new Map();
     case 'struct':
-      return valueStructs.has(shape.name) ? templateValue({}, shape) : undefined;
+      return valueStructs.has(shape.name) ? templateValue({}, shape) : nilPointer(shape.goType);
     case undefined:
       return undefined;
   }
@@ -95,6 +135,6 @@ export function runFormat(template: Template, value: TemplateValue): string {
   try {
     return executeTemplate(template, value);
   } catch (error) {
-    throw new AppError('invalidArgument', `template parsing error: ${errorMessage(error)}`, { cause: error });
+    throw new AppError('invalidArgument', `template parsing error: ${errorMessage(error).replaceAll('LabelValues', 'Label')}`, { cause: error });
   }
 }

@@ -4,7 +4,7 @@ import type { CommandSpec } from '../command.ts';
 import { inspect } from '../format/inspect.ts';
 import { segment } from '../shared/each.ts';
 import { inspectFormatFlag, jsonFlag, prettyFlag } from '../shared/options.ts';
-import { inspectPretty, withJson } from '../shared/pretty.ts';
+import { inspectPretty, wantsPretty, withJson } from '../shared/pretty.ts';
 import { nodeShape } from '../shared/shapes.ts';
 import { prettyNode } from './pretty.ts';
 import { nodeReference } from './reference.ts';
@@ -17,7 +17,7 @@ export const command: CommandSpec = {
   async run(invocation) {
     const client = await invocation.client();
     const fetch = async (reference: string) => client.text('GET', `/nodes/${segment(await nodeReference(client, reference))}`);
-    if (invocation.flags.bool('pretty')) return inspectPretty(invocation, fetch, (text) => prettyNode(JSON.parse(text) as Node));
+    if (wantsPretty(invocation)) return inspectPretty(invocation, fetch, (text) => prettyNode(JSON.parse(text) as Node));
     return inspect(withJson(invocation), { references: invocation.args, fetch, shape: nodeShape });
   },
 };

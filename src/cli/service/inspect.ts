@@ -6,7 +6,7 @@ import type { CommandSpec, Invocation } from '../command.ts';
 import { inspect } from '../format/inspect.ts';
 import { segment } from '../shared/each.ts';
 import { inspectFormatFlag, jsonFlag, prettyFlag } from '../shared/options.ts';
-import { inspectPretty, withJson } from '../shared/pretty.ts';
+import { inspectPretty, wantsPretty, withJson } from '../shared/pretty.ts';
 import { serviceShape } from '../shared/shapes.ts';
 
 export const command: CommandSpec = {
@@ -21,7 +21,7 @@ export const command: CommandSpec = {
         if (error instanceof AppError && error.code === 'notFound') throw new AppError('notFound', `Error: no such service: ${reference}`);
         throw error;
       });
-    if (invocation.flags.bool('pretty')) return inspectPretty(invocation, fetch, (text) => prettyText(invocation, text));
+    if (wantsPretty(invocation)) return inspectPretty(invocation, fetch, (text) => prettyText(invocation, text));
     return inspect(withJson(invocation), { references: invocation.args, fetch, shape: serviceShape });
   },
 };

@@ -8,7 +8,7 @@ import { byNaturalOrder, type ListFormat, renderList } from '../format/list.ts';
 import { labelLines } from '../node/pretty.ts';
 import { forEach, segment } from './each.ts';
 import { filterFlag, filterQuery, filtersOf, formatOf, inspectFormatFlag, jsonFlag, listFormatFlag, prettyFlag } from './options.ts';
-import { inspectPretty, withJson } from './pretty.ts';
+import { inspectPretty, wantsPretty, withJson } from './pretty.ts';
 
 export interface FileNoun {
   readonly kind: 'secret' | 'config';
@@ -69,7 +69,7 @@ export function inspectCommand({ kind, shape }: FileNoun): CommandSpec {
     async run(invocation) {
       const client = await invocation.client();
       const fetch = (reference: string) => client.text('GET', `/${kind}s/${segment(reference)}`);
-      if (invocation.flags.bool('pretty')) return inspectPretty(invocation, fetch, (text) => pretty(kind, JSON.parse(text) as FileObject));
+      if (wantsPretty(invocation)) return inspectPretty(invocation, fetch, (text) => pretty(kind, JSON.parse(text) as FileObject));
       return inspect(withJson(invocation), { references: invocation.args, fetch, shape });
     },
   };

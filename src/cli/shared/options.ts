@@ -37,7 +37,8 @@ export function filterFlag(description = 'Filter output based on conditions prov
   return { name: 'filter', short: 'f', type: 'filter', description, parse: parseFilter };
 }
 
-function parseFilter(text: string): readonly [string, string] {
+function parseFilter(text: string): readonly [string, string] | undefined {
+  if (text === '') return undefined;
   const equals = text.indexOf('=');
   if (equals < 0) throw new Error('bad format of filter (expected name=value)');
   return [text.slice(0, equals).trim().toLowerCase(), text.slice(equals + 1).trim()];
@@ -46,7 +47,7 @@ function parseFilter(text: string): readonly [string, string] {
 /** Values of `--filter` by name. */
 export function filtersOf({ flags }: Invocation): Record<string, string[]> {
   const result: Record<string, string[]> = {};
-  for (const [name, value] of flags.values<readonly [string, string]>('filter')) (result[name] ??= []).push(value);
+  for (const filter of flags.values<readonly [string, string] | undefined>('filter')) if (filter !== undefined) (result[filter[0]] ??= []).push(filter[1]);
   return result;
 }
 

@@ -3,13 +3,18 @@ import { errorMessage } from '#lib/errors.ts';
 import { ExitError, type Invocation } from '../command.ts';
 import type { Flags } from '../flags.ts';
 
+/** `--pretty`, or `--format pretty`. */
+export function wantsPretty({ flags }: Invocation): boolean {
+  return flags.bool('pretty') || flags.text('format') === 'pretty';
+}
+
 /** Prints what `pretty` makes of each object, up to the first that cannot be had. */
 export async function inspectPretty(
   { flags, args, context }: Invocation,
   fetch: (reference: string) => Promise<string>,
   pretty: (text: string) => string | Promise<string>,
 ): Promise<undefined> {
-  if (flags.has('format')) {
+  if (flags.bool('pretty') && flags.has('format')) {
     context.stderr.write('--format is incompatible with human friendly format\n');
     throw new ExitError(1);
   }

@@ -2,7 +2,7 @@
 import { arch, platform, version as nodeVersion } from 'node:process';
 import { errorMessage } from '#lib/errors.ts';
 import { type CommandSpec, ExitError } from '../command.ts';
-import { compileFormat, runFormat, templateValue } from '../format/template.ts';
+import { compileFormat, namedValue, runFormat } from '../format/template.ts';
 import { formatOf, inspectFormatFlag, jsonFlag } from '../shared/options.ts';
 
 interface ServerVersion {
@@ -42,7 +42,7 @@ export const command: CommandSpec = {
     const format = formatOf(invocation);
     if (format !== '') {
       const value = { Client: client, Server: server ?? null };
-      context.stdout.write(`${format === 'json' ? JSON.stringify(value) : runFormat(compileFormat(format), templateValue(value))}\n`);
+      context.stdout.write(`${format === 'json' ? JSON.stringify(value) : runFormat(compileFormat(format), forTemplate(value))}\n`);
     } else context.stdout.write(clientText(client) + (server === undefined ? '' : `\n${serverText(server)}`));
     if (failure === undefined) return undefined;
     context.stderr.write(`${errorMessage(failure)}\n`);
@@ -60,6 +60,12 @@ function clientText(client: Readonly<Record<string, string>>): string {
  OS/Arch:           ${Os}/${Arch}
  Context:           ${Context}
 `;
+}
+
+/** With the names that Go gives the fields. */
+function forTemplate({ Client, Server }: { readonly Client: object; readonly Server: ServerVersion | null }) {
+  const withGoNames = (of: object) => ({ ...of, ...('ApiVersion' in of ? { APIVersion: of.ApiVersion } : {}) });
+  return namedValue('system.versionInfo', { Client: withGoNames(Client), Server: Server === null ? null : withGoNames(Server) });
 }
 
 const LABEL_WIDTH = 18;

@@ -36,7 +36,9 @@ export function renderTasks(rows: readonly TaskRow[], { noTrunc, nowMs, ...reque
       Ports: { header: 'PORTS', value: ({ task }) => portsOf(task) },
     },
   };
-  return renderList(rows, format, request);
+  // The tree is drawn in tables only.
+  const isTable = request.format === '' || request.format.startsWith('table');
+  return renderList(isTable ? rows : rows.map((row) => ({ ...row, isOlder: false })), format, request);
 }
 
 /** By name, newest first within a slot; older tasks of a slot are marked. `tasks` come with the names of their services and nodes. */

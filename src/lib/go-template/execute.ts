@@ -185,6 +185,7 @@ function evaluate(execution: Execution, operand: Operand, dot: TemplateValue): T
 function lookUp(execution: Execution, operand: Operand, start: TemplateValue, names: readonly string[]): TemplateValue {
   return names.reduce<TemplateValue>((value, name) => {
     if (isStruct(value) && value.fields.has(name)) return value.fields.get(name);
+    if (isStruct(value) && value.isNil) return fail(execution, operand.position, operandText(operand), `nil pointer evaluating ${value.typeName}.${name}`);
     if (isMap(value)) {
       if (value.has(name)) return value.get(name);
       return fail(execution, operand.position, operandText(operand), `map has no entry for key ${JSON.stringify(name)}`);

@@ -1,6 +1,6 @@
 // Go's fmt.Sprintf for the values that templates have.
 import { quote } from './quote.ts';
-import { printed, type TemplateValue, typeNameOf } from './values.ts';
+import { isStruct, printed, type TemplateValue, typeNameOf } from './values.ts';
 
 const VERB_PATTERN = /%([-+# 0]*)(\*|\d+)?(?:\.(\*|\d+)?)?(.)/gsu;
 /** Go itself refuses wider fields. */
@@ -43,7 +43,7 @@ function verbText(verb: Verb, value: TemplateValue): string | undefined {
     case 'v':
       return value === undefined ? '<nil>' : typeof value === 'number' ? signed(verb, value, printed(value)) : printed(value);
     case 's':
-      return typeof value === 'number' || typeof value === 'boolean' || value === undefined ? undefined : truncated(verb, printed(value));
+      return typeof value === 'number' || typeof value === 'boolean' || value === undefined ? undefined : truncated(verb, asText(value));
     case 'q':
       if (typeof value === 'number') return `'${String.fromCodePoint(Math.max(0, Math.min(0x10ffff, Math.trunc(value))))}'`;
       return typeof value === 'string' ? quote(truncated(verb, value)) : undefined;
@@ -57,6 +57,10 @@ function verbText(verb: Verb, value: TemplateValue): string | undefined {
     default:
       return numberText(verb, value);
   }
+}
+
+function asText(value: TemplateValue): string {
+  return isStruct(value) && value.plain !== undefined ? value.plain : printed(value);
 }
 
 function numberText(verb: Verb, value: TemplateValue): string | undefined {

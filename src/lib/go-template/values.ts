@@ -6,6 +6,12 @@ export interface TemplateStruct {
   readonly kind: 'struct';
   readonly typeName: string;
   readonly fields: ReadonlyMap<string, TemplateValue>;
+  /** What %v prints where the type says that itself, as a duration does. */
+  readonly text?: string;
+  /** What %s prints: bytes as text. */
+  readonly plain?: string;
+  /** A pointer to nothing: false, and without fields. */
+  readonly isNil?: boolean;
 }
 
 /** undefined is Go's nil; a Map is a map with text keys. */
@@ -13,6 +19,11 @@ export type TemplateValue = string | number | boolean | undefined | readonly Tem
 
 export function struct(typeName: string, fields: Readonly<Record<string, TemplateValue>>): TemplateStruct {
   return { kind: 'struct', typeName, fields: new Map(Object.entries(fields)) };
+}
+
+/** A pointer to no struct. */
+export function nilPointer(typeName: string): TemplateStruct {
+  return { kind: 'struct', typeName: `*${typeName}`, fields: new Map(), text: '<nil>', isNil: true };
 }
 
 /** A map from plain data. */
@@ -36,6 +47,7 @@ export function isMap(value: TemplateValue): value is ReadonlyMap<string, Templa
 export function isTrue(value: TemplateValue): boolean {
   if (isList(value)) return value.length > 0;
   if (isMap(value)) return value.size > 0;
+  if (isStruct(value)) return value.isNil !== true;
   return Boolean(value);
 }
 
@@ -51,7 +63,7 @@ export function typeNameOf(value: TemplateValue): string {
 /** The form that Go's fmt prints with %v. */
 export function printed(value: TemplateValue): string {
   if (value === undefined) return '<no value>';
-  if (isStruct(value)) return `{${[...value.fields.values()].map(printed).join(' ')}}`;
+  if (isStruct(value)) return value.text ?? `{${[...value.fields.values()].map(printed).join(' ')}}`;
   if (isList(value)) return `[${value.map(printed).join(' ')}]`;
   if (isMap(value))
     return `map[${sortedKeys(value)
@@ -71,6 +83,7 @@ function printedNumber(value: number): string {
 
 /** Plain data for `json`. */
 export function toJson(value: TemplateValue): unknown {
+  if (isStruct(value) && value.isNil) return null;
   if (isStruct(value)) return Object.fromEntries([...value.fields].map(([key, item]) => [key, toJson(item)]));
   if (isList(value)) return value.map(toJson);
   if (isMap(value)) return Object.fromEntries(sortedKeys(value).map((key) => [key, toJson(value.get(key))]));
