@@ -72,12 +72,12 @@ export function nextStep(task: Task, status: TaskStatus, facts: TaskFacts, now: 
   if (facts.failure !== undefined) return fail(status, facts.failure, container, now);
   switch (status.state) {
     case 'preparing':
-      return facts.prepared ? become(withContainer(status, container), 'ready', 'prepared', now) : act('prepare');
+      return facts.prepared ? become(status, 'ready', 'prepared', now) : act('prepare');
     case 'ready':
       if (task.desiredState === 'ready') return wait;
       // Somebody removed the created container: it is made again.
       if (!attachment && container === undefined) return act('prepare');
-      // Whose health check takes its time can be looked into meanwhile.
+      // As SwarmKit, from here on: a task whose health check takes its time can be looked into meanwhile.
       return become(withContainer(status, container), 'starting', 'starting', now);
     case 'starting':
       return attachment ? bringUpAttachment(status, facts, now) : bringUp(task, status, container, facts, now);

@@ -11,7 +11,8 @@ export type State =
   | { readonly kind: 'locked'; readonly swarm: SwarmFile; readonly dataKey: Extract<StoredDataKey, { kind: 'locked' }> }
   /** It asks managers to let it in; none has answered yet. */
   | { readonly kind: 'joining'; readonly stop: AbortController; readonly reason?: string }
-  | { readonly kind: 'starting'; readonly swarm: SwarmFile }
+  /** A node that changes its role is a member all the while; its containers go on. */
+  | { readonly kind: 'starting'; readonly swarm: SwarmFile; readonly isMember?: boolean }
   | { readonly kind: 'active'; readonly swarm: SwarmFile; readonly node: NodeRuntime }
   /** With the data key if it is known: the disk of a manager that was locked does not tell it. */
   | { readonly kind: 'error'; readonly swarm: SwarmFile; readonly message: string; readonly dataKey?: Uint8Array };
@@ -24,7 +25,7 @@ export function swarmInfoOf(state: State, roleProblem: string): SwarmInfo {
   const { nodeId, advertiseAddr } = state.swarm;
   const known = { ...base, nodeId, nodeAddress: splitHostPort(advertiseAddr).host };
   if (state.kind === 'locked') return { ...base, state: 'locked' };
-  if (state.kind === 'starting') return { ...known, state: 'pending' };
+  if (state.kind === 'starting') return { ...known, state: state.isMember ? 'active' : 'pending' };
   if (state.kind === 'error') return { ...known, state: 'error', error: state.message };
   const problem = state.node.problem?.();
   if (problem !== undefined) return { ...known, state: 'error', error: problem, remoteManagers: state.node.managers() };

@@ -235,14 +235,16 @@ test('a manager that is being healed can be left: nothing of that goes on', asyn
   assert.deepEqual([membership.info().state, isEnded, asked, directory.readSwarm()], ['inactive', true, ['remove'], undefined]);
 });
 
-test('a manager whose damage shows while it runs begins anew, also when it does not stop in order', async (context) => {
+test('a manager whose damage shows while it runs begins anew, also when it does not stop in order, and is a member all the while', async (context) => {
   let damage = () => {};
   let starts = 0;
+  const seen: string[] = [];
   const path = await manager(context);
   const { membership, clock } = setUp(context, path, {
     async startManager({ swarm, dataKey, onDamage }) {
       assert.equal(swarm.nodeId, createStateDirectory(path).readSwarm()?.nodeId);
       starts++;
+      seen.push(membership.info().state);
       damage = onDamage;
       return {
         manager: { control: { nodes: { list: () => [] } } as unknown as Control, dataKey } as unknown as NonNullable<NodeRuntime['manager']>,
@@ -257,7 +259,7 @@ test('a manager whose damage shows while it runs begins anew, also when it does 
   await membership.resume();
   damage();
   await clock.settle();
-  assert.equal(starts, 2);
+  assert.deepEqual([starts, seen], [2, ['pending', 'active']]);
 });
 
 test('a manager that was removed altogether while it was away says so, and can be left', async (context) => {

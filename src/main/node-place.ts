@@ -69,7 +69,7 @@ export class NodePlace {
   }
 
   async start(swarm: SwarmFile, dataKey: Uint8Array, more: Partial<ManagerStart> = {}): Promise<void> {
-    this.state = { kind: 'starting', swarm };
+    this.beginStart(swarm);
     const emit = (events: readonly StoreEvent[]) => {
       for (const listener of this.listeners) listener(events);
     };
@@ -80,8 +80,14 @@ export class NodePlace {
     await node.ready();
   }
 
+  private beginStart(swarm: SwarmFile): void {
+    const { state } = this;
+    const isMember = state.kind === 'active' || (state.kind === 'starting' && state.isMember === true);
+    this.state = { kind: 'starting', swarm, isMember };
+  }
+
   async startWorker(swarm: SwarmFile, mustBeReady = true): Promise<void> {
-    this.state = { kind: 'starting', swarm };
+    this.beginStart(swarm);
     const node = await this.options.nodes.startWorker({ swarm, onRole: (role) => this.onRole(swarm.nodeId, role) });
     this.state = { kind: 'active', swarm, node };
     // A worker that comes back works without managers, too: only a join waits for them.

@@ -82,6 +82,16 @@ test('items of all nodes come in one list, each with where it lives, newest firs
   assert.deepEqual(((await ask('GET', '/containers/json', { limit: '1' })).value as readonly unknown[]).length, 1);
 });
 
+test('containers of tasks are told apart on every node', async () => {
+  const task = (id: string) => ({ Id: id, Created: 1, Labels: { 'com.docker.swarm.task.id': id } });
+  const { ask } = world([nodeNamed('n1'), nodeNamed('n2')], { n1: ok([task('a'), { Id: 'plain', Created: 3, Labels: {} }]), n2: ok([task('b')]) });
+  const idsOf = async (isTask: string) => {
+    const { value } = await ask('GET', '/containers/json', { filters: JSON.stringify({ 'is-task': [isTask] }) });
+    return (value as readonly { readonly Id: string }[]).map(({ Id }) => Id).sort();
+  };
+  assert.deepEqual([await idsOf('true'), await idsOf('false')], [['a', 'b'], ['plain']]);
+});
+
 test('nodes that are down or do not answer are named, and hold up nobody', async () => {
   const { ask } = world([nodeNamed('n1'), nodeNamed('n2', 'down'), nodeNamed('n3')], { n1: ok({ Volumes: [{ Name: 'v' }], Warnings: null }) });
   const { value, missing } = await ask('GET', '/volumes');

@@ -9,6 +9,7 @@ import type { Route, RouteContext, RouteRequest, RouteResult } from '../route.ts
 import { withSwarmNetworks } from './container-views.ts';
 import { arrayAt, isObject, type JsonObject, objectAt } from './json-object.ts';
 import { type OtherEngines, sparingBackingNetworks } from './other-engines.ts';
+import { takeTaskFilter } from './task-filter.ts';
 import { pruneVolumes } from './volume-prune.ts';
 
 export const NODE_LABEL = 'com.docker.swarm.node.name';
@@ -56,13 +57,16 @@ interface Answers {
 type Merge = (answers: readonly Answer[], request: RouteRequest, all: AllNodes, missing: Answers['missing']) => unknown;
 
 async function listAll(request: RouteRequest, context: RouteContext, all: AllNodes, merge: Merge): Promise<RouteResult> {
-  const { method, path, query, apiVersion } = request;
+  const { method, path, apiVersion } = request;
+  const tasks = path === '/containers/json' ? takeTaskFilter(request.query) : undefined;
+  const query = tasks?.query ?? request.query;
   const late = new AbortController();
   const cancel = context.clock.schedule(LIST_TIMEOUT_MS, () => late.abort(new Error('it does not answer in time')));
   try {
     const signal = AbortSignal.any([request.signal, late.signal]);
     const { answers, missing } = await askAll(context, all, (engine) => engine.request({ method, path, query, apiVersion, signal }));
-    return { kind: 'json', status: 200, value: await merge(answers, request, all, missing), headers: missingHeader(missing) };
+    const chosen = tasks ? answers.map((answer) => ({ ...answer, body: tasks.select(itemsOf(answer.body)) })) : answers;
+    return { kind: 'json', status: 200, value: await merge(chosen, request, all, missing), headers: missingHeader(missing) };
   } finally {
     cancel();
   }

@@ -7,6 +7,8 @@ import type { SwarmNetworkRef } from './container-networks.ts';
 export interface BackingNetworks {
   /** The swarm network behind an engine's network id; undefined for the engine's own. */
   swarmNetworkOf(engineId: string): Promise<SwarmNetworkRef | undefined>;
+  /** The same by the engine's name for it, which is all that a container has before it runs. */
+  swarmNetworkNamed(engineName: string): Promise<SwarmNetworkRef | undefined>;
   /** Name of the engine's network that carries a swarm network here, if it is there. */
   engineNameOf(swarmId: string): Promise<string | undefined>;
 }
@@ -18,6 +20,8 @@ interface Known {
 
 /** Networks that are gone are remembered too, for their last events; all are forgotten when there are this many. */
 const MAX_KNOWN = 10_000;
+/** Names that the engine keeps for its own. */
+const ownNetworks: ReadonlySet<string> = new Set(['bridge', 'host', 'none', 'default']);
 
 export function createBackingNetworks({ engine, membership }: { readonly engine: EngineConnection; readonly membership: SwarmMembership }): BackingNetworks {
   const known = new Map<string, Known>();
@@ -42,6 +46,12 @@ export function createBackingNetworks({ engine, membership }: { readonly engine:
       // An id that nobody knows any more is not asked for again.
       known.set(engineId, network);
       return network.swarmId === undefined ? undefined : refOf(network.swarmId, network.name);
+    },
+    async swarmNetworkNamed(engineName) {
+      const find = () => [...known.values()].find(({ name, swarmId }) => name === engineName && swarmId !== undefined);
+      if (find() === undefined && !ownNetworks.has(engineName)) await learn();
+      const swarmId = find()?.swarmId;
+      return swarmId === undefined ? undefined : refOf(swarmId, engineName);
     },
     async engineNameOf(swarmId) {
       return (await learn()).find(({ Labels }) => Labels?.[BACKING_LABEL] === swarmId)?.Name;

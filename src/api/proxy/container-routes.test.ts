@@ -228,6 +228,30 @@ describe('other routes of the engine that need help', () => {
     assert.deepEqual((await api.ask({ path: '/v1.41/containers/json?all=1' })).json, [shown]);
   });
 
+  it('names the swarm’s network of a container that has never run, which has no id of it yet', async () => {
+    const networks = { 'open-on-engine': { NetworkID: '', Aliases: ['x'] }, bridge: { NetworkID: '' } };
+    await start(
+      { 'GET /networks': ['200 OK', networkList], 'GET /containers/c/json': ['200 OK', { Id: 'c', NetworkSettings: { Networks: networks } }] },
+      swarmNetworks(new Map()),
+    );
+    const { json: shown } = await api.ask({ path: '/v1.41/containers/c/json' });
+    const shownNetworks = (shown as { NetworkSettings: { Networks: Record<string, { NetworkID: string }> } }).NetworkSettings.Networks;
+    assert.deepEqual(
+      Object.values(shownNetworks).map(({ NetworkID }) => NetworkID),
+      ['open-id', ''],
+    );
+  });
+
+  it('lists what is no task without the engine’s help', async () => {
+    const list = [
+      { Id: 't', Labels: { 'com.docker.swarm.task.id': 't1' } },
+      { Id: 'c', Labels: {} },
+    ];
+    await start({ 'GET /containers/json?all=1&filters={}': ['200 OK', list] });
+    const { json: shown } = await api.ask({ path: '/v1.41/containers/json?all=1&filters=%7B%22is-task%22%3A%5B%22false%22%5D%7D' });
+    assert.deepEqual(shown, [{ Id: 'c', Labels: {} }]);
+  });
+
   it('connects and disconnects a container of a swarm network', async () => {
     const live = new Map<string, { owner: string; networkId: string }>();
     const asked = await start(

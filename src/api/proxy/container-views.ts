@@ -4,6 +4,7 @@ import type { BackingNetworks } from './backing-networks.ts';
 import type { ProxyContext } from './container-routes.ts';
 import { passOn } from './create-container.ts';
 import { isObject, type JsonObject, objectAt, textAt } from './json-object.ts';
+import { takeTaskFilter } from './task-filter.ts';
 
 export async function inspectContainer(request: RouteRequest, proxy: ProxyContext): Promise<RouteResult> {
   const answer = await askEngine(request, request.query, proxy);
@@ -13,14 +14,17 @@ export async function inspectContainer(request: RouteRequest, proxy: ProxyContex
 }
 
 export async function listContainers(request: RouteRequest, proxy: ProxyContext): Promise<RouteResult> {
-  const query = await withEngineNetworks(request.query, proxy);
+  const tasks = takeTaskFilter(request.query);
+  const query = await withEngineNetworks(tasks?.query ?? request.query, proxy);
   if (query === undefined) return toEngine();
   const answer = await askEngine(request, query, proxy);
   if (answer.status !== 200 || !Array.isArray(answer.body)) return passOn(answer);
-  const containers: readonly unknown[] = answer.body;
+  const all: readonly unknown[] = answer.body;
+  const containers = tasks?.select(all) ?? all;
   const shown: unknown[] = [];
   for (const container of containers) shown.push(isObject(container) ? await withSwarmNetworks(container, proxy.backing) : container);
-  return shown.every((container, index) => container === containers[index]) ? passOn(answer) : { kind: 'json', status: 200, value: shown };
+  const isUnchanged = tasks === undefined && shown.every((container, index) => container === containers[index]);
+  return isUnchanged ? passOn(answer) : { kind: 'json', status: 200, value: shown };
 }
 
 function askEngine(request: RouteRequest, query: URLSearchParams, { engine }: ProxyContext) {
@@ -34,8 +38,9 @@ export async function withSwarmNetworks(container: JsonObject, backing: BackingN
   const renamed = new Map<string, string>();
   const shown: [string, unknown][] = [];
   for (const [name, endpoint] of Object.entries(networks)) {
-    // A container that has never run has no network id yet; it gets its network's name from then on.
-    const swarm = await backing.swarmNetworkOf(textAt(endpoint, 'NetworkID'));
+    const networkId = textAt(endpoint, 'NetworkID');
+    // A container that has never run has no network id yet.
+    const swarm = await (networkId === '' ? backing.swarmNetworkNamed(name) : backing.swarmNetworkOf(networkId));
     if (swarm) renamed.set(name, swarm.name);
     shown.push(swarm && isObject(endpoint) ? [swarm.name, { ...endpoint, NetworkID: swarm.id }] : [name, endpoint]);
   }
