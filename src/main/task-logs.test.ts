@@ -16,21 +16,27 @@ import { TASK_ATTRIBUTE } from './kept-logs-server.ts';
 import type { NodeEngines } from './node-engines.ts';
 import { logsOfTasks } from './task-logs.ts';
 
-/** A fiftieth of the limits in the code. */
-const fastClock: Clock = {
-  now: () => systemClock.now() * 50,
-  elapsed: () => systemClock.elapsed() * 50,
-  sleep: (delayMs, signal) => systemClock.sleep(delayMs / 50, signal),
-  schedule: (delayMs, callback) => systemClock.schedule(delayMs / 50, callback),
-};
+/** A fiftieth of the limits in the code, for those that begin once `isFast` says so. */
+function hastyClock(isFast: () => boolean): Clock {
+  const delay = (ms: number) => (isFast() ? ms / 50 : ms);
+  return {
+    now: () => systemClock.now(),
+    elapsed: () => systemClock.elapsed(),
+    sleep: (delayMs, signal) => systemClock.sleep(delay(delayMs), signal),
+    schedule: (delayMs, callback) => systemClock.schedule(delay(delayMs), callback),
+  };
+}
 
 test('a node that falls silent in the middle of what it kept holds nobody up, and is named', async (context) => {
   const folder = mkdtempSync(join(tmpdir(), 'skep-task-logs-'));
   const path = join(folder, 'kept.sock');
   const line = { stream: 'stdout', timestamp: '2026-11-20T12:00:00.000000001Z', attributes: { [TASK_ATTRIBUTE]: 't1' }, line: Buffer.from('hello\n') } as const;
+  let begun = 0;
   const server = createServer((request, response) => {
-    if (request.url?.startsWith('/kept/logs')) response.writeHead(200).write(encodeLine(line));
-    else response.writeHead(200, { 'Content-Type': 'application/json' }).end(JSON.stringify([{ taskId: 't1', serviceId: 's1' }]));
+    if (request.url?.startsWith('/kept/logs')) {
+      response.writeHead(200).write(encodeLine(line));
+      begun++;
+    } else response.writeHead(200, { 'Content-Type': 'application/json' }).end(JSON.stringify([{ taskId: 't1', serviceId: 's1' }]));
   });
   server.listen(path);
   await once(server, 'listening');
@@ -45,7 +51,13 @@ test('a node that falls silent in the middle of what it kept holds nobody up, an
   const nodes = [...store.view.list('node')].filter(({ status }) => status.state === 'ready');
   assert.ok(nodes.length > 0);
   const logs = logsOfTasks(
-    { store, engines: { linkTo: async () => link } as unknown as NodeEngines, gone: createGoneTasks(), clock: fastClock, log: silentLogger },
+    {
+      store,
+      engines: { linkTo: async () => link } as unknown as NodeEngines,
+      gone: createGoneTasks(),
+      clock: hastyClock(() => begun === nodes.length),
+      log: silentLogger,
+    },
     { wanted: { taskIds: () => [], kept: { service: 's1' } }, options: { follow: false, stdout: true, stderr: true }, signal: new AbortController().signal },
   );
   const texts: string[] = [];
