@@ -316,3 +316,16 @@ test('heartbeats keep their period, and a changed engine is described again', as
   assert.equal(world.manager.descriptions.at(-1)?.engine.version, '26.1');
   await world.stop();
 });
+
+test('what the engine does not tell of, such as a plugin that came with its first volume, is noticed in time', async () => {
+  const world = await start();
+  const described = { ...testDescription, engine: { ...testDescription.engine, plugins: [{ type: 'Volume', name: 'late' }] } };
+  world.executor.control.setDescription(described, { quietly: true });
+  await world.clock.advance(19_000);
+  assert.equal(world.manager.descriptions.length, 1);
+  await world.clock.advance(1_500);
+  assert.deepEqual(world.manager.descriptions.at(-1)?.engine.plugins, [{ type: 'Volume', name: 'late' }]);
+  await world.clock.advance(60_000);
+  assert.equal(world.manager.descriptions.length, 2);
+  await world.stop();
+});

@@ -15,6 +15,8 @@ const MAXIMUM_BACKOFF_MS = 500;
 /** How long a manager may take to open a session; SwarmKit's number (agent/session.go). */
 const OPEN_TIMEOUT_MS = 5_000;
 const DESCRIBE_BACKOFF_MS = 1_000;
+/** As SwarmKit's agent. */
+const DESCRIBE_PERIOD_MS = 20_000;
 
 export interface SessionHandlers {
   complete(assignments: AssignmentSet): void;
@@ -141,8 +143,8 @@ async function sendHeartbeats(beat: () => Promise<void>, periodMs: number, clock
   }
 }
 
-/** An engine that restarted may have other labels, plugins or another version. */
-async function followDescription(sessionId: string, { connection, executor, log, description, signal }: Duties): Promise<void> {
+/** An engine that restarted may have other labels, plugins or another version. Of some plugins it says nothing when they come: it is asked from time to time. */
+async function followDescription(sessionId: string, { connection, executor, clock, log, description, signal }: Duties): Promise<void> {
   let reported = JSON.stringify(description);
   let wake = () => {};
   let changed = false;
@@ -156,10 +158,12 @@ async function followDescription(sessionId: string, { connection, executor, log,
   signal.addEventListener('abort', notice, { once: true });
   try {
     while (!signal.aborted) {
+      const cancel = clock.schedule(DESCRIBE_PERIOD_MS, notice);
       if (!changed)
         await new Promise<void>((resolve) => {
           wake = resolve;
         });
+      cancel();
       changed = false;
       if (signal.aborted) return;
       const current = await executor.describe(signal).catch((error: unknown) => {

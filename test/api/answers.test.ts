@@ -75,6 +75,10 @@ describe('answers have the published shape', { skip: skipWithoutSharedData }, ()
     await api.until<Recorded>('/networks/net1', (network) => network['Driver'] === 'overlay');
     const shown = await ask('GET', `/networks/${id}`, 200, { template: '/networks/{id}' });
     assert.deepEqual([shown['Scope'], shown['Attachable'], shown['IPAM'].Config.length], ['swarm', true, 1]);
+    const { Id: other } = await ask('POST', '/networks/create', 201, { body: { Name: 'serial', Driver: 'overlay', IPAM: { Options: { foo: 'bar' } } } });
+    const served = await api.until<Recorded>('/networks/serial', (network) => network['Driver'] === 'overlay');
+    assert.deepEqual(served['IPAM'].Options, { foo: 'bar', 'com.docker.network.ipam.serial': 'true' });
+    await ask('DELETE', `/networks/${other}`, 204, { template: '/networks/{id}' });
     const names = (await ask('GET', '/networks', 200)).map((network: Recorded) => network['Name']);
     assert.deepEqual(names.sort(), ['bridge', 'host', 'ingress', 'net1', 'none']);
   });

@@ -45,7 +45,8 @@ export interface FakeExecutor extends Executor {
     /** The engine restarts: every running container has exited with 137. */
     restart(): void;
     /** What the engine says of the node from now on; it tells watchers as a restart does. */
-    setDescription(description: NodeDescription): void;
+    /** `quietly`: without an event. */
+    setDescription(description: NodeDescription, options?: { readonly quietly?: boolean }): void;
     /** What the agent saw of secrets when it prepared the task, by id. */
     secretsOf(taskId: string): ReadonlyMap<string, Uint8Array>;
   };
@@ -131,9 +132,9 @@ export function createFakeExecutor({ clock, description, scriptFor = () => ({}) 
       for (const [id, entry] of entries) end(id, entry, 137);
       tell(undefined);
     },
-    setDescription(description) {
+    setDescription(description, { quietly = false } = {}) {
       described = description;
-      tell(undefined);
+      if (!quietly) tell(undefined);
     },
     secretsOf: (taskId) => entries.get(taskId)?.secrets ?? new Map(),
   };

@@ -78,7 +78,7 @@ function ipamToResource({ spec, state }: Network): NetworkResource['IPAM'] {
   if (state.vxlanId === undefined && state.pools.length === 0) return { Driver: '', Options: null, Config: [] };
   return {
     Driver: spec.ipam?.driver?.name || 'default',
-    Options: spec.ipam?.driver?.options ?? null,
+    Options: ipamStateOptions(spec) ?? null,
     Config: state.pools.map(({ subnet, gateway, range }) => ({
       Subnet: subnet,
       IPRange: range,
@@ -86,6 +86,12 @@ function ipamToResource({ spec, state }: Network): NetworkResource['IPAM'] {
       AuxiliaryAddresses: optionalMap(reservedIn(subnet, spec)),
     })),
   };
+}
+
+/** Where a user gives options, SwarmKit's allocator adds how it gives addresses: one after the other, as ours does. */
+function ipamStateOptions({ ipam }: NetworkSpec): Readonly<Record<string, string>> | undefined {
+  const options = ipam?.driver?.options;
+  return options === undefined || Object.keys(options).length === 0 ? options : { ...options, 'com.docker.network.ipam.serial': 'true' };
 }
 
 /** Of the configuration that the subnet comes from. */
@@ -116,7 +122,7 @@ export function networkToSwarmJson(network: Network): SwarmNetwork {
     },
     DriverState: state ? { Name: nonEmpty(state.driver.name), Options: driverStateOptions(network) } : {},
     IPAMOptions: state && {
-      Driver: { Name: spec.ipam?.driver?.name || 'default', Options: optionalMap(spec.ipam?.driver?.options) },
+      Driver: { Name: spec.ipam?.driver?.name || 'default', Options: optionalMap(ipamStateOptions(spec)) },
       Configs: nonEmpty(state.pools.map(({ subnet, range, gateway }) => poolToJson({ subnet, gateway, ...(range ? { range } : {}) }))),
     },
   };
