@@ -92,6 +92,10 @@ describe('plain containers on swarm networks', { skip: process.getuid?.() !== 0 
     assert.deepEqual([again.status, again.json], [409, { message: 'joins is already attached to network open' }]);
     assert.equal(await attachments(), 1);
     await docker('network', 'disconnect', 'open', 'joins');
+    // As Go's, our reading of JSON does not mind the case of a name.
+    assert.equal((await skepd.http('POST', '/networks/open/connect', { container: 'joins', endpointconfig: { aliases: ['x'] } })).status, 200);
+    assert.equal(await attachments(), 1);
+    assert.equal((await skepd.http('POST', '/networks/open/disconnect', { container: 'joins' })).status, 200);
     assert.deepEqual(Object.keys(await networksOf('joins')), ['bridge']);
     await until('the attachment is gone', async () => (await attachments()) === 0);
     await docker('rm', '-f', 'joins');

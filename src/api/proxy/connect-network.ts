@@ -1,13 +1,15 @@
 // `POST /networks/{id}/connect` and `/disconnect` for swarm networks: an address from the swarm, and its release.
 import { AppError } from '#lib/errors.ts';
 import { type RouteRequest, type RouteResult, toEngine } from '../route.ts';
+import { connectKeys, withKeys } from './body-keys.ts';
 import { isNamespace, OWNER_LABEL, type SwarmNetworkRef } from './container-networks.ts';
 import type { ProxyContext } from './container-routes.ts';
 import { attach, passOn, withAddresses } from './create-container.ts';
 import { isObject, type JsonObject, objectAt, textAt } from './json-object.ts';
 import { refuseLostMacAddress } from './translate.ts';
 
-export async function connectContainer(request: RouteRequest, proxy: ProxyContext): Promise<RouteResult> {
+export async function connectContainer(given: RouteRequest, proxy: ProxyContext): Promise<RouteResult> {
+  const request = { ...given, body: withKeys(given.body, connectKeys) };
   const endpoint = objectAt(request.body, 'EndpointConfig');
   const { apiVersion } = await proxy.engine.facts(request.signal);
   refuseLostMacAddress(endpoint, { client: request.apiVersion, engine: apiVersion });
@@ -85,7 +87,8 @@ function onEngine(
   return engine.exchange({ method: 'POST', path: `/networks/${encodeURIComponent(engineNetwork)}/${verb}`, body, apiVersion });
 }
 
-export async function disconnectContainer(request: RouteRequest, proxy: ProxyContext): Promise<RouteResult> {
+export async function disconnectContainer(given: RouteRequest, proxy: ProxyContext): Promise<RouteResult> {
+  const request = { ...given, body: withKeys(given.body, connectKeys) };
   const network = await proxy.networks?.resolve(request.params['id'] ?? '');
   const engineNetwork = network && (await proxy.backing.engineNameOf(network.id));
   if (!network || engineNetwork === undefined) return toEngine();

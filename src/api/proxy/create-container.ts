@@ -7,11 +7,12 @@ import type { EngineResponse } from '#engine-link/connection.ts';
 import { json, type RouteRequest, type RouteResult, toEngine } from '../route.ts';
 import { type ContainerAttachment, type ContainerNetworks, isNamespace, OWNER_LABEL, type SwarmNetworkRef } from './container-networks.ts';
 import type { ProxyContext } from './container-routes.ts';
+import { createKeys, withKeys } from './body-keys.ts';
 import { isObject, type JsonObject, objectAt, textAt } from './json-object.ts';
 import { type LateEndpoint, translateCreate } from './translate.ts';
 
 export async function createContainer(request: RouteRequest, proxy: ProxyContext): Promise<RouteResult> {
-  const { body } = request;
+  const body = withKeys(request.body, createKeys);
   if (!isObject(body)) return toEngine();
   const { apiVersion } = await proxy.engine.facts(request.signal);
   const translated = translateCreate(body, { client: request.apiVersion, engine: apiVersion });
