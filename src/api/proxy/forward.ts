@@ -12,6 +12,9 @@ export interface ForwardedRequest {
   readonly body?: Buffer;
 }
 
+/** Of a request that is sent to the engine in one piece: less than a socket takes at once. */
+const MAX_WHOLE_BODY_BYTES = 64 * 1024;
+
 const methodsWithBody = new Set(['POST', 'PUT', 'PATCH']);
 
 /** Headers that a replaced body makes wrong. */
@@ -83,6 +86,13 @@ function engineHeaders(request: IncomingMessage, forwarded: ForwardedRequest, wi
 
 function send(request: IncomingMessage, upstream: ClientRequest, forwarded: ForwardedRequest, withBody: boolean): void {
   if (!withBody) return void upstream.end(forwarded.body);
+  if (isSmall(request)) {
+    // In one write with the head: an engine that refuses without reading the body closes, and a write after that would lose its answer.
+    const chunks: Buffer[] = [];
+    request.on('data', (chunk: Buffer) => chunks.push(chunk));
+    request.once('end', () => upstream.end(Buffer.concat(chunks)));
+    return;
+  }
   // The head goes out before the body comes: the engine may want to refuse, or to say `100 Continue`.
   upstream.flushHeaders();
   request.pipe(upstream, { end: false });
@@ -90,6 +100,12 @@ function send(request: IncomingMessage, upstream: ClientRequest, forwarded: Forw
     if (request.rawTrailers.length > 0) upstream.addTrailers(pairs(request.rawTrailers));
     upstream.end();
   });
+}
+
+/** Of a stated length that may be waited for, and nothing that the engine is asked about first. */
+function isSmall({ headers }: IncomingMessage): boolean {
+  const isWhole = headers['transfer-encoding'] === undefined && headers['trailer'] === undefined && headers['expect'] === undefined;
+  return isWhole && Number(headers['content-length'] ?? 0) <= MAX_WHOLE_BODY_BYTES;
 }
 
 function relay(request: IncomingMessage, response: ServerResponse, upstream: ClientRequest, answer: IncomingMessage, done: () => void): void {

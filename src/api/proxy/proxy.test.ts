@@ -145,6 +145,22 @@ describe('the proxy', () => {
       assert.equal(engine.calls.length, 2);
     });
 
+    it('sends a small body along with the head, so that a refusal by an engine that does not read it is not lost', async () => {
+      let came = '';
+      await start((call) => {
+        came = call.rest.toString();
+        answer(call, '404 Not Found', '{"message":"page not found"}', ['Connection: close']);
+        call.socket.destroySoon();
+      });
+      const client = rawClient('PUT /v1.41/nope HTTP/1.1\r\nHost: d\r\nContent-Length: 4\r\n\r\n');
+      await delay(5);
+      client.socket.write('body');
+      await until('the answer is there', () => client.received().endsWith('{"message":"page not found"}'));
+      assert.match(client.received(), /^HTTP\/1\.1 404/);
+      assert.equal(came, 'body');
+      client.socket.destroy();
+    });
+
     it('uploads a body of known length byte for byte', async () => {
       const upload = Buffer.from(Array.from({ length: 300_000 }, (_, index) => index % 251));
       let got: Buffer | undefined;
