@@ -4,6 +4,7 @@ import { AppError } from '#lib/errors.ts';
 import { readAll } from '#engine-link/link.ts';
 import { parseGoJson } from './go-json.ts';
 import { MAX_JSON_BYTES } from './route.ts';
+import { FIRST_STRICT_JSON_VERSION } from './version.ts';
 
 export interface RequestBody {
   /** Undefined for no body, and for `null`, which decodes to the same nothing. */
@@ -11,14 +12,17 @@ export interface RequestBody {
   readonly bytes: Buffer;
 }
 
-/** Throws AppError `invalidArgument` for another content type than JSON, for a body that is no JSON, and for one longer than MAX_JSON_BYTES. */
-export async function readJsonBody(request: IncomingMessage): Promise<RequestBody> {
+/**
+ * Throws AppError `invalidArgument` for another content type than JSON, for a body that is no JSON, and for one longer than MAX_JSON_BYTES. Clients of an
+ * API from before content types were checked keep what they had.
+ */
+export async function readJsonBody(request: IncomingMessage, apiVersion: number): Promise<RequestBody> {
   const length = request.headers['content-length'];
   const absent = request.headers['transfer-encoding'] === undefined && (length === undefined || Number(length) === 0);
   const contentType = request.headers['content-type'] ?? '';
   // Clients up to 20.10 name a content type (text/plain) even where they send nothing.
   if (absent) return { value: undefined, bytes: Buffer.alloc(0) };
-  checkContentType(contentType);
+  if (apiVersion >= FIRST_STRICT_JSON_VERSION) checkContentType(contentType);
   const bytes = await readAll(request, MAX_JSON_BYTES).catch((cause: unknown) => {
     throw cause instanceof AppError ? new AppError('invalidArgument', `invalid JSON: http: request body too large`, { cause }) : cause;
   });

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import type { ServerResponse } from 'node:http';
 import { AppError, errorMessage } from '#lib/errors.ts';
 import type { RouteResult } from './route.ts';
-import { MAX_API_VERSION, versionText } from './version.ts';
+import { expectsPlainTextErrors, hasBareJsonErrors, MAX_API_VERSION, versionText } from './version.ts';
 
 export type OwnResult = Exclude<RouteResult, { kind: 'engine' }>;
 
@@ -44,9 +44,11 @@ export function describeError(error: unknown): { readonly status: number; readon
   return { status: error instanceof AppError ? error.httpStatus : 500, message: errorMessage(error) };
 }
 
-/** `plain` is for clients of an API from before errors were JSON. */
-export function writeError(response: ServerResponse, error: unknown, common: CommonHeaders, plain = false): void {
-  const { status, message } = describeError(error);
+/** In the form and words of the API version that the request names. */
+export function writeError(response: ServerResponse, error: unknown, common: CommonHeaders, requested?: string): void {
+  const { status, message: words } = describeError(error);
+  const message = hasBareJsonErrors(requested) ? words.replace(/^invalid JSON: /, '') : words;
+  const plain = expectsPlainTextErrors(requested);
   const headers = commonHeaders(common);
   if (!plain) return writeJson(response, status, headers, `${JSON.stringify({ message })}\n`);
   const body = Buffer.from(`${message}\n`);

@@ -112,6 +112,16 @@ describe('our own routes', () => {
     assert.deepEqual(await refused({ 'Content-Type': 'application/json; charset=utf-8' }, '{}'), { got: {} });
   });
 
+  it('takes JSON of any content type from clients of the API before 1.42, and tells them what is wrong with it in the words of that time', async () => {
+    const answered = async (version: string, body: string) =>
+      (await api.ask({ method: 'POST', path: `/${version}/things/a/update`, headers: { 'Content-Type': 'text/plain; charset=UTF-8' } }, body)).json;
+    assert.deepEqual(await answered('v1.41', '{"a":1}'), { got: { a: 1 } });
+    assert.deepEqual(await answered('v1.30', '{bad'), { message: "invalid character 'b' looking for beginning of object key string" });
+    assert.deepEqual(await answered('v1.42', '{}'), {
+      message: "unsupported Content-Type header (text/plain; charset=UTF-8): must be 'application/json'",
+    });
+  });
+
   it('answers without a body as Docker does', async () => {
     const removed = await api.ask({ method: 'DELETE', path: '/things/a' });
     assert.deepEqual([removed.status, removed.headers['content-length'], removed.body.length], [204, undefined, 0]);

@@ -32,7 +32,7 @@ import type { Route, RouteContext, RouteRequest, RouteResult } from './route.ts'
 import { createRouter, type Match, type Router } from './router.ts';
 import { type Identity, systemRoutes } from './system.ts';
 import { apiPath } from '#engine-link/path.ts';
-import { expectsPlainTextErrors, negotiate, splitVersion } from './version.ts';
+import { negotiate, splitVersion } from './version.ts';
 
 export interface ApiServerOptions {
   readonly membership: SwarmMembership;
@@ -158,7 +158,7 @@ async function serveRequest(serving: Serving, request: IncomingMessage, response
     await serveOn({ ...serving, engine: target.engine }, { request, response, client, path, query, signal: gone.signal }, target.isRemote);
   } catch (error) {
     if (response.headersSent || response.destroyed) throw gone.signal.aborted ? new Error('the client has gone', { cause: error }) : error;
-    writeError(response, error, serving.common, expectsPlainTextErrors(requested));
+    writeError(response, error, serving.common, requested);
     request.resume();
   }
 }
@@ -208,7 +208,7 @@ async function serveRoute(serving: Serving, match: Match, exchange: Exchange): P
   const { route, params } = match;
   const mode = route.body ?? (route.method === 'POST' || route.method === 'PUT' ? 'json' : 'none');
   if (mode === 'json' && request.headers.expect !== undefined) response.writeContinue();
-  const body = mode === 'json' ? await readJsonBody(request) : undefined;
+  const body = mode === 'json' ? await readJsonBody(request, exchange.client.apiVersion) : undefined;
   const result = await route.handler({ ...requestOf(exchange), params, body: body?.value }, serving.context);
   if (result.kind !== 'engine') return await writeResult(response, result, serving.common, signal);
   await handOver(serving, exchange, result, body);

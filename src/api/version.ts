@@ -6,6 +6,9 @@ export const MIN_API_VERSION = 24;
 /** Docker answered in plain text before 1.24; it still does to clients that ask with such a version. */
 export const FIRST_JSON_ERRORS_VERSION = 24;
 
+/** Engines up to API 1.41 asked for no content type of the bodies that they read for the swarm, and their errors about JSON had no prefix. */
+export const FIRST_STRICT_JSON_VERSION = 42;
+
 export function versionText(minor: number): string {
   return `1.${minor}`;
 }
@@ -43,6 +46,10 @@ export function negotiate(requested: string | undefined): number {
 
 export function expectsPlainTextErrors(requested: string | undefined): boolean {
   return requested !== undefined && compareVersions(requested, versionText(FIRST_JSON_ERRORS_VERSION)) < 0;
+}
+
+export function hasBareJsonErrors(requested: string | undefined): boolean {
+  return requested !== undefined && compareVersions(requested, versionText(FIRST_STRICT_JSON_VERSION)) < 0;
 }
 
 /** Docker's comparison: number by number, what is missing or no number counts as 0. */
