@@ -1,7 +1,7 @@
 // The command line's root: global options, finding the command, running it, and what is said when that fails. Returns the exit code; prints only to the
 // given streams. A command's own file is imported only when that command is meant.
 import type { Client } from '#client/client.ts';
-import { whereOf } from '#client/where.ts';
+import { contextName, defaultAddress, whereOf } from '#client/where.ts';
 import { errorMessage } from '#lib/errors.ts';
 import { type CommandEntry, type CommandGroup, type CommandSpec, ExitError, type Invocation, UsageError } from './command.ts';
 import { groups, topLevelCommands } from './commands.ts';
@@ -113,7 +113,18 @@ async function runCommand({ path, entry, rest }: Found, global: Flags, context: 
   checkCount(args.length, spec, `${programName} ${path}`);
   const connection = connect(global, context, nodeHeader(flags, spec));
   try {
-    return (await spec.run({ flags, args, context, path, config: connection.config, client: connection.client, where: connection.where })) ?? 0;
+    return (
+      (await spec.run({
+        flags,
+        args,
+        context,
+        path,
+        config: connection.config,
+        client: connection.client,
+        where: connection.where,
+        contexts: connection.contexts,
+      })) ?? 0
+    );
   } finally {
     connection.close();
   }
@@ -137,7 +148,7 @@ function checkCount(count: number, spec: CommandSpec, path: string): void {
   throw new UsageError(`${program}: '${path}' ${say()}\n\n${usage}\n\n${word} '${path} --help' for more information`, 1);
 }
 
-type Connection = Pick<Invocation, 'config' | 'client' | 'where'> & { close(): void };
+type Connection = Pick<Invocation, 'config' | 'client' | 'where' | 'contexts'> & { close(): void };
 
 /** Which node's engine a command is for, when it is not the daemon's own. */
 function nodeHeader(flags: Flags, { flags: known }: CommandSpec): Readonly<Record<string, string>> {
@@ -152,19 +163,19 @@ function connect(flags: Flags, context: CliContext, headers: Readonly<Record<str
   const { environment, homeDirectory, version, stderr } = context;
   const folder = flags.text('config') || environment['DOCKER_CONFIG'] || `${homeDirectory}/.docker`;
   const config = readDockerConfig(folder);
-  const where = () =>
-    whereOf({
-      ...(flags.has('host') ? { host: flags.text('host') } : {}),
-      ...(flags.has('context') ? { context: flags.text('context') } : {}),
-      ...(flags.has('tls') ? { tls: flags.bool('tls') } : {}),
-      ...(flags.has('tlsverify') ? { tlsVerify: flags.bool('tlsverify') } : {}),
-      ...(flags.has('tlscacert') ? { tlsCaFile: flags.text('tlscacert') } : {}),
-      ...(flags.has('tlscert') ? { tlsCertFile: flags.text('tlscert') } : {}),
-      ...(flags.has('tlskey') ? { tlsKeyFile: flags.text('tlskey') } : {}),
-      ...(config.values.currentContext === undefined ? {} : { currentContext: config.values.currentContext }),
-      configFolder: folder,
-      environment,
-    });
+  const options = {
+    ...(flags.text('host') === '' ? {} : { host: flags.text('host') }),
+    ...(flags.has('context') ? { context: flags.text('context') } : {}),
+    ...(flags.has('tls') ? { tls: flags.bool('tls') } : {}),
+    ...(flags.has('tlsverify') ? { tlsVerify: flags.bool('tlsverify') } : {}),
+    ...(flags.has('tlscacert') ? { tlsCaFile: flags.text('tlscacert') } : {}),
+    ...(flags.has('tlscert') ? { tlsCertFile: flags.text('tlscert') } : {}),
+    ...(flags.has('tlskey') ? { tlsKeyFile: flags.text('tlskey') } : {}),
+    ...(config.values.currentContext === undefined ? {} : { currentContext: config.values.currentContext }),
+    configFolder: folder,
+    environment,
+  };
+  const where = () => whereOf(options);
   let client: Promise<Client> | undefined;
   const open = async () => {
     const [{ createClient }, { createTransport }] = await Promise.all([import('#client/client.ts'), import('#client/transport.ts')]);
@@ -184,6 +195,7 @@ function connect(flags: Flags, context: CliContext, headers: Readonly<Record<str
     get where() {
       return where();
     },
+    contexts: { current: contextName(options), defaultAddress: defaultAddress(options) },
     close: () => void client?.then((opened) => opened.close()).catch(() => {}),
   };
 }

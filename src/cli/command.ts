@@ -32,9 +32,11 @@ export interface Invocation {
   readonly client: () => Promise<Client>;
   /** Name of the context in use and its address, for `info` and `version`. */
   readonly where: { readonly context: string; readonly address: string };
+  /** What is known of contexts without looking for them: the name of the one in use, and where `default` leads. */
+  readonly contexts: { readonly current: string; readonly defaultAddress: string };
 }
 
-export type CompletionKind = 'service' | 'node' | 'secret' | 'config' | 'network' | 'volume' | 'stack' | 'container' | 'task' | 'file' | 'dev-node';
+export type CompletionKind = 'service' | 'node' | 'secret' | 'config' | 'network' | 'volume' | 'stack' | 'container' | 'task' | 'file' | 'context' | 'dev-node';
 
 export interface CommandSpec {
   /** What follows the command's name in the usage line: `[OPTIONS] SERVICE`. */

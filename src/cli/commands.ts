@@ -92,8 +92,22 @@ const systemGroup: CommandGroup = {
   commands: [{ name: 'df', summary: 'Show docker disk usage', load: async () => (await import('./system/df.ts')).command }],
 };
 
+const contextGroup: CommandGroup = {
+  name: 'context',
+  summary: 'Manage contexts',
+  commands: [
+    { name: 'create', summary: 'Create a context', load: async () => (await import('./contexts/create.ts')).command },
+    { name: 'inspect', summary: 'Display detailed information on one or more contexts', load: async () => (await import('./contexts/inspect.ts')).command },
+    { name: 'ls', aliases: ls, summary: 'List contexts', load: async () => (await import('./contexts/ls.ts')).command },
+    { name: 'rm', aliases: rm, summary: 'Remove one or more contexts', load: async () => (await import('./contexts/use.ts')).remove },
+    { name: 'show', summary: 'Print the name of the current context', load: async () => (await import('./contexts/ls.ts')).show },
+    { name: 'use', summary: 'Set the current docker context', load: async () => (await import('./contexts/use.ts')).use },
+  ],
+};
+
 export const groups: readonly CommandGroup[] = [
   configGroup,
+  contextGroup,
   devGroup,
   networkGroup,
   nodeGroup,

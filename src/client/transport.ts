@@ -51,7 +51,13 @@ async function overTcp(address: string, peer: { readonly host: string; readonly 
   const hostHeader = `${peer.host.includes(':') ? `[${peer.host}]` : peer.host}:${peer.port}`;
   if (tls === undefined) {
     const agent = new Agent({ keepAlive: true });
-    return { address, hostHeader, requestOptions: { ...peer, agent }, explain: (cause) => cannotConnect(address, cause), close: () => agent.destroy() };
+    return {
+      address,
+      hostHeader,
+      requestOptions: { ...peer, agent },
+      explain: (cause) => cannotConnect(address, cause, isHangUp(cause) ? ': it hung up; does it want TLS (--tlsverify)?' : ''),
+      close: () => agent.destroy(),
+    };
   }
   const https = await import('node:https');
   const agent = new https.Agent({ keepAlive: true });
@@ -62,7 +68,7 @@ async function overTcp(address: string, peer: { readonly host: string; readonly 
     hostHeader,
     requestOptions: { ...peer },
     secure: (options) => https.request({ ...options, agent, ...certificates, rejectUnauthorized: verify }),
-    explain: (cause) => cannotConnect(address, cause, `: ${cause.message}`),
+    explain: (cause) => cannotConnect(address, cause, `: ${tlsReason(cause)}`),
     close: () => agent.destroy(),
   };
 }
@@ -135,6 +141,15 @@ export function parseSshAddress(address: string): SshAddress {
 export function sshArguments({ host, user, port, path }: SshAddress): readonly string[] {
   const remote = path === undefined ? ['skep', 'dial-stdio'] : ['skep', '--host', `unix://${path}`, 'dial-stdio'];
   return ['-o', 'ConnectTimeout=30', '-T', ...(user === undefined ? [] : ['-l', user]), ...(port === undefined ? [] : ['-p', port]), '--', host, ...remote];
+}
+
+function isHangUp(cause: Error): boolean {
+  return 'code' in cause && (cause.code === 'ECONNRESET' || String(cause.code).startsWith('HPE_'));
+}
+
+/** OpenSSL's reason without the places in its sources. */
+function tlsReason(cause: Error): string {
+  return 'reason' in cause && typeof cause.reason === 'string' ? `tls: ${cause.reason}` : cause.message;
 }
 
 function isPermission(cause: Error): boolean {

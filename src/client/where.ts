@@ -1,9 +1,9 @@
 // Which daemon is meant: -H, --context, DOCKER_HOST, DOCKER_CONTEXT, the context in use, else skepd's socket; with the TLS files that belong to it.
 // Precedence and wording are the docker CLI's.
-import { createHash } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { AppError, errorMessage } from '#lib/errors.ts';
+import { contextFolders, readContext } from './contexts.ts';
 import type { TlsMaterial } from './transport.ts';
 
 export interface WhereOptions {
@@ -30,20 +30,32 @@ export interface Where {
 export const DEFAULT_HOST = 'unix:///run/skep/skep.sock';
 
 export function whereOf(options: WhereOptions): Where {
-  const { host, environment } = options;
-  if (host !== undefined && options.context !== undefined)
+  if (options.host !== undefined && options.context !== undefined)
     throw new AppError('invalidArgument', 'conflicting options: cannot specify both --host and --context');
   const name = contextName(options);
   if (name !== 'default') return contextOf(options, name);
-  const address = normalize(host ?? nonEmpty(environment['DOCKER_HOST']) ?? DEFAULT_HOST);
+  const address = defaultAddress(options);
   const tls = tlsOfOptions(options);
   return { context: 'default', address, ...(tls === undefined ? {} : { tls }) };
 }
 
-function contextName({ host, context, environment, currentContext }: WhereOptions): string {
+/** The name of the context in use, whether there is one of that name or not. */
+export function contextName({ host, context, environment, currentContext }: WhereOptions): string {
   if (context !== undefined) return context;
   if (host !== undefined || nonEmpty(environment['DOCKER_HOST']) !== undefined) return 'default';
   return nonEmpty(environment['DOCKER_CONTEXT']) ?? nonEmpty(currentContext) ?? 'default';
+}
+
+/** Where the context `default` leads. */
+export function defaultAddress({ host, environment }: Pick<WhereOptions, 'host' | 'environment'>): string {
+  return normalize(host ?? nonEmpty(environment['DOCKER_HOST']) ?? DEFAULT_HOST);
+}
+
+/** The address in full. Throws where there can be no way to it. */
+export function checkAddress(host: string): string {
+  const address = normalize(host);
+  if (/^(unix:\/\/\/|tcp:\/\/[^/]|ssh:\/\/[^/])/.test(address)) return address;
+  throw new AppError('invalidArgument', `unable to parse docker host \`${host}\``);
 }
 
 /** `host:port` and `:port` are TCP, as with docker. */
@@ -63,19 +75,11 @@ function tlsOfOptions({ tls, tlsVerify, tlsCaFile, tlsCertFile, tlsKeyFile, conf
   return material({ verify, ca, cert, key });
 }
 
-interface ContextFile {
-  readonly Endpoints?: { readonly docker?: { readonly Host?: string; readonly SkipTLSVerify?: boolean } };
-}
-
-/** Contexts lie under contexts/meta/<sha256 of the name>/meta.json, their TLS files under contexts/tls/<the same>/docker/. */
 function contextOf({ configFolder }: WhereOptions, name: string): Where {
-  const id = createHash('sha256').update(name).digest('hex');
-  const file = join(configFolder, 'contexts', 'meta', id, 'meta.json');
-  if (!existsSync(file)) throw new AppError('notFound', `context "${name}": context not found: open ${file}: no such file or directory`);
-  const endpoint = (JSON.parse(readFileSync(file, 'utf8')) as ContextFile).Endpoints?.docker;
+  const endpoint = readContext(configFolder, name).Endpoints.docker;
   const address = endpoint?.Host;
   if (address === undefined || address === '') throw new AppError('invalidArgument', `context "${name}" has no Docker endpoint`);
-  const folder = join(configFolder, 'contexts', 'tls', id, 'docker');
+  const folder = join(contextFolders(configFolder, name).tls, 'docker');
   if (!existsSync(folder) && !endpoint?.SkipTLSVerify) return { context: name, address };
   const [ca, cert, key] = ['ca.pem', 'cert.pem', 'key.pem'].map((base) => readIf(join(folder, base), false));
   return { context: name, address, tls: material({ verify: !endpoint?.SkipTLSVerify, ca, cert, key }) };
@@ -90,7 +94,8 @@ function readIf(file: string, mustExist: boolean): string | undefined {
   try {
     return readFileSync(file, 'utf8');
   } catch (error) {
-    throw new AppError('invalidArgument', `failed to read TLS material: ${errorMessage(error)}`, { cause: error });
+    const why = error instanceof Error && 'code' in error && error.code === 'ENOENT' ? `open ${file}: no such file or directory` : errorMessage(error);
+    throw new AppError('invalidArgument', `failed to read TLS material: ${why}`, { cause: error });
   }
 }
 

@@ -21,6 +21,7 @@ _${name}() {
   for line in $lines; do described+=("\${\${line%%$'\\t'*}//:/\\\\:}:\${line#*$'\\t'}"); done
   _describe '${name}' described
 }
+if (( ! \${+functions[compdef]} )); then autoload -Uz compinit && compinit; fi
 # Read from a folder of fpath, this file is itself the function that is called.
 if [[ "\${funcstack[1]}" == "_${name}" ]]; then _${name} "$@"; else compdef _${name} ${name}; fi
 `;

@@ -76,6 +76,7 @@ async function objectWords(invocation: Invocation, kind: CompletionKind): Promis
   const plain = (names: readonly string[]) => [...new Set(names)].sort().map((word) => ({ word, meaning: kind }));
   try {
     if (kind === 'dev-node') return plain((await import('../dev/shared.ts')).nodeNames(invocation));
+    if (kind === 'context') return plain(['default', ...(await import('#client/contexts.ts')).listContexts(invocation.config.folder).map(({ Name }) => Name)]);
     const client = await invocation.client();
     if (kind === 'network') return plain((await client.call<{ Name: string }[]>('GET', '/networks')).map(({ Name }) => Name));
     if (kind === 'volume') return plain(((await client.call<{ Volumes: { Name: string }[] | null }>('GET', '/volumes')).Volumes ?? []).map(({ Name }) => Name));

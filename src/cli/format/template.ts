@@ -138,3 +138,13 @@ export function runFormat(template: Template, value: TemplateValue): string {
     throw new AppError('invalidArgument', `template parsing error: ${errorMessage(error).replaceAll('LabelValues', 'Label')}`, { cause: error });
   }
 }
+
+/** A template that asks for what did not come, because of `failure`, must not hide that. */
+export function formatted(source: string, value: TemplateValue, failure: unknown): string {
+  const template = compileFormat(source);
+  try {
+    return runFormat(template, value);
+  } catch (error) {
+    throw failure ?? error;
+  }
+}

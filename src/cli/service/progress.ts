@@ -17,10 +17,16 @@ export interface WaitOptions {
   readonly quiet: boolean;
   /** Moment after which it is given up, with the reason. Absent: never, as docker. */
   readonly deadlineMs?: number;
+  /** What Ctrl-C ends it with; absent: success, as with docker. */
+  readonly onInterrupt?: () => Error;
 }
 
 /** Resolves when the service has converged and stayed so, or after Ctrl-C. Rejects with the reason when its update or rollback is paused. */
-export async function waitOn({ context, client }: Pick<Invocation, 'context' | 'client'>, id: string, { quiet, deadlineMs }: WaitOptions): Promise<undefined> {
+export async function waitOn(
+  { context, client }: Pick<Invocation, 'context' | 'client'>,
+  id: string,
+  { quiet, deadlineMs, onInterrupt }: WaitOptions,
+): Promise<undefined> {
   const progress = createProgress(quiet ? { write: () => true } : context.stdout);
   const daemon = await client();
   let interrupted = false;
@@ -34,6 +40,7 @@ export async function waitOn({ context, client }: Pick<Invocation, 'context' | '
       const step = await look(daemon, { id, service, watch, progress, nowMs: context.clock.now() });
       if (step === 'done') return undefined;
       watch = step;
+      if (interrupted && onInterrupt !== undefined && !watch.converged) throw onInterrupt();
       if (interrupted) {
         if (!watch.converged) progress.say(`Operation continuing in background.\nUse \`${context.programName} service ps ${id}\` to check progress.`);
         return undefined;

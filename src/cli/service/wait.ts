@@ -5,6 +5,9 @@ import { quietProgressFlag } from '../shared/options.ts';
 import { explainService } from './explanation.ts';
 import { waitOn } from './progress.ts';
 
+/** Of a shell: 128 and the number of SIGINT. Whoever waits for something must not go on as if it had come. */
+const INTERRUPTED = 130;
+
 export const command: CommandSpec = {
   usage: '[OPTIONS] SERVICE [SERVICE...]',
   arguments: { minimum: 1 },
@@ -16,8 +19,9 @@ export const command: CommandSpec = {
     const deadline = timeout === undefined ? {} : { deadlineMs: context.clock.now() + timeout / 1e6 };
     for (const reference of args) {
       try {
-        await waitOn(invocation, reference, { quiet: flags.bool('quiet'), ...deadline });
+        await waitOn(invocation, reference, { quiet: flags.bool('quiet'), ...deadline, onInterrupt: () => new ExitError(INTERRUPTED) });
       } catch (error) {
+        if (error instanceof ExitError) throw error;
         context.stderr.write(`${errorMessage(error)}\n`);
         if (error instanceof AppError && error.code === 'deadlineExceeded')
           for (const line of await explainService(await invocation.client(), reference)) context.stderr.write(`${line}\n`);

@@ -1,7 +1,7 @@
 // `info`: the engine, and the swarm as this node sees it.
 import { errorMessage } from '#lib/errors.ts';
 import { type CommandSpec, ExitError } from '../command.ts';
-import { compileFormat, namedValue, runFormat } from '../format/template.ts';
+import { formatted, namedValue } from '../format/template.ts';
 import { formatOf, inspectFormatFlag, jsonFlag } from '../shared/options.ts';
 import { type Info, infoText } from './info-text.ts';
 
@@ -21,9 +21,9 @@ export const command: CommandSpec = {
       failure = error;
     }
     if (format !== '') {
-      if (failure !== undefined) context.stderr.write(`${errorMessage(failure)}\n`);
       const value = { ...info, ...(failure === undefined ? {} : { ServerErrors: [errorMessage(failure)] }), ClientInfo: client };
-      context.stdout.write(`${format === 'json' ? JSON.stringify(value) : runFormat(compileFormat(format), namedValue('system.dockerInfo', value))}\n`);
+      context.stdout.write(`${format === 'json' ? JSON.stringify(value) : formatted(format, namedValue('system.dockerInfo', value), failure)}\n`);
+      if (failure !== undefined) context.stderr.write(`${errorMessage(failure)}\n`);
       return failure === undefined ? 0 : 1;
     }
     context.stdout.write(`Client:\n Version:    ${context.version}\n Context:    ${where.context}\n Debug Mode: false\n\nServer:\n`);

@@ -2,7 +2,7 @@
 import { arch, platform, version as nodeVersion } from 'node:process';
 import { errorMessage } from '#lib/errors.ts';
 import { type CommandSpec, ExitError } from '../command.ts';
-import { compileFormat, namedValue, runFormat } from '../format/template.ts';
+import { formatted, namedValue } from '../format/template.ts';
 import { formatOf, inspectFormatFlag, jsonFlag } from '../shared/options.ts';
 
 interface ServerVersion {
@@ -42,7 +42,7 @@ export const command: CommandSpec = {
     const format = formatOf(invocation);
     if (format !== '') {
       const value = { Client: client, Server: server ?? null };
-      context.stdout.write(`${format === 'json' ? JSON.stringify(value) : runFormat(compileFormat(format), forTemplate(value))}\n`);
+      context.stdout.write(`${format === 'json' ? JSON.stringify(value) : formatted(format, forTemplate(value), failure)}\n`);
     } else context.stdout.write(clientText(client) + (server === undefined ? '' : `\n${serverText(server)}`));
     if (failure === undefined) return undefined;
     context.stderr.write(`${errorMessage(failure)}\n`);
