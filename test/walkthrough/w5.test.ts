@@ -106,7 +106,7 @@ describe('W5: secrets and configs', { skip: process.getuid?.() !== 0 && 'needs r
     await until('every container is gone', async () => (await skepd.docker('ps', '-aq')) === '');
     // The node keeps one file system in memory for all tasks; it must be empty.
     const { stdout: mounts } = await skepd.engine.exec(['cat', '/proc/mounts']);
-    const [, memory = ''] = /^skep-secrets (\S+) tmpfs /m.exec(mounts) ?? [];
+    const [, memory = ''] = /^\S+ (\S+\/secrets) tmpfs /m.exec(mounts) ?? [];
     assert.ok(memory.startsWith(skepd.stateDirectory), mounts);
     await until('the files of every task are gone', async () => (await skepd.engine.exec(['ls', '-A', memory])).stdout === '');
     await skepd.docker('secret', 'rm', 'pg_password', 'pg_password2');
