@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { type ClusterNode, startCluster, type TestCluster } from '../../lib/cluster.ts';
+import { startEngine, type TestEngine } from '../../lib/engine.ts';
 import { until } from '../../lib/namespace.ts';
 
 export const MANAGERS = 3;
@@ -28,7 +29,7 @@ export interface ApiNode {
 
 /** A swarm of three managers and two workers with the service, all of whose tasks run. */
 export async function startMachines(): Promise<TestCluster> {
-  const cluster = await startCluster({ nodes: MANAGERS + 2 });
+  const cluster = await startCluster({ nodes: MANAGERS + 2, engineOf });
   try {
     const [first, second, third, ...workers] = cluster.nodes;
     if (first === undefined || second === undefined || third === undefined) throw new Error('three managers are needed');
@@ -46,6 +47,13 @@ export async function startMachines(): Promise<TestCluster> {
     await cluster.stop();
     throw error;
   }
+}
+
+/** skepd's files are on a file system of their own, which can be full or read-only; it outlives the loss of power as a disk does. */
+async function engineOf(name: string): Promise<TestEngine> {
+  const engine = await startEngine({ name });
+  await engine.exec(['sh', '-c', `mkdir ${engine.folder}/skep && mount -t tmpfs -o size=400m,mode=700 tmpfs ${engine.folder}/skep`]);
+  return engine;
 }
 
 function join(node: ClusterNode, token: string, address: string): Promise<string> {
