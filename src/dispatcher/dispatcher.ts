@@ -9,6 +9,7 @@ import { newId } from '#lib/id.ts';
 import type { Logger } from '#lib/log.ts';
 import type { ManagerConnection, SessionMessage, TunnelTarget } from '#protocol/messages.ts';
 import type { Store } from '#store/store.ts';
+import { Absences, type Begun, type Machines } from './absences.ts';
 import { AssignmentTracker, type SealedReader } from './assignments.ts';
 import { deriveNetworkState, type SharedNetworkState, stateForNode, touchesNetworkState } from './network-state.ts';
 import { Session } from './session.ts';
@@ -22,13 +23,15 @@ export interface DispatcherOptions {
   readonly log: Logger;
   /** When this manager started, if it was long before it dispatches: other machines may have started together with it. */
   readonly startedAt?: number;
+  /** What can be known of machines whose nodes are not heard of. */
+  readonly machines?: Machines;
   /** Where agents find managers, themselves included. */
   readonly managers: () => readonly { readonly nodeId: string; readonly address: string }[];
 }
 
 export interface Dispatcher {
-  /** The connection of a node that proved who it is. `address` is where it was seen to come from. */
-  connect(nodeId: string, address: string): ManagerConnection;
+  /** The connection of a node that proved who it is. `address` is where it was seen to come from; `fellSilent` says, once it is over, that the node did not end it. */
+  connect(nodeId: string, address: string, fellSilent?: () => boolean): ManagerConnection;
   /** The node said that it leaves: it is down from now on. */
   leave(nodeId: string): Promise<void>;
   /** Asks a node for a tunnel (transport/tunnel.ts). False when it has no session. */
@@ -40,10 +43,6 @@ export interface Dispatcher {
 /** A node is down when it missed this many heartbeats; SwarmKit's number (dispatcher.go, gracePeriodMultiplier). */
 const GRACE_PERIODS = 3;
 
-/** A session that broke may come back this much later before its node is down: an agent that lives opens another within a second. */
-const RECONNECT_GRACE_MS = 1_500;
-/** Agents notice within about 2.5 s that their manager is gone, often before its successor does, and find that one within another second or two. */
-const TAKE_OVER_GRACE_MS = 5_000;
 /** How often silence is looked for. */
 const TICK_MS = 200;
 /** News of one burst travel together; it adds this much to the time that a change needs to reach the load balancers. */
@@ -59,8 +58,8 @@ class SessionDispatcher implements Dispatcher {
   private readonly options: DispatcherOptions;
   private readonly sessions = new Map<string, Session>();
   private readonly statusWriter: ReturnType<typeof createStatusWriter>;
-  /** Nodes that are ready in the store and have not come back since this manager took over, with the time until which they may. */
-  private readonly expected = new Map<string, number>();
+  /** Nodes that are ready in the store and have no session. */
+  private readonly absences: Absences;
   private shared: SharedNetworkState | undefined;
   private networkDirty = true;
   private refreshPending = false;
@@ -70,11 +69,12 @@ class SessionDispatcher implements Dispatcher {
   constructor(options: DispatcherOptions) {
     this.options = options;
     this.statusWriter = createStatusWriter(options);
+    this.absences = new Absences(options);
   }
 
-  connect(nodeId: string, address: string): ManagerConnection {
+  connect(nodeId: string, address: string, fellSilent = () => false): ManagerConnection {
     return {
-      openSession: (description, signal) => this.openSession(nodeId, address, description, signal),
+      openSession: (description, signal) => this.openSession({ nodeId, address, fellSilent }, description, signal),
       reportStatus: async (sessionId, updates) => {
         this.touch(nodeId, sessionId);
         await this.statusWriter.write(nodeId, updates);
@@ -97,7 +97,7 @@ class SessionDispatcher implements Dispatcher {
   async leave(nodeId: string): Promise<void> {
     this.sessions.get(nodeId)?.end('the node leaves the swarm');
     this.sessions.delete(nodeId);
-    this.expected.delete(nodeId);
+    this.absences.end(nodeId);
     const now = this.options.clock.now();
     await this.writeNode(nodeId, (node) => ({
       ...node,
@@ -115,9 +115,7 @@ class SessionDispatcher implements Dispatcher {
   async run(signal: AbortSignal): Promise<void> {
     const { store, clock, log } = this.options;
     this.running = true;
-    const { startedAt = clock.elapsed() } = this.options;
-    const backUntil = Math.max(startedAt + this.graceMs(), clock.elapsed() + Math.min(TAKE_OVER_GRACE_MS, this.graceMs()));
-    for (const node of store.view.list('node')) if (isUp(node)) this.expected.set(node.id, backUntil);
+    this.missNodes();
     const unwatch = store.watch((_revision, events) => {
       for (const event of events) {
         for (const session of this.sessions.values()) session.note(event);
@@ -133,6 +131,7 @@ class SessionDispatcher implements Dispatcher {
         const lateMs = clock.elapsed() - last - TICK_MS;
         if (lateMs > STALL_MS) this.forgive(lateMs);
         if (signal.aborted) break;
+        this.absences.knock();
         await this.expire().catch((error: unknown) => log.warn({ error: errorMessage(error) }, 'could not record that a node is down; it will be tried again'));
       }
     } finally {
@@ -143,7 +142,14 @@ class SessionDispatcher implements Dispatcher {
     }
   }
 
-  private async *openSession(nodeId: string, address: string, description: NodeDescription, signal: AbortSignal): AsyncGenerator<SessionMessage> {
+  /** Whoever had their sessions before, this manager does not have them. */
+  private missNodes(): void {
+    const { store, clock, startedAt = clock.elapsed() } = this.options;
+    const begun: Begun = { cause: () => 'taken over', graceUntil: clock.elapsed() + this.graceMs(), startingUntil: startedAt + this.graceMs() };
+    for (const node of store.view.list('node')) if (isUp(node)) this.absences.begin(node.id, begun);
+  }
+
+  private async *openSession({ nodeId, address, fellSilent }: Calling, description: NodeDescription, signal: AbortSignal): AsyncGenerator<SessionMessage> {
     const { store, clock, random, sealed, managers } = this.options;
     if (!this.running) throw new AppError('unavailable', 'this manager does not dispatch now');
     if (store.view.get('node', nodeId) === undefined) throw new AppError('permissionDenied', `node ${nodeId} is not part of this swarm`);
@@ -154,7 +160,7 @@ class SessionDispatcher implements Dispatcher {
       expiresAt: clock.elapsed() + this.graceMs(),
     });
     this.sessions.set(nodeId, session);
-    this.expected.delete(nodeId);
+    this.absences.end(nodeId);
     try {
       await this.writeNode(nodeId, (node) => ({ ...node, description, status: nodeStatus(node, { state: 'ready', address }, clock.now()) }));
       this.refreshNetwork();
@@ -163,7 +169,7 @@ class SessionDispatcher implements Dispatcher {
       if (this.sessions.get(nodeId) === session) {
         this.sessions.delete(nodeId);
         // An ended connection is news; silence on an open one has to be waited for.
-        this.expected.set(nodeId, Math.min(session.expiresAt, clock.elapsed() + RECONNECT_GRACE_MS));
+        this.absences.begin(nodeId, { cause: () => (fellSilent() ? 'silent' : 'closed'), graceUntil: session.expiresAt });
         this.settleNetwork();
       }
     }
@@ -193,12 +199,11 @@ class SessionDispatcher implements Dispatcher {
       if (session.expiresAt > now) continue;
       session.end('heartbeat failure');
       this.sessions.delete(session.nodeId);
-      this.expected.set(session.nodeId, session.expiresAt);
+      this.absences.begin(session.nodeId, { cause: () => 'silent', graceUntil: session.expiresAt });
     }
-    for (const [nodeId, until] of this.expected) {
-      if (until > now) continue;
+    for (const nodeId of this.absences.due()) {
       if (this.options.store.view.get('node', nodeId) === undefined) {
-        this.expected.delete(nodeId);
+        this.absences.end(nodeId);
         continue;
       }
       await this.writeNode(nodeId, (node) => ({
@@ -206,7 +211,7 @@ class SessionDispatcher implements Dispatcher {
         status: nodeStatus(node, { state: 'down', message: 'heartbeat failure', address: node.status.address }, this.options.clock.now()),
       }));
       this.options.log.warn({ node: nodeId }, 'node is down: heartbeat failure');
-      this.expected.delete(nodeId);
+      this.absences.end(nodeId);
       // It opened a session while this was being written, and found itself ready as before: without this it would stay down.
       if (this.sessions.has(nodeId)) {
         await this.writeNode(nodeId, (node) => ({
@@ -219,7 +224,7 @@ class SessionDispatcher implements Dispatcher {
 
   private forgive(lateMs: number): void {
     for (const session of this.sessions.values()) session.expiresAt += lateMs;
-    for (const [nodeId, until] of this.expected) this.expected.set(nodeId, until + lateMs);
+    this.absences.forgive(lateMs);
   }
 
   private scheduleRefresh(): void {
@@ -259,6 +264,12 @@ class SessionDispatcher implements Dispatcher {
   private graceMs(): number {
     return this.periodMs() * GRACE_PERIODS;
   }
+}
+
+interface Calling {
+  readonly nodeId: string;
+  readonly address: string;
+  readonly fellSilent: () => boolean;
 }
 
 function heartbeatPeriodMs(view: View): number {

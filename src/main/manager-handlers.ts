@@ -17,7 +17,7 @@ export function managerHandlers({ store, cluster, admission, managerAdmission, s
     connect(peer, caller) {
       admission.check(peer);
       const role = peer.roleName === 'swarm-manager' ? 'manager' : 'worker';
-      const connection = oneSession(seat.dispatcher().connect(peer.nodeId, peer.address), peer, caller);
+      const connection = oneSession(seat.dispatcher().connect(peer.nodeId, peer.address, peer.fellSilent), peer, caller);
       return withNews(connection, { store, nodeId: peer.nodeId, role });
     },
     trust(peer, signal) {

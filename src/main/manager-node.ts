@@ -149,7 +149,11 @@ async function runManager(options: NodeFactoryOptions, start: ManagerStart, mana
   });
   const stop = new AbortController();
   const unwatch = followStore(options, start, { managerStore, parts, server, others });
-  const running = superviseParts([leading.run(stop.signal), agent.run(stop.signal), keeper.run(stop.signal), parts.backups.snapshots.run(stop.signal)], log);
+  const started = [leading, agent, keeper, parts.machines, parts.backups.snapshots];
+  const running = superviseParts(
+    started.map((part) => part.run(stop.signal)),
+    log,
+  );
   return {
     manager: {
       control,

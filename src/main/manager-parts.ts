@@ -13,6 +13,7 @@ import { createAdmission } from './admission.ts';
 import { createCertificateSigner } from './certificate-signer.ts';
 import { createCertificateKeeper } from './certificate-keeper.ts';
 import { createLeading } from './leading.ts';
+import { createMachines } from './machines.ts';
 import { createManagerAdmission } from './manager-admission.ts';
 import type { ManagerStore } from './manager-store.ts';
 import type { ManagerStart, NodeFactoryOptions } from './node-runtime.ts';
@@ -50,7 +51,8 @@ export function createManagerParts(
     registryAuth: (text: string) => Buffer.from(sealer.open(text, sealContexts.registryAuth)).toString(),
   };
   const leading = createLeading({ managerStore, seat: () => seat, self, clock, log });
-  const seat = createSeat({ store, clock, random, log, managers, sealed }, () => leading.leader()?.address);
+  const machines = createMachines({ store, clock });
+  const seat = createSeat({ store, clock, random, log, managers, machines, sealed }, () => leading.leader()?.address);
   return {
     self: { ...self, host },
     log,
@@ -62,6 +64,7 @@ export function createManagerParts(
     managers,
     leading,
     seat,
+    machines,
     backups: createBackups({ store, dataKey, unlockKey, swarm, directory, snapshots, clock, random, log }),
     control: createControl({ store, clock, random, sealer, externalSigner, log, nodeId }),
     managerAdmission: createManagerAdmission({ managerStore, sealer, dataKey, unlockKey, clock, log }),

@@ -33,6 +33,8 @@ export interface Peer {
   readonly address: string;
   /** SHA-256 of its public key, which it proved to hold. */
   readonly keyDigest: string;
+  /** Whether its connection ended because nothing more was heard over it: the node did not close it. */
+  readonly fellSilent?: () => boolean;
   /** Its certificate was the swarm's, and has expired: it may ask for another one, and for nothing else. */
   readonly isExpired: boolean;
 }
@@ -157,12 +159,13 @@ export async function startManagerServer({ host, port, tls, handlers, log, limit
       if (peer === undefined && !admitGuest(socket)) return;
       // gRPC tells a call's connection by these two only.
       const name = `${socket.remoteAddress}:${socket.remotePort}`;
-      connections.set(socket, peer);
-      if (peer === undefined) peers.delete(name);
-      else peers.set(name, peer);
+      const member = peer === undefined ? undefined : { ...peer, fellSilent: watchEnd(socket) };
+      connections.set(socket, member);
+      if (member === undefined) peers.delete(name);
+      else peers.set(name, member);
       socket.on('close', () => {
         connections.delete(socket);
-        if (peers.get(name) === peer) peers.delete(name);
+        if (peers.get(name) === member) peers.delete(name);
       });
       socket.on('error', () => {});
       socket.setNoDelay(true);
@@ -221,6 +224,23 @@ function readPeer(socket: TLSSocket, roots: string): Peer | 'foreign' | undefine
   } catch {
     return 'foreign';
   }
+}
+
+/** Tells, once the connection is over, whether the other end closed or reset it, or was not heard of any more. */
+function watchEnd(socket: TLSSocket): () => boolean {
+  let isClosed = false;
+  let isSaid = false;
+  const said = () => {
+    isSaid = true;
+  };
+  socket.once('end', said);
+  socket.once('error', ({ code }: NodeJS.ErrnoException) => {
+    if (code === 'ECONNRESET' || code === 'EPIPE') said();
+  });
+  socket.once('close', () => {
+    isClosed = true;
+  });
+  return () => isClosed && !isSaid;
 }
 
 function isExpiredMember(certificate: X509Certificate, roots: string): boolean {

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { X509Certificate } from 'node:crypto';
-import { Socket } from 'node:net';
+import { type AddressInfo, connect, createServer, Socket } from 'node:net';
 import { type TestContext, test } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
 import { createJoinSecret, formatJoinToken } from '#ca/join-token.ts';
 import { createCertificateRequest, digestOfKey, signCertificateRequest } from '#ca/node-certificate.ts';
 import { createRootCa, type RootCa } from '#ca/root.ts';
@@ -70,6 +71,53 @@ test('bytes survive the way, at any depth, and nothing else is taken for bytes',
   assert.deepEqual(decode(encode(value)), { secrets: [{ data: new Uint8Array([0, 255, 7]), name: 'x' }], plain: { $bytes: 'aa', more: 1 } });
 });
 
+test('a connection that its node closes ends in order, and one that is heard of no more fell silent', async (context) => {
+  const peers: Peer[] = [];
+  let ended = 0;
+  const { root, address, clientOf } = await setUp(context, {
+    connect(peer) {
+      peers.push(peer);
+      return {
+        ...never,
+        async *openSession(_description, signal) {
+          yield { kind: 'bye', reason: 'only a beginning' };
+          await new Promise((resolve) => signal.addEventListener('abort', resolve));
+          ended++;
+        },
+      };
+    },
+  });
+  const tls = await identity(root, 'w1', 'worker');
+  const closing = clientOf(tls);
+  const stop = new AbortController();
+  for await (const _message of closing.openSession(description, stop.signal)) stop.abort();
+  closing.close();
+  while (ended < 1) await delay(10);
+  assert.equal(peers[0]?.fellSilent?.(), false);
+  // A cable between them, which is taken out.
+  const [, port] = address.split(':');
+  const cable = createServer((near) => {
+    const far = connect(Number(port), '127.0.0.1');
+    near.pipe(far).pipe(near);
+    near.on('error', () => far.destroy());
+    far.on('error', () => near.destroy());
+    cut.signal.addEventListener('abort', () => {
+      near.unpipe();
+      far.unpipe();
+    });
+  });
+  const cut = new AbortController();
+  await new Promise<void>((resolve) => cable.listen(0, '127.0.0.1', resolve));
+  context.after(() => cable.close());
+  const client = createManagerClient(`127.0.0.1:${(cable.address() as AddressInfo).port}`, tls);
+  const lost = client.openSession(description, new AbortController().signal)[Symbol.asyncIterator]();
+  await lost.next();
+  cut.abort();
+  await assert.rejects(lost.next());
+  while (ended < 2 || peers[1]?.fellSilent?.() !== true) await delay(10);
+  client.close();
+});
+
 test('a node with a certificate of the swarm is who it says, and gets its session in order', async (context) => {
   const peers: Peer[] = [];
   const messages: SessionMessage[] = [
@@ -101,7 +149,7 @@ test('a node with a certificate of the swarm is who it says, and gets its sessio
     if (received.length === messages.length) stop.abort();
   }
   assert.deepEqual(received, messages);
-  const { keyDigest, ...peer } = peers[0] as Peer;
+  const { keyDigest, fellSilent, ...peer } = peers[0] as Peer;
   assert.match(keyDigest, /^[0-9a-f]{64}$/);
   assert.deepEqual(peer, { nodeId: 'w1', roleName: 'swarm-worker', clusterId: 'c1', address: '127.0.0.1', isExpired: false });
   await assert.rejects(client.reportStatus('nonsense', []), { code: 'notFound', message: 'no session nonsense' });

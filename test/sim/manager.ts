@@ -50,11 +50,13 @@ export interface SimulatedManagerOptions {
   /** Called with each life's store, before anything runs on it. */
   readonly onStart: (store: Store) => void;
   readonly onCommit: (writer: Writer) => void;
+  /** Whether a machine can be reached now. */
+  readonly isReachable: (nodeId: string) => boolean;
 }
 
 const plainText = new TextEncoder();
 
-export function createSimulatedManager({ timeline, chance, trace, objects, onStart, onCommit }: SimulatedManagerOptions): SimulatedManager {
+export function createSimulatedManager({ timeline, chance, trace, objects, onStart, onCommit, isReachable }: SimulatedManagerOptions): SimulatedManager {
   const memory = createMemoryBackend(objects);
   const clock = timeline.clock();
   const faults: ManagerFaults = { failureProbability: 0, lostAnswerProbability: 0, maxCommitMs: 0 };
@@ -68,7 +70,9 @@ export function createSimulatedManager({ timeline, chance, trace, objects, onSta
     const log = trace.logger('manager');
     const random = chance.random;
     const sealed = { secretData: () => new Uint8Array(), registryAuth: (text: string) => text };
-    const manager = createManager({ store, clock, random, sealed, log, managers: () => [{ nodeId: 'manager', address: '10.0.0.1:2377' }] });
+    const knock = async (nodeId: string) => (isReachable(nodeId) ? 'alive' : 'silent');
+    const machines = { usedToAnswer: () => true, knock } as const;
+    const manager = createManager({ store, clock, random, sealed, log, machines, managers: () => [{ nodeId: 'manager', address: '10.0.0.1:2377' }] });
     const sealer = { seal: (plain: Uint8Array) => Buffer.from(plain).toString('base64'), open: (text: string) => plainText.encode(text) };
     const externalSigner = createExternalSigner({ identity: () => undefined, now: () => clock.now(), log });
     const control = createControl({ store, clock, random, sealer, externalSigner, log, nodeId: 'node1' });

@@ -73,6 +73,7 @@ function createSwarm({
     objects: initialObjects(count, chance),
     onStart: (store) => invariants.watch(store),
     onCommit: () => invariants.noteCommit(),
+    isReachable: (nodeId) => nodes.some(({ id, link }) => id === nodeId && !link.isCut),
   });
   const scriptFor = createScripts(seed, () => faults.on);
   const nodes = Array.from({ length: count }, (_, position): SimulatedNode => {
