@@ -35,7 +35,13 @@ const cases: readonly (readonly [string, Cause, Case, number, number])[] = [
   ['a machine that answers for a while and then does not is gone', 'silent', { answers: (ms) => (ms < 6_000 ? 'alive' : 'silent') }, 7_600, 8_200],
   ['after a take-over a silent machine is given up within two seconds', 'taken over', { answers: () => 'silent' }, 1_800, 2_000],
   ['but within five where it never answered', 'taken over', { usedToAnswer: false, answers: () => 'silent' }, 5_000, 5_200],
-  ['a manager that has just started gives all machines time to start', 'taken over', { usedToAnswer: false, startedMsAgo: 3_000, answers: () => 'silent' }, 12_000, 12_200],
+  [
+    'a manager that has just started gives all machines time to start',
+    'taken over',
+    { usedToAnswer: false, startedMsAgo: 3_000, answers: () => 'silent' },
+    12_000,
+    12_200,
+  ],
   ['but not those that it has seen alive', 'taken over', { startedMsAgo: 3_000, answers: () => 'silent' }, 1_800, 2_000],
   ['after a take-over a machine that answers has three heartbeats', 'taken over', { answers: () => 'alive' }, 15_000, 15_200],
   ['one whose manager does not run has five seconds, in which it may start again', 'taken over', { answers: () => 'no daemon' }, 5_000, 5_200],
@@ -69,7 +75,13 @@ test('a stall of this process delays every end by as much', async () => {
 
 test('no node is down before 1.5 s or after three heartbeats and a start, and an answer never shortens its time', () => {
   const at = fc.integer({ min: 0, max: 20_000 });
-  const absence = fc.record({ since: at, unanswered: fc.nat(20), usedToAnswer: fc.boolean(), startingUntil: at, cause: fc.constantFrom('closed', 'silent', 'taken over') });
+  const absence = fc.record({
+    since: at,
+    unanswered: fc.nat(20),
+    usedToAnswer: fc.boolean(),
+    startingUntil: at,
+    cause: fc.constantFrom('closed', 'silent', 'taken over'),
+  });
   fc.assert(
     fc.property(absence, at, fc.option(fc.nat(20_000)), (given, afterMs, answered) => {
       const now = given.since + afterMs;

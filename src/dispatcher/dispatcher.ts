@@ -34,8 +34,8 @@ export interface Dispatcher {
   connect(nodeId: string, address: string, fellSilent?: () => boolean): ManagerConnection;
   /** The node said that it leaves: it is down from now on. */
   leave(nodeId: string): Promise<void>;
-  /** Asks a node for a tunnel (transport/tunnel.ts). False when it has no session. */
-  requestTunnel(nodeId: string, id: string, to: TunnelTarget): boolean;
+  /** Asks a node for a tunnel (transport/tunnel.ts) to the manager at that address, or else to this one. False when it has no session. */
+  requestTunnel(nodeId: string, id: string, to: TunnelTarget, at?: string): boolean;
   /** Watches the store and the heartbeats until the signal aborts; then ends all sessions. */
   run(signal: AbortSignal): Promise<void>;
 }
@@ -106,9 +106,9 @@ class SessionDispatcher implements Dispatcher {
     this.settleNetwork();
   }
 
-  requestTunnel(nodeId: string, id: string, to: TunnelTarget): boolean {
+  requestTunnel(nodeId: string, id: string, to: TunnelTarget, at?: string): boolean {
     const session = this.sessions.get(nodeId);
-    session?.requestTunnel(id, to);
+    session?.requestTunnel(id, to, at);
     return session !== undefined;
   }
 

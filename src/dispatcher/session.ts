@@ -76,9 +76,9 @@ export class Session {
     if (this.owesApplied()) this.wake();
   }
 
-  /** Asks the node for a tunnel. */
-  requestTunnel(id: string, to: TunnelTarget): void {
-    this.tunnels.push({ kind: 'tunnel', id, ...(to === 'engine' ? {} : { to }) });
+  /** Asks the node for a tunnel, to the manager at that address or else to this one. */
+  requestTunnel(id: string, to: TunnelTarget, at?: string): void {
+    this.tunnels.push({ kind: 'tunnel', id, ...(to === 'engine' ? {} : { to }), ...(at === undefined ? {} : { at }) });
     this.wake();
   }
 

@@ -17,7 +17,11 @@ const aNode = (id: string, address: string, manager?: Node['manager']): Node => 
 
 async function setUp(answers: Record<string, Answer>) {
   const clock = createFakeClock();
-  const nodes = [aNode('w', '192.0.2.1'), aNode('m1', '192.0.2.2', { address: '192.0.2.2:7', leader: false, reachability: 'reachable' }), aNode('fw1', '192.0.2.3')];
+  const nodes = [
+    aNode('w', '192.0.2.1'),
+    aNode('m1', '192.0.2.2', { address: '192.0.2.2:7', leader: false, reachability: 'reachable' }),
+    aNode('fw1', '192.0.2.3'),
+  ];
   const store = await createStore({ backend: createMemoryBackend(nodes), clock });
   const asked: string[] = [];
   const knockAt = async (host: string, port: number) => {

@@ -6,10 +6,15 @@ import { followTrust } from './follow-trust.ts';
 import { assertManager } from './manager-peer.ts';
 import type { ManagerParts } from './manager-parts.ts';
 import type { NodeEngines } from './node-engines.ts';
+import type { NodeTunnels } from './node-tunnels.ts';
 import { createOneSession } from './one-session.ts';
 import { withNews } from './session-news.ts';
 
-export function managerHandlers({ store, cluster, admission, managerAdmission, seat, log }: ManagerParts, engines: NodeEngines): ManagerHandlers {
+export function managerHandlers(
+  { store, cluster, admission, managerAdmission, seat, self, log }: ManagerParts,
+  engines: NodeEngines,
+  tunnels: NodeTunnels,
+): ManagerHandlers {
   const oneSession = createOneSession({ log });
   return {
     rootCertificate: () => cluster().rootCa.certificate,
@@ -31,6 +36,15 @@ export function managerHandlers({ store, cluster, admission, managerAdmission, s
     joinManagers: (peer, request) => managerAdmission.join(peer, request),
     confirmManager: (peer) => managerAdmission.confirm(peer),
     tunnel: ({ nodeId }, id, call) => engines.accept(nodeId, id, call),
+    async askTunnel(peer, { nodeId, id, to }) {
+      assertManager(store.view, peer);
+      const dispatcher = seat.dispatcher();
+      // As the swarm knows it, not as the caller says.
+      const at = store.view.get('node', peer.nodeId)?.manager?.address;
+      if (at === undefined) throw new AppError('failedPrecondition', `nobody knows where the manager ${peer.nodeId} is`);
+      if (nodeId === self.nodeId) tunnels.open({ id, to, at });
+      else if (!dispatcher.requestTunnel(nodeId, id, to, at)) throw new AppError('unavailable', `node ${nodeId} is not available`);
+    },
     async relay(peer, { nodeId, to }, call) {
       assertManager(store.view, peer);
       // Throws unless this one leads: nothing is passed on twice.

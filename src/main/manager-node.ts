@@ -28,11 +28,12 @@ import { type ManagerStore, openManagerStore } from './manager-store.ts';
 import { NO_LEADER } from './membership-texts.ts';
 import { createGoneTasks } from './gone-tasks.ts';
 import { createNodeEngines } from './node-engines.ts';
+import { createNodeTunnels } from './node-tunnels.ts';
 import { type ManagerStart, type NodeFactoryOptions, type NodeRuntime, superviseParts } from './node-runtime.ts';
 import { createRemoteManagers, type KnownManager, type RemoteManagers } from './remote-managers.ts';
 import { findGoneContainer } from './gone-containers.ts';
 import { logsOfTasks } from './task-logs.ts';
-import { answerTunnel, askAny } from './worker-node.ts';
+import { askAny } from './worker-node.ts';
 
 /** How long a manager that leaves waits for the others to go on without it. */
 const RESIGN_TIMEOUT_MS = 10_000;
@@ -104,11 +105,12 @@ async function runManager(options: NodeFactoryOptions, start: ManagerStart, mana
   const { swarm, dataKey } = start;
   const { store, self, keeper, seat, leading, managers, control } = parts;
   const worker = await options.createWorker({ swarm, tls: () => keeper.tlsInfo() });
+  const tunnels = createNodeTunnels({ worker, tls: () => keeper.identity(), clock });
   const others = createRemoteManagers({
     directory: directory.path,
     tls: () => keeper.identity(),
     self: { instance: newId(random) },
-    onTunnel: (tunnel, client) => void answerTunnel(worker, tunnel, client),
+    onTunnel: (tunnel, client) => tunnels.open(tunnel, client),
     onSession: () => {},
     log,
   });
@@ -125,8 +127,7 @@ async function runManager(options: NodeFactoryOptions, start: ManagerStart, mana
   const engines = createNodeEngines({
     stateDirectory: directory.path,
     self: { nodeId: swarm.nodeId, engine: worker.engine, keptLogs: worker.keptLogs },
-    requestTunnel: (nodeId, id, to) => seat.dispatcher().requestTunnel(nodeId, id, to),
-    relay: (nodeId, to) => (seat.isTaken() ? undefined : others.current()?.openRelay(nodeId, to)),
+    leader: () => (seat.isTaken() ? { dispatcher: seat.dispatcher(), at: self.address } : others.current()),
     nameOf: (nodeId) => store.view.get('node', nodeId)?.description?.hostname ?? nodeId,
     clock,
     random,
@@ -134,7 +135,7 @@ async function runManager(options: NodeFactoryOptions, start: ManagerStart, mana
   });
   const gone = createGoneTasks();
   const listen = splitHostPort(swarm.listenAddr);
-  const handlers = managerHandlers(parts, engines);
+  const handlers = managerHandlers(parts, engines, tunnels);
   const server = await startManagerServer({ host: listen.host, port: Number(listen.port), tls: keeper.identity(), log, handlers }).catch(
     async (error: unknown) => {
       // Another program may have the port: what was started for it would stay in the way of the next try.
@@ -177,6 +178,7 @@ async function runManager(options: NodeFactoryOptions, start: ManagerStart, mana
       stop.abort();
       await Promise.allSettled(running);
       others.close();
+      tunnels.close();
       await worker.close();
       await managerStore.close();
     },

@@ -2,7 +2,6 @@
 // that the node opens (transport/tunnel.ts). So whatever speaks to an engine (proxy, logs) speaks to any node's without knowing. What nodes kept of the
 // logs of tasks that are gone (kept-logs-server.ts) is reached the same way.
 import { rmSync } from 'node:fs';
-import type { ClientDuplexStream } from '@grpc/grpc-js';
 import { createServer, type Server, type Socket } from 'node:net';
 import { join } from 'node:path';
 import type { Clock, Random } from '#lib/clock.ts';
@@ -13,21 +12,23 @@ import type { EngineLink } from '#engine-link/connection.ts';
 import { createEngineConnection } from '#engine-link/link.ts';
 import { ensurePrivateDirectory } from '#platform/files.ts';
 import type { TunnelTarget } from '#protocol/messages.ts';
+import type { ManagerClient } from '#transport/client.ts';
+import type { Dispatcher } from '#dispatcher/dispatcher.ts';
 import { joinTunnel, type TunnelCall } from '#transport/tunnel.ts';
 
 export interface NodeEnginesOptions {
   readonly stateDirectory: string;
   readonly self: { readonly nodeId: string; readonly engine: EngineLink; readonly keptLogs: EngineLink };
-  /** Asks a node for a tunnel; false when it is not there. */
-  readonly requestTunnel: (nodeId: string, id: string, to: TunnelTarget) => boolean;
-  /** A tunnel to a node through the manager that leads; undefined while that is this one. */
-  readonly relay: (nodeId: string, to: TunnelTarget) => ClientDuplexStream<Buffer, Buffer> | undefined;
+  /** Who has the nodes' sessions: this manager with the address at which it is one, or another; undefined while none is known. */
+  readonly leader: () => Leads | undefined;
   /** A node's name for users. */
   readonly nameOf: (nodeId: string) => string;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Logger;
 }
+
+export type Leads = { readonly dispatcher: Pick<Dispatcher, 'requestTunnel'>; readonly at: string } | Pick<ManagerClient, 'askTunnel' | 'openRelay'>;
 
 export interface NodeEngines {
   /** The engine of a node, or what else is asked for, wherever it is. */
@@ -37,7 +38,11 @@ export interface NodeEngines {
   close(): void;
 }
 
+/** How long a node may take to open a tunnel: to this manager itself first, then through the one that leads. */
+const DIRECT_TIMEOUT_MS = 2_500;
 const OPEN_TIMEOUT_MS = 5_000;
+/** A node that did not come by itself (it cannot reach this manager, or is older than that) is not waited for again for so long. */
+const DETOUR_MS = 60_000;
 
 interface Awaited {
   readonly nodeId: string;
@@ -45,43 +50,73 @@ interface Awaited {
 }
 
 export function createNodeEngines(options: NodeEnginesOptions): NodeEngines {
-  const { stateDirectory, self, requestTunnel, relay, nameOf, clock, random, log } = options;
+  const { stateDirectory, self, leader, nameOf, clock, random, log } = options;
   const folder = join(stateDirectory, 'nodes');
   /** By the path of the socket. */
   const nodes = new Map<string, { readonly server: Promise<Server>; readonly link: EngineLink }>();
   const awaited = new Map<string, Awaited>();
+  /** Nodes that are reached through the leader, and until when. */
+  const detours = new Map<string, number>();
 
-  function openTunnel(nodeId: string, to: TunnelTarget): Promise<TunnelCall> {
+  /** The node's end of a tunnel that `ask` has it open. */
+  function opened(nodeId: string, timeoutMs: number, ask: (id: string) => Promise<void>): Promise<TunnelCall> {
     const id = newId(random);
     return new Promise((resolve, reject) => {
-      const cancel = clock.schedule(OPEN_TIMEOUT_MS, () => {
+      const end = () => {
+        cancel();
         awaited.delete(id);
-        reject(new AppError('unavailable', `node ${nodeId} does not answer`));
+      };
+      const cancel = clock.schedule(timeoutMs, () => {
+        end();
+        reject(new AppError('deadlineExceeded', `node ${nodeId} does not answer`));
       });
       awaited.set(id, {
         nodeId,
         opened(call) {
-          cancel();
-          awaited.delete(id);
+          end();
           resolve(call);
         },
       });
-      if (requestTunnel(nodeId, id, to)) return;
-      cancel();
-      awaited.delete(id);
-      reject(new AppError('unavailable', `node ${nodeId} is not available`));
+      ask(id).catch((error: unknown) => {
+        end();
+        reject(error);
+      });
     });
+  }
+
+  /** From the node to this manager, so that only the end of one of the two is its end. */
+  function direct(nodeId: string, to: TunnelTarget, leads: Leads): Promise<TunnelCall> {
+    return opened(nodeId, DIRECT_TIMEOUT_MS, async (id) => {
+      if ('askTunnel' in leads) return leads.askTunnel(nodeId, id, to);
+      if (!leads.dispatcher.requestTunnel(nodeId, id, to, leads.at)) throw notAvailable(nodeId);
+    });
+  }
+
+  /** The way of the node's session, which ends with the lead of the manager that has it. */
+  async function throughLeader(nodeId: string, to: TunnelTarget, leads: Leads): Promise<TunnelCall> {
+    if ('openRelay' in leads) return leads.openRelay(nodeId, to);
+    return opened(nodeId, OPEN_TIMEOUT_MS, async (id) => {
+      if (!leads.dispatcher.requestTunnel(nodeId, id, to)) throw notAvailable(nodeId);
+    });
+  }
+
+  async function openTunnel(nodeId: string, to: TunnelTarget): Promise<TunnelCall> {
+    const leads = leader();
+    if (leads === undefined) throw new AppError('unavailable', 'no manager leads the swarm right now');
+    if ((detours.get(nodeId) ?? -Infinity) > clock.elapsed()) return throughLeader(nodeId, to, leads);
+    try {
+      return await direct(nodeId, to, leads);
+    } catch (error) {
+      if (!(error instanceof AppError) || !['deadlineExceeded', 'unimplemented'].includes(error.code)) throw error;
+      detours.set(nodeId, clock.elapsed() + DETOUR_MS);
+      log.info({ node: nodeId, error: error.message }, 'a node does not come to this manager by itself: it is reached through the one that leads');
+      return throughLeader(nodeId, to, leads);
+    }
   }
 
   function serve(nodeId: string, to: TunnelTarget, socket: Socket): void {
     socket.pause();
     socket.on('error', () => socket.destroy());
-    const relayed = relay(nodeId, to);
-    if (relayed !== undefined) {
-      joinTunnel(relayed, socket);
-      socket.resume();
-      return;
-    }
     openTunnel(nodeId, to).then(
       (call) => {
         joinTunnel(call, socket);
@@ -143,4 +178,8 @@ export function createNodeEngines(options: NodeEnginesOptions): NodeEngines {
       rmSync(folder, { recursive: true, force: true });
     },
   };
+}
+
+function notAvailable(nodeId: string): AppError {
+  return new AppError('unavailable', `node ${nodeId} is not available`);
 }

@@ -6,14 +6,13 @@ import { newId } from '#lib/id.ts';
 import { ownLevel } from '#protocol/level.ts';
 import { createManagerClient, type ManagerClient } from '#transport/client.ts';
 import type { TlsMaterial } from '#transport/server.ts';
-import { joinTunnel } from '#transport/tunnel.ts';
 import { createCertificateKeeper, type CertificateKeeper } from './certificate-keeper.ts';
 import { passTrust } from './follow-trust.ts';
 import { JOIN_TIMEOUT } from './membership-texts.ts';
+import { createNodeTunnels } from './node-tunnels.ts';
 import { type NodeFactoryOptions, type NodeRuntime, superviseParts, WORKER_TEXT, type WorkerStart } from './node-runtime.ts';
-import { type AskedTunnel, createRemoteManagers, type KnownManager } from './remote-managers.ts';
+import { createRemoteManagers, type KnownManager } from './remote-managers.ts';
 import { createSessionTrouble } from './session-trouble.ts';
-import type { Worker } from './worker.ts';
 
 /** How long a join waits for its first session; Docker's own limit. */
 const READY_TIMEOUT_MS = 20_000;
@@ -36,11 +35,12 @@ export async function startWorkerNode(options: NodeFactoryOptions, { swarm, onRo
     directory: directory.path,
     tls: () => keeper.identity(),
     self: { instance: newId(random) },
-    onTunnel: (tunnel, client) => void answerTunnel(worker, tunnel, client),
+    onTunnel: (tunnel, client) => tunnels.open(tunnel, client),
     onSession: (client, signal) => void passTrust(client, (trust) => keeper.follow(trust), { clock, log }, signal),
     log,
   });
   const worker = await options.createWorker({ swarm, tls: () => keeper.tlsInfo() });
+  const tunnels = createNodeTunnels({ worker, tls: () => keeper.identity(), clock });
   keeper.onChange(() => worker.describeAgain());
   let removal: string | undefined;
   const trouble = createSessionTrouble({ managers: () => managers.list(), tls: () => keeper.identity(), clock, log });
@@ -108,6 +108,7 @@ export async function startWorkerNode(options: NodeFactoryOptions, { swarm, onRo
       stop.abort();
       await Promise.allSettled(parts);
       managers.close();
+      tunnels.close();
       await worker.close();
     },
   };
@@ -128,15 +129,4 @@ export async function askAny<T>(managers: readonly KnownManager[], tls: TlsMater
     }
   }
   throw failure;
-}
-
-/** Opens the tunnel that a manager asked for, to this node's engine or kept logs. Without an engine the tunnel ends at once. */
-export async function answerTunnel(worker: Worker, { id, to = 'engine' }: AskedTunnel, client: ManagerClient): Promise<void> {
-  const call = client.openTunnel(id);
-  try {
-    const link = to === 'engine' ? worker.engine : worker.keptLogs;
-    joinTunnel(call, await link.dial());
-  } catch {
-    call.cancel();
-  }
 }

@@ -81,8 +81,11 @@ export type SessionMessage =
    * tasks taken out of the load balancers by then may be stopped.
    */
   | { readonly kind: 'network-applied'; readonly version: number }
-  /** A manager wants to speak with the node's engine, or with what else `to` says: the node opens a tunnel of this id. Only over the network. */
-  | { readonly kind: 'tunnel'; readonly id: string; readonly to?: TunnelTarget }
+  /**
+   * A manager wants to speak with the node's engine, or with what else `to` says: the node opens a tunnel of this id, to
+   * the manager at the address `at`, or else to the one that has its session. Only over the network.
+   */
+  | { readonly kind: 'tunnel'; readonly id: string; readonly to?: TunnelTarget; readonly at?: string }
   /** What the managers want the node to be, when that is not what its certificate says. Only over the network. */
   | { readonly kind: 'role'; readonly role: NodeRole }
   /** Where the managers are since one came or went. Only over the network. */

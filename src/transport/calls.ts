@@ -8,7 +8,7 @@ import type { SessionMessage } from '#protocol/messages.ts';
 import { checkDescription, checkIssueRequest, checkJoinManagersRequest, checkNumber, checkStatusUpdates, checkText } from './check-requests.ts';
 import { toStatus } from './errors.ts';
 import type { Caller, ManagerHandlers, Peer } from './server.ts';
-import { type Calls, INSTANCE, RELAY_NODE, relayTarget, TUNNEL_ID } from './service.ts';
+import { type Calls, INSTANCE, RELAY_NODE, relayTarget, TUNNEL_ID, tunnelTarget } from './service.ts';
 
 export type AnyCall = ServerUnaryCall<unknown, unknown> | ServerWritableStream<unknown, unknown> | ServerDuplexStream<Buffer, Buffer>;
 
@@ -66,6 +66,10 @@ export function implementation(handlers: ManagerHandlers, peerOf: PeerOf) {
     joinManagers: unary<'joinManagers'>((request, call) => handlers.joinManagers(requirePeer(call), checkJoinManagersRequest(request))),
     confirmManager: unary<'confirmManager'>(async (_request, call) => {
       await handlers.confirmManager(requirePeer(call));
+      return {};
+    }),
+    askTunnel: unary<'askTunnel'>(async ({ nodeId, id, to }, call) => {
+      await handlers.askTunnel(requirePeer(call), { nodeId: checkText(nodeId), id: checkText(id), to: tunnelTarget(to) });
       return {};
     }),
     session,

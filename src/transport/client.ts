@@ -38,6 +38,8 @@ export interface ManagerClient extends ManagerConnection {
   confirmManager(): Promise<void>;
   /** Says that this node leaves the swarm. */
   leave(): Promise<void>;
+  /** Has this manager, which leads, ask a node for a tunnel to the caller. */
+  askTunnel(nodeId: string, id: string, to: TunnelTarget): Promise<void>;
   /** A tunnel to the engine of a node, or to what else is asked for, through this manager, which leads. */
   openRelay(nodeId: string, to: TunnelTarget): ClientDuplexStream<Buffer, Buffer>;
   /** Opens the node's end of a tunnel that the manager asked for. */
@@ -138,6 +140,9 @@ export function createManagerClient(address: string, tls: Partial<TlsMaterial>, 
     joinManagers: (request) => unary('joinManagers', request, ISSUE_TIMEOUT_MS),
     async confirmManager() {
       await unary('confirmManager', {});
+    },
+    async askTunnel(nodeId, id, to) {
+      await unary('askTunnel', { nodeId, id, to });
     },
     openRelay: (nodeId, to) => openStream(client, 'relay', { [RELAY_NODE]: nodeId, [RELAY_TARGET]: to }),
     openTunnel: (id) => openStream(client, 'tunnel', { [TUNNEL_ID]: id }),

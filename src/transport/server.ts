@@ -60,6 +60,8 @@ export interface ManagerHandlers {
   leave(peer: Peer): Promise<void>;
   /** The node's end of a tunnel that this manager asked for. */
   tunnel(peer: Peer, id: string, stream: ServerDuplexStream<Buffer, Buffer>): void;
+  /** Asks a node that has its session here for a tunnel to another manager, which asks for it. Throws `unavailable` when it has none here. */
+  askTunnel(peer: Peer, tunnel: { readonly nodeId: string; readonly id: string; readonly to: TunnelTarget }): Promise<void>;
   /** Another manager's tunnel to the engine (or what else `to` says) of a node that has its session here. */
   relay(peer: Peer, node: { readonly nodeId: string; readonly to: TunnelTarget }, stream: ServerDuplexStream<Buffer, Buffer>): Promise<void>;
 }

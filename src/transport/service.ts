@@ -65,6 +65,8 @@ export interface Calls {
   readonly leave: { readonly request: object; readonly response: object };
   readonly joinManagers: { readonly request: JoinManagersRequest; readonly response: JoinManagersResponse };
   readonly confirmManager: { readonly request: object; readonly response: object };
+  /** A manager that does not lead asks for a node's tunnel to itself. */
+  readonly askTunnel: { readonly request: { readonly nodeId: string; readonly id: string; readonly to: TunnelTarget }; readonly response: object };
   readonly session: { readonly request: { readonly description: NodeDescription }; readonly response: SessionMessage };
   readonly reportStatus: { readonly request: { readonly sessionId: string; readonly updates: readonly TaskStatusUpdate[] }; readonly response: object };
   readonly reportDescription: { readonly request: { readonly sessionId: string; readonly description: NodeDescription }; readonly response: object };
@@ -94,6 +96,7 @@ export const managerService = {
   leave: method('Dispatcher/Leave'),
   joinManagers: method('Managers/Join'),
   confirmManager: method('Managers/Confirm'),
+  askTunnel: method('Managers/AskTunnel'),
   session: method('Dispatcher/Session', { response: true }),
   reportStatus: method('Dispatcher/ReportStatus'),
   reportDescription: method('Dispatcher/ReportDescription'),
@@ -124,7 +127,11 @@ export const RELAY_TARGET = 'skep-relay-target';
 
 /** A manager of an older version wants nothing but engines. */
 export function relayTarget(metadata: Metadata): TunnelTarget {
-  const asked = String(metadata.get(RELAY_TARGET)[0] ?? 'engine');
+  return tunnelTarget(String(metadata.get(RELAY_TARGET)[0] ?? 'engine'));
+}
+
+/** Throws AppError `unimplemented` for one of a newer version. */
+export function tunnelTarget(asked: unknown): TunnelTarget {
   const target = tunnelTargets.find((known) => known === asked);
   if (target === undefined) throw new AppError('unimplemented', `this manager knows no tunnel to ${JSON.stringify(asked)}`);
   return target;

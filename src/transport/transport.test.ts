@@ -50,6 +50,7 @@ async function setUp(context: TestContext, handlers: Partial<ManagerHandlers> = 
       joinManagers: () => Promise.reject(new AppError('permissionDenied', 'not asked for')),
       confirmManager: () => Promise.reject(new AppError('permissionDenied', 'not asked for')),
       tunnel: (_peer, _id, stream) => stream.destroy(),
+      askTunnel: () => Promise.reject(new AppError('unavailable', 'not asked for')),
       relay: () => Promise.reject(new AppError('unavailable', 'not asked for')),
       ...handlers,
     },

@@ -149,22 +149,28 @@ suite('one socket for the whole swarm', { skip: process.getuid?.() !== 0 && 'nee
     assertEachLineOnce(kept);
   });
 
-  test('a change of leader ends no followed log, and each line comes once', async () => {
+  test('a change of leader ends no followed log and no exec on another node, and each line comes once', async () => {
     const [first, second] = nodes;
     const following = follow(second, ['service', 'logs', '-f', '--tail', '1', 'tick']);
     const near = (await running('tick')).find(({ node }) => node === second.name)?.id ?? '';
     const exec = follow(second, ['exec', near, 'sh', '-c', 'while :; do echo alive; sleep 0.2; done']);
     const seen = (name: string) => following.lines().filter((line) => line.includes(`@${name} `)).length;
+    const far = (await running('tick')).find(({ node }) => node === nodes[3].name)?.id ?? '';
+    const farExec = follow(second, ['exec', far, 'sh', '-c', 'while :; do echo alive; sleep 0.2; done']);
+    await until('the other node is heard', () => farExec.lines().length > 0, LATE_MS);
     await until('all nodes are heard', () => nodes.every(({ name }) => seen(name) > 0), LATE_MS);
     await first.stopDaemon('SIGKILL');
     const before = nodes.map(({ name }) => seen(name));
     const said = exec.lines().length;
+    const farSaid = farExec.lines().length;
     await until('the others are heard again', () => nodes.slice(1).every(({ name }, index) => seen(name) > (before[index + 1] ?? 0) + 5), LATE_MS);
     await until('an exec on the manager’s own node went on', () => exec.lines().length > said + 5, LATE_MS);
     exec.stop();
+    await until('an exec on another node went on', () => farExec.lines().length > farSaid + 5, LATE_MS);
     await first.startDaemon();
     await until('the old leader’s node is heard again', () => seen(first.name) > (before[0] ?? 0), LATE_MS);
     following.stop();
+    farExec.stop();
     assertEachLineOnce(following.lines().filter((line) => !line.includes(`@${first.name} `)));
   });
 

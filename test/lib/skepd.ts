@@ -4,6 +4,7 @@ import { mkdir, readFile } from 'node:fs/promises';
 import { request } from 'node:http';
 import { join } from 'node:path';
 import { type ExecResult, type InsideProcess, type ExecOptions } from './namespace.ts';
+import { errorMessage } from '#lib/errors.ts';
 import { type EngineOptions, startEngine, type TestEngine, until } from './engine.ts';
 
 export interface TestSkepd {
@@ -75,6 +76,8 @@ export async function startSkepd({ engine: given, engineOptions, args = [] }: Sk
         ({ status, json }) => status === 200 && (json as { Swarm: { LocalNodeState: string } }).Swarm.LocalNodeState !== 'pending',
         () => false,
       );
+    }).catch(async (error: unknown) => {
+      throw new Error(`${errorMessage(error)}; skepd's log:\n${await daemonLog()}`);
     });
   }
 
