@@ -152,6 +152,7 @@ test('a node with a certificate of the swarm is who it says, and gets its sessio
   assert.deepEqual(received, messages);
   const { keyDigest, fellSilent, ...peer } = peers[0] as Peer;
   assert.match(keyDigest, /^[0-9a-f]{64}$/);
+  assert.equal(fellSilent?.(), false);
   assert.deepEqual(peer, { nodeId: 'w1', roleName: 'swarm-worker', clusterId: 'c1', address: '127.0.0.1', isExpired: false });
   await assert.rejects(client.reportStatus('nonsense', []), { code: 'notFound', message: 'no session nonsense' });
   while (!closed) await new Promise((resolve) => setImmediate(resolve));

@@ -7,18 +7,22 @@ import type { ClusterNode, TestCluster } from '../lib/cluster.ts';
 import { until } from '../lib/namespace.ts';
 import { createSeededRandom, seedFromEnvironment } from '../crash/seeded-random.ts';
 import { assertWhole, containersOn, tasksThatRun, untilSettled } from './faults/checks.ts';
+import { type Clients, startClients } from './faults/clients.ts';
 import { createHistory, type History, type Load } from './faults/history.ts';
 import { firstWrite, leaderOf, MANAGERS, powerOff, powerOn, REPLICAS, startMachines } from './faults/machines.ts';
 import { randomFault } from './faults/random.ts';
 
 const DEFAULT_ROUNDS = 6;
 const WRITERS = 3;
+/** A second where the machine is free for it. */
+const STALE_MS = 4_500;
 const rounds = Number(process.env['SKEP_FAULT_ROUNDS'] ?? DEFAULT_ROUNDS);
 const seed = seedFromEnvironment();
 
 describe(`three managers and two workers under fault, seed ${seed}`, () => {
   let cluster: TestCluster;
   let load: Load;
+  let replacedAt = 0;
   const chance = createSeededRandom(seed);
   // Of its own: writers take from it as they get along, and the seed must mean the same faults each time.
   const history: History = createHistory(createSeededRandom(seed + 1));
@@ -50,7 +54,21 @@ describe(`three managers and two workers under fault, seed ${seed}`, () => {
   async function untilReplaced(...gone: readonly ClusterNode[]): Promise<number> {
     const startedAt = performance.now();
     await untilSettledWithout(gone);
-    return Math.round(performance.now() - startedAt);
+    replacedAt = performance.now();
+    return Math.round(replacedAt - startedAt);
+  }
+
+  /** Clients get no answer of a machine that is down soon after it is, and none of them hangs. */
+  async function untilNoStaleAnswer(clients: Clients, ...gone: readonly ClusterNode[]): Promise<void> {
+    const asked = managers().find((node) => !gone.includes(node)) ?? assert.fail();
+    try {
+      const { hanging, ...verdict } = await clients.untilDown(asked, gone);
+      figure('clients', JSON.stringify(verdict));
+      assert.deepEqual(hanging, []);
+      assert(verdict.lastFailureMs < STALE_MS && verdict.lastHeldMs < STALE_MS, `stale answers: ${JSON.stringify(verdict)}`);
+    } finally {
+      clients.stop();
+    }
   }
 
   /** All replicas run elsewhere, by the word of a manager that is there and of the engines. */
@@ -70,8 +88,9 @@ describe(`three managers and two workers under fault, seed ${seed}`, () => {
 
   it('a worker whose power goes is replaced, and comes back', async () => {
     const worker = await busyWorker();
+    const clients = await startClients(cluster, without(worker));
     await powerOff(worker);
-    const replacedMs = await untilReplaced(worker);
+    const [replacedMs] = await Promise.all([untilReplaced(worker), untilNoStaleAnswer(clients, worker)]);
     await assertWhole(cluster, history, without(worker));
     await powerOn(worker);
     const wholeMs = await assertWhole(cluster, history);
@@ -93,13 +112,16 @@ describe(`three managers and two workers under fault, seed ${seed}`, () => {
 
   it('a leader that is cut off is succeeded, and what it ran runs elsewhere', async () => {
     const old = await leader();
+    const clients = await startClients(cluster, without(old));
     await old.cut();
+    const cutAt = performance.now();
     const writeMs = Math.round(await firstWrite(otherManagers(old)));
-    const replacedMs = await untilReplaced(old);
+    await Promise.all([untilReplaced(old), untilNoStaleAnswer(clients, old)]);
+    const replacedMs = Math.round(replacedAt - cutAt);
     await assertWhole(cluster, history, without(old));
     await old.heal();
     const wholeMs = await assertWhole(cluster, history);
-    figure('leader cut off', `first write after ${writeMs} ms, replicas elsewhere ${replacedMs} ms later; whole ${wholeMs} ms after healing`);
+    figure('leader cut off', `first write after ${writeMs} ms, replicas elsewhere after ${replacedMs} ms; whole ${wholeMs} ms after healing`);
   });
 
   it('a partition of the leader and a worker from the rest heals', async () => {

@@ -19,7 +19,7 @@ export interface TestCluster {
   readonly nodes: readonly ClusterNode[];
   readonly manager: ClusterNode;
   /** A machine on the switch that is no node. */
-  readonly client: Pick<Awaited<ReturnType<typeof createNamespace>>, 'exec' | 'spawnInside'> & {
+  readonly client: Pick<Awaited<ReturnType<typeof createNamespace>>, 'exec' | 'spawnInside' | 'pid'> & {
     readonly address: string;
     readonly address6: string;
   };

@@ -40,8 +40,12 @@ export async function startMachines(): Promise<TestCluster> {
     await Promise.all(workers.map((node) => join(node, worker ?? '', first.lanAddress)));
     // It ends at once when it is asked to: its grace period would hide what the swarm needs.
     const script = 'mkdir /www && echo "$TASK" > /www/index.html && trap "exit 0" TERM; httpd -f -p 80 -h /www & wait';
-    const flags = ['--detach', '--no-resolve-image', '--name', SERVICE, '--replicas', String(REPLICAS), '--publish', `${PORT}:80`];
-    await first.docker('service', 'create', ...flags, '--stop-grace-period', '1s', '--env', 'TASK={{.Task.ID}}', IMAGE, 'sh', '-c', script);
+    const common = ['--detach', '--no-resolve-image', '--stop-grace-period', '1s', '--network', 'back'];
+    await first.docker('network', 'create', '--driver', 'overlay', 'back');
+    // In its place clients stand (clients.ts).
+    await first.docker('service', 'create', ...common, '--name', 'client', '--mode', 'global', IMAGE, 'sleep', '1000000');
+    const flags = [...common, '--name', SERVICE, '--replicas', String(REPLICAS), '--publish', `${PORT}:80`];
+    await first.docker('service', 'create', ...flags, '--env', 'TASK={{.Task.ID}}', IMAGE, 'sh', '-c', script);
     return cluster;
   } catch (error) {
     await cluster.stop();
