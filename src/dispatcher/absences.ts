@@ -12,11 +12,11 @@ export interface Machines {
 
 export type Knock = 'alive' | 'no daemon' | 'silent';
 
-/** How a session went missing. `closed`: the node ended it. `silent`: nothing was heard over it any more. `taken over`: another manager had it. */
+/** How a session went missing. `closed`: the process of the node ended. `silent`: it may go on, or was stopped in order to start again. `taken over`: another manager had the session. */
 export type Cause = 'closed' | 'silent' | 'taken over';
 
 export interface Absence {
-  readonly cause: () => Cause;
+  readonly cause: Cause;
   readonly since: number;
   /** The time of three heartbeats is over. */
   readonly graceUntil: number;
@@ -49,7 +49,7 @@ export function downAt(absence: Absence, now: number): number {
   const { since, graceUntil, startingUntil, usedToAnswer, aliveAt, noDaemonAt, unanswered } = absence;
   const isRecent = (at: number | undefined) => at !== undefined && now - at < ANSWER_MS;
   const isSilent = unanswered >= SILENT_KNOCKS && !isRecent(aliveAt) && !isRecent(noDaemonAt);
-  switch (absence.cause()) {
+  switch (absence.cause) {
     case 'closed':
       return Math.min(graceUntil, since + RECONNECT_GRACE_MS);
     case 'silent':
@@ -131,7 +131,7 @@ export class Absences {
 }
 
 export interface Begun {
-  readonly cause: () => Cause;
+  readonly cause: Cause;
   readonly graceUntil: number;
   readonly startingUntil?: number;
 }

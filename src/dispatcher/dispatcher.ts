@@ -30,8 +30,8 @@ export interface DispatcherOptions {
 }
 
 export interface Dispatcher {
-  /** The connection of a node that proved who it is. `address` is where it was seen to come from; `fellSilent` says, once it is over, that the node did not end it. */
-  connect(nodeId: string, address: string, fellSilent?: () => boolean): ManagerConnection;
+  /** The connection of a node that proved who it is. `address` is where it was seen to come from; `hasClosed` says, when a session is over, that the node's process is, too. */
+  connect(nodeId: string, address: string, hasClosed?: () => boolean): ManagerConnection;
   /** The node said that it leaves: it is down from now on. */
   leave(nodeId: string): Promise<void>;
   /** Asks a node for a tunnel (transport/tunnel.ts) to the manager at that address, or else to this one. False when it has no session. */
@@ -72,9 +72,9 @@ class SessionDispatcher implements Dispatcher {
     this.absences = new Absences(options);
   }
 
-  connect(nodeId: string, address: string, fellSilent = () => false): ManagerConnection {
+  connect(nodeId: string, address: string, hasClosed = () => true): ManagerConnection {
     return {
-      openSession: (description, signal) => this.openSession({ nodeId, address, fellSilent }, description, signal),
+      openSession: (description, signal) => this.openSession({ nodeId, address, hasClosed }, description, signal),
       reportStatus: async (sessionId, updates) => {
         this.touch(nodeId, sessionId);
         await this.statusWriter.write(nodeId, updates);
@@ -145,11 +145,11 @@ class SessionDispatcher implements Dispatcher {
   /** Whoever had their sessions before, this manager does not have them. */
   private missNodes(): void {
     const { store, clock, startedAt = clock.elapsed() } = this.options;
-    const begun: Begun = { cause: () => 'taken over', graceUntil: clock.elapsed() + this.graceMs(), startingUntil: startedAt + this.graceMs() };
+    const begun: Begun = { cause: 'taken over', graceUntil: clock.elapsed() + this.graceMs(), startingUntil: startedAt + this.graceMs() };
     for (const node of store.view.list('node')) if (isUp(node)) this.absences.begin(node.id, begun);
   }
 
-  private async *openSession({ nodeId, address, fellSilent }: Calling, description: NodeDescription, signal: AbortSignal): AsyncGenerator<SessionMessage> {
+  private async *openSession({ nodeId, address, hasClosed }: Calling, description: NodeDescription, signal: AbortSignal): AsyncGenerator<SessionMessage> {
     const { store, clock, random, sealed, managers } = this.options;
     if (!this.running) throw new AppError('unavailable', 'this manager does not dispatch now');
     if (store.view.get('node', nodeId) === undefined) throw new AppError('permissionDenied', `node ${nodeId} is not part of this swarm`);
@@ -169,7 +169,7 @@ class SessionDispatcher implements Dispatcher {
       if (this.sessions.get(nodeId) === session) {
         this.sessions.delete(nodeId);
         // An ended connection is news; silence on an open one has to be waited for.
-        this.absences.begin(nodeId, { cause: () => (fellSilent() ? 'silent' : 'closed'), graceUntil: session.expiresAt });
+        this.absences.begin(nodeId, { cause: hasClosed() ? 'closed' : 'silent', graceUntil: session.expiresAt });
         this.settleNetwork();
       }
     }
@@ -199,7 +199,7 @@ class SessionDispatcher implements Dispatcher {
       if (session.expiresAt > now) continue;
       session.end('heartbeat failure');
       this.sessions.delete(session.nodeId);
-      this.absences.begin(session.nodeId, { cause: () => 'silent', graceUntil: session.expiresAt });
+      this.absences.begin(session.nodeId, { cause: 'silent', graceUntil: session.expiresAt });
     }
     for (const nodeId of this.absences.due()) {
       if (this.options.store.view.get('node', nodeId) === undefined) {
@@ -269,7 +269,7 @@ class SessionDispatcher implements Dispatcher {
 interface Calling {
   readonly nodeId: string;
   readonly address: string;
-  readonly fellSilent: () => boolean;
+  readonly hasClosed: () => boolean;
 }
 
 function heartbeatPeriodMs(view: View): number {

@@ -22,7 +22,7 @@ export function managerHandlers(
     connect(peer, caller) {
       admission.check(peer);
       const role = peer.roleName === 'swarm-manager' ? 'manager' : 'worker';
-      const connection = oneSession(seat.dispatcher().connect(peer.nodeId, peer.address, peer.fellSilent), peer, caller);
+      const connection = oneSession(seat.dispatcher().connect(peer.nodeId, peer.address, peer.hasClosed), peer, caller);
       return withNews(connection, { store, nodeId: peer.nodeId, role });
     },
     trust(peer, signal) {

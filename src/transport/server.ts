@@ -33,8 +33,8 @@ export interface Peer {
   readonly address: string;
   /** SHA-256 of its public key, which it proved to hold. */
   readonly keyDigest: string;
-  /** Whether its connection ended because nothing more was heard over it: the node did not close it. */
-  readonly fellSilent?: () => boolean;
+  /** Whether its end of the connection was closed: its process has ended. Neither one that is heard of no more nor one that only ends a call has. */
+  readonly hasClosed?: () => boolean;
   /** Its certificate was the swarm's, and has expired: it may ask for another one, and for nothing else. */
   readonly isExpired: boolean;
 }
@@ -161,7 +161,7 @@ export async function startManagerServer({ host, port, tls, handlers, log, limit
       if (peer === undefined && !admitGuest(socket)) return;
       // gRPC tells a call's connection by these two only.
       const name = `${socket.remoteAddress}:${socket.remotePort}`;
-      const member = peer === undefined ? undefined : { ...peer, fellSilent: watchEnd(socket) };
+      const member = peer === undefined ? undefined : { ...peer, hasClosed: watchEnd(socket) };
       connections.set(socket, member);
       if (member === undefined) peers.delete(name);
       else peers.set(name, member);
@@ -228,21 +228,17 @@ function readPeer(socket: TLSSocket, roots: string): Peer | 'foreign' | undefine
   }
 }
 
-/** Tells, once the connection is over, whether the other end closed or reset it, or was not heard of any more. */
+/** Tells whether the other end has closed or reset the connection. Calls over it hear of their end after that. */
 function watchEnd(socket: TLSSocket): () => boolean {
   let isClosed = false;
-  let isSaid = false;
-  const said = () => {
-    isSaid = true;
-  };
-  socket.once('end', said);
-  socket.once('error', ({ code }: NodeJS.ErrnoException) => {
-    if (code === 'ECONNRESET' || code === 'EPIPE') said();
-  });
-  socket.once('close', () => {
+  const closed = () => {
     isClosed = true;
+  };
+  socket.once('end', closed);
+  socket.once('error', ({ code }: NodeJS.ErrnoException) => {
+    if (code === 'ECONNRESET' || code === 'EPIPE') closed();
   });
-  return () => isClosed && !isSaid;
+  return () => isClosed;
 }
 
 function isExpiredMember(certificate: X509Certificate, roots: string): boolean {

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { X509Certificate } from 'node:crypto';
+import { EventEmitter } from 'node:events';
 import { type AddressInfo, connect, createServer, Socket } from 'node:net';
 import { type TestContext, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -72,51 +73,50 @@ test('bytes survive the way, at any depth, and nothing else is taken for bytes',
   assert.deepEqual(decode(encode(value)), { secrets: [{ data: new Uint8Array([0, 255, 7]), name: 'x' }], plain: { $bytes: 'aa', more: 1 } });
 });
 
-test('a connection that its node closes ends in order, and one that is heard of no more fell silent', async (context) => {
-  const peers: Peer[] = [];
-  let ended = 0;
+test('a process that ended is told from one that is heard of no more, and from one that only ends its session', async (context) => {
+  const endings: (boolean | undefined)[] = [];
   const { root, address, clientOf } = await setUp(context, {
-    connect(peer) {
-      peers.push(peer);
-      return {
-        ...never,
-        async *openSession(_description, signal) {
-          yield { kind: 'bye', reason: 'only a beginning' };
-          await new Promise((resolve) => signal.addEventListener('abort', resolve));
-          ended++;
-        },
-      };
-    },
+    connect: ({ hasClosed }) => ({
+      ...never,
+      async *openSession(_description, signal) {
+        yield { kind: 'bye', reason: 'only a beginning' };
+        await new Promise((resolve) => signal.addEventListener('abort', resolve));
+        endings.push(hasClosed?.());
+      },
+    }),
   });
   const tls = await identity(root, 'w1', 'worker');
-  const closing = clientOf(tls);
   const stop = new AbortController();
-  for await (const _message of closing.openSession(description, stop.signal)) stop.abort();
-  closing.close();
-  while (ended < 1) await delay(10);
-  assert.equal(peers[0]?.fellSilent?.(), false);
-  // A cable between them, which is taken out.
+  for await (const _message of clientOf(tls).openSession(description, stop.signal)) stop.abort();
+  while (endings.length < 1) await delay(10);
+  // A cable between them, which ends with its machine's process, or is taken out.
   const [, port] = address.split(':');
+  const fate = new EventEmitter();
   const cable = createServer((near) => {
     const far = connect(Number(port), '127.0.0.1');
     near.pipe(far).pipe(near);
     near.on('error', () => far.destroy());
     far.on('error', () => near.destroy());
-    cut.signal.addEventListener('abort', () => {
+    fate.once('ended', () => far.destroy());
+    fate.once('cut', () => {
       near.unpipe();
       far.unpipe();
     });
   });
-  const cut = new AbortController();
   await new Promise<void>((resolve) => cable.listen(0, '127.0.0.1', resolve));
   context.after(() => cable.close());
-  const client = createManagerClient(`127.0.0.1:${(cable.address() as AddressInfo).port}`, tls);
-  const lost = client.openSession(description, new AbortController().signal)[Symbol.asyncIterator]();
-  await lost.next();
-  cut.abort();
-  await assert.rejects(lost.next());
-  while (ended < 2 || peers[1]?.fellSilent?.() !== true) await delay(10);
-  client.close();
+  for (const happens of ['ended', 'cut']) {
+    const client = createManagerClient(`127.0.0.1:${(cable.address() as AddressInfo).port}`, tls);
+    const before = endings.length;
+    const session = client.openSession(description, new AbortController().signal)[Symbol.asyncIterator]();
+    await session.next();
+    fate.emit(happens);
+    await assert.rejects(session.next());
+    while (endings.length === before) await delay(10);
+    client.close();
+    fate.removeAllListeners();
+  }
+  assert.deepEqual(endings, [false, true, false]);
 });
 
 test('a node with a certificate of the swarm is who it says, and gets its session in order', async (context) => {
@@ -150,9 +150,9 @@ test('a node with a certificate of the swarm is who it says, and gets its sessio
     if (received.length === messages.length) stop.abort();
   }
   assert.deepEqual(received, messages);
-  const { keyDigest, fellSilent, ...peer } = peers[0] as Peer;
+  const { keyDigest, hasClosed, ...peer } = peers[0] as Peer;
   assert.match(keyDigest, /^[0-9a-f]{64}$/);
-  assert.equal(fellSilent?.(), false);
+  assert.equal(hasClosed?.(), false);
   assert.deepEqual(peer, { nodeId: 'w1', roleName: 'swarm-worker', clusterId: 'c1', address: '127.0.0.1', isExpired: false });
   await assert.rejects(client.reportStatus('nonsense', []), { code: 'notFound', message: 'no session nonsense' });
   while (!closed) await new Promise((resolve) => setImmediate(resolve));

@@ -202,7 +202,8 @@ test('a node that was off until its certificate expired gets back in with its ke
   /** What the node would have if it had been off for a hundred days. */
   const expire = (request: string) =>
     signCertificateRequest(root, request, { nodeId, role: 'worker', clusterId }, { now: Date.now() - 100 * 86_400_000, expiryMs: 86_400_000 });
-  await third.stopDaemon();
+  // Killed, for one that is stopped in order is waited for.
+  await third.stopDaemon('SIGKILL');
   const { stdout: request } = await third.engine.exec(['openssl', 'req', '-new', '-key', join(folder, 'node.key'), '-subj', '/CN=x']);
   const stranger = await createCertificateRequest();
   const ownKey = await readFile(join(folder, 'node.key'), 'utf8');

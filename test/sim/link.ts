@@ -29,7 +29,7 @@ const CALL_TIMEOUT_MS = 5_000;
 export function connectThrough({ nodeId, address, timeline, chance, faults, manager }: LinkOptions): ManagerConnection {
   const target = manager();
   if (target === undefined) throw unreachable();
-  const connection = target.dispatcher.connect(nodeId, address, () => faults.isCut);
+  const connection = target.dispatcher.connect(nodeId, address, () => !faults.isCut);
 
   async function pass(): Promise<void> {
     if (faults.maxLatencyMs > 0) await timeline.sleep(chance.integer(0, faults.maxLatencyMs));
