@@ -143,14 +143,15 @@ export function mtuOf({ spec, state }: Network): number | undefined {
 }
 
 function networkNodes(view: View): NetworkNode[] {
-  return [...view.list('node')].flatMap(({ id, index, description }) => {
+  return [...view.list('node')].flatMap(({ id, index, description, status }) => {
     if (description === undefined) return [];
     const { dataPathAddress, encryption, publishes6 } = description;
     const end = encryption && {
       publicKey: encryption.publicKey,
       endpoint: `${familyOf(dataPathAddress) === 6 ? `[${dataPathAddress}]` : dataPathAddress}:${encryption.port}`,
     };
-    return [{ nodeId: id, index, dataPathAddress, ...(end === undefined ? {} : { encryption: end }), ...(publishes6 ? { publishes6 } : {}) }];
+    const more = { ...(end === undefined ? {} : { encryption: end }), ...(status.state === 'down' ? { down: true as const } : {}) };
+    return [{ nodeId: id, index, dataPathAddress, ...more, ...(publishes6 ? { publishes6 } : {}) }];
   });
 }
 

@@ -52,6 +52,8 @@ export interface Overlay {
   readonly virtualIps: readonly VirtualAddress[];
   /** Those of IPv6; absent on networks without it. */
   readonly virtualIps6?: readonly VirtualAddress[];
+  /** Addresses of tasks on nodes that are down, of both families: who speaks to them is told that nobody is there. */
+  readonly lost?: readonly string[];
   /** Absent while the swarm has one node: then nothing leaves it. */
   readonly tunnel?: {
     readonly localAddress: string;
@@ -105,6 +107,7 @@ function overlayOf(driver: DriverNetwork, network: OverlayNetwork | undefined, i
   const services = inputs.cluster.services.filter(({ networkId }) => networkId === driver.networkId);
   const virtualIps = services.map(({ virtualIp, backends }) => ({ address: virtualIp, backends: backends.map(({ address }) => address) }));
   const virtualIps6 = services.map(({ virtualIp6, backends }) => ({ address: virtualIp6, backends: backends.flatMap(({ address6 }) => address6 ?? []) }));
+  const lost = network === undefined ? [] : unique(endpointsAt(network, lostNodes(inputs)).flatMap(addressesOf));
   return {
     vxlanId: driver.vxlanId,
     // Where the underlay has no room for that much, what is around it travels in pieces.
@@ -112,6 +115,7 @@ function overlayOf(driver: DriverNetwork, network: OverlayNetwork | undefined, i
     gateways: driver.gateways,
     virtualIps: sortedVirtualIps(virtualIps),
     ...(has6 ? { virtualIps6: sortedVirtualIps(virtualIps6) } : {}),
+    ...(lost.length === 0 ? {} : { lost }),
     ...(tunnel === undefined ? {} : { tunnel }),
   };
 }
@@ -120,6 +124,20 @@ function sortedVirtualIps(all: readonly { readonly address: string | undefined; 
   return all
     .flatMap(({ address, backends }) => (address === undefined ? [] : [{ address, backends: unique(backends) }]))
     .sort((a, b) => compare(a.address, b.address));
+}
+
+/** Nodes that are down, but this one is there whatever the managers think. */
+export function lostNodes(inputs: Pick<NetworkInputs, 'cluster' | 'hostAddresses'>): ReadonlySet<string> {
+  const self = ownNode(inputs);
+  return new Set(inputs.cluster.nodes.filter((node) => node.down === true && node !== self).map(({ nodeId }) => nodeId));
+}
+
+function endpointsAt({ endpoints }: OverlayNetwork, nodes: ReadonlySet<string>): OverlayNetwork['endpoints'] {
+  return nodes.size === 0 ? [] : endpoints.filter(({ nodeId }) => nodes.has(nodeId));
+}
+
+export function addressesOf({ address, address6 }: { readonly address: string; readonly address6?: string }): readonly string[] {
+  return [address, ...(address6 === undefined ? [] : [address6])];
 }
 
 export function isEncrypted(driver: DriverNetwork, network: OverlayNetwork | undefined): boolean {

@@ -21,6 +21,8 @@ export interface NetworkNode {
   readonly dataPathAddress: string;
   /** The node's end of the WireGuard mesh; absent while it cannot encrypt. `endpoint` is address:port. */
   readonly encryption?: { readonly publicKey: string; readonly endpoint: string };
+  /** The node is taken for lost, and what runs there with it: connections to it are ended. */
+  readonly down?: true;
   /** The node's containers have addresses of IPv6 for published ports. */
   readonly publishes6?: true;
 }

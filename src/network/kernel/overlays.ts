@@ -62,7 +62,7 @@ export function createOverlays({ names }: { readonly names: Names }): Overlays {
     const now: Applied = known ?? { links: undefined, rules: tableRules(OVERLAY_TABLE, namespace) };
     applied.set(overlay.vxlanId, now);
     // Backends come and go far more often than anything else; they are in the rules only.
-    const { virtualIps, virtualIps6, ...rest } = overlay;
+    const { virtualIps, virtualIps6, lost: _lost, ...rest } = overlay;
     const links = JSON.stringify([rest, [virtualIps, virtualIps6].map((all) => all?.map(({ address }) => address))]);
     if (verify || now.links !== links) {
       now.links = undefined;

@@ -28,6 +28,17 @@ test('connections through a node that has left are forgotten', () => {
   assert.deepEqual(findStale(before, after).answeredBy, [{ namespace: undefined, addresses: ['198.18.0.2'] }]);
 });
 
+test('what is on a node that is down is gone as well, but not what is here', () => {
+  const down = (position: number) => cluster.nodes.map((node, index) => (index === position ? { ...node, down: true as const } : node));
+  const other = findStale(before, factsOf({ ...inputs, cluster: { ...cluster, nodes: down(1) } }, names)).answeredBy;
+  const there = overlayNetwork.endpoints.filter(({ nodeId }) => nodeId === cluster.nodes[1]?.nodeId).map(({ address }) => address);
+  assert.deepEqual(other, [
+    { namespace: 'skep-4097', addresses: there },
+    { namespace: undefined, addresses: ['198.18.0.2'] },
+  ]);
+  assert.deepEqual(findStale(before, factsOf({ ...inputs, cluster: { ...cluster, nodes: down(0) } }, names)).answeredBy, []);
+});
+
 test('a task that is out of the load balancer but alive keeps its connections', () => {
   const services = cluster.services.map((service) => ({ ...service, backends: [] }));
   const ingress = cluster.ingress.map((port) => ({ ...port, backends: [] }));

@@ -1,8 +1,8 @@
 // Which tracked connections have lost their other end between two states: pure comparison.
-import { ownNode, type NetworkInputs } from '../desired.ts';
+import { addressesOf, lostNodes, ownNode, type NetworkInputs } from '../desired.ts';
 import { meshAddress6Of, meshAddressOf, type Names } from '../names.ts';
 
-/** What connections may have been translated to. */
+/** What connections may have been translated to: what is on nodes that are down is gone. */
 export interface Facts {
   /** Per overlay namespace, the addresses of all tasks. */
   readonly tasks: ReadonlyMap<string, ReadonlySet<string>>;
@@ -19,19 +19,17 @@ export interface Stale {
 export function factsOf({ cluster, local, driverNetworks, hostAddresses }: NetworkInputs, names: Names): Facts {
   const vxlanIds = new Set(driverNetworks.map(({ vxlanId }) => vxlanId));
   const self = ownNode({ cluster, hostAddresses });
+  const lost = lostNodes({ cluster, hostAddresses });
   return {
     tasks: new Map(
       cluster.networks
         .filter(({ vxlanId }) => vxlanIds.has(vxlanId))
-        .map(({ vxlanId, endpoints }) => [
-          names.namespace(vxlanId),
-          new Set(endpoints.flatMap(({ address, address6 }) => [address, ...(address6 === undefined ? [] : [address6])])),
-        ]),
+        .map(({ vxlanId, endpoints }) => [names.namespace(vxlanId), new Set(endpoints.filter(({ nodeId }) => !lost.has(nodeId)).flatMap(addressesOf))]),
     ),
     host: new Set([
       ...local.endpoints.flatMap(({ gatewayAddress, gatewayAddress6 }) => [gatewayAddress, gatewayAddress6].filter((address) => address !== undefined)),
       ...cluster.nodes
-        .filter((node) => node !== self)
+        .filter((node) => node !== self && !lost.has(node.nodeId))
         .flatMap(({ index, publishes6 }) => [meshAddressOf(index), ...(publishes6 ? [meshAddress6Of(index)] : [])]),
     ]),
     udpPorts: new Set(cluster.ingress.filter(({ protocol }) => protocol === 'udp').map(({ publishedPort }) => publishedPort)),

@@ -76,3 +76,13 @@ add element ip6 skep vips { fd00:1::2 : goto vip_fd00_1__2 }
 `,
   );
 });
+
+test('who speaks to a task on a lost node is refused at once, in each family', () => {
+  const rules = renderOverlayRules({ vxlanId: 4097, mtu: 1450, gateways: [], virtualIps: [], virtualIps6: [], lost: ['10.0.1.12', '10.0.1.13', 'fd00::12'] });
+  assert.match(
+    rules,
+    /table ip skep \{[^}]*(\{[^}]*\}[^}]*)*chain lost \{\n {4}type filter hook prerouting priority -105; policy accept;\n {4}ip daddr \{ 10\.0\.1\.12, 10\.0\.1\.13 \} meta l4proto tcp reject with tcp reset\n {4}ip daddr \{ 10\.0\.1\.12, 10\.0\.1\.13 \} reject\n/,
+  );
+  assert.match(rules, / {4}ip6 daddr \{ fd00::12 \} meta l4proto tcp reject with tcp reset\n {4}ip6 daddr \{ fd00::12 \} reject\n/);
+  assert.doesNotMatch(renderOverlayRules({ vxlanId: 4097, mtu: 1450, gateways: [], virtualIps: [] }), /lost/);
+});

@@ -1,5 +1,6 @@
 // The nftables rules of one overlay namespace: virtual addresses become the addresses of tasks. The rules see what crosses the namespace's bridge
 // (br_netfilter is on there and only there), so a container can neither see nor change them, and they are in place before it starts.
+import { familyOf } from '#lib/ip.ts';
 import type { Overlay, VirtualAddress } from '../desired.ts';
 
 /** The table's name; every overlay namespace has its own. */
@@ -17,10 +18,12 @@ interface Family {
  * The text for `nft -f`: replaces the tables in one transaction. Connections that exist keep their backend, because the kernel keeps the
  * translation with the connection, not with the rule.
  */
-export function renderOverlayRules({ virtualIps, virtualIps6 }: Overlay): string {
+export function renderOverlayRules({ virtualIps, virtualIps6, lost = [] }: Overlay): string {
   return [
-    ...familyTable({ table: 'ip', type: 'ipv4_addr', virtualIps, guard: [] }),
-    ...(virtualIps6 === undefined ? [] : familyTable({ table: 'ip6', type: 'ipv6_addr', virtualIps: virtualIps6, guard: NO_ROUTERS })),
+    ...familyTable({ table: 'ip', type: 'ipv4_addr', virtualIps, guard: lostChain('ip', ofFamily(lost, 4)) }),
+    ...(virtualIps6 === undefined
+      ? []
+      : familyTable({ table: 'ip6', type: 'ipv6_addr', virtualIps: virtualIps6, guard: [...NO_ROUTERS, ...lostChain('ip6', ofFamily(lost, 6))] })),
     '',
   ].join('\n');
 }
@@ -32,6 +35,18 @@ const NO_ROUTERS = [
   '    icmpv6 type { nd-router-advert, nd-redirect } drop',
   '  }',
 ];
+
+/** Packets to a task on a lost node would vanish, and their sender would wait for its own timeout. After the translation, so that virtual addresses are meant, too. */
+function lostChain(family: Family['table'], addresses: readonly string[]): readonly string[] {
+  if (addresses.length === 0) return [];
+  const match = `${family} daddr { ${addresses.join(', ')} }`;
+  const head = '    type filter hook prerouting priority -105; policy accept;';
+  return ['  chain lost {', head, `    ${match} meta l4proto tcp reject with tcp reset`, `    ${match} reject`, '  }'];
+}
+
+function ofFamily(addresses: readonly string[], family: 4 | 6): readonly string[] {
+  return addresses.filter((address) => familyOf(address) === family);
+}
 
 function familyTable({ table, type, virtualIps, guard }: Family): readonly string[] {
   const chains = virtualIps.flatMap(({ address, backends }) => [`  chain ${chainOf(address)} {`, ...balance(backends).map((rule) => `    ${rule}`), '  }']);

@@ -21,7 +21,8 @@ export interface Verdict {
   /** Until the last of those that stood before the loss had its answer, or its reset. */
   readonly lastHeldMs: number;
   readonly requests: number;
-  readonly failed: number;
+  /** Where requests failed, and how often. */
+  readonly failed: Readonly<Record<string, number>>;
 }
 
 const HELD = 3;
@@ -68,8 +69,12 @@ function judge(requests: readonly Request[], downAt: number): Verdict {
     lastFailureMs: last(failures.filter(({ held }) => !held).map(({ begun }) => begun)),
     lastHeldMs: last(requests.filter(({ held }) => held).map(({ ended }) => ended)),
     requests: requests.length,
-    failed: failures.length,
+    failed: countedBy(failures.map(({ place, held }) => (held ? `held: ${place}` : place))),
   };
+}
+
+function countedBy(names: readonly string[]): Readonly<Record<string, number>> {
+  return Object.fromEntries([...new Set(names)].map((name) => [name, names.filter((other) => other === name).length]));
 }
 
 function run(enter: readonly string[], places: readonly Place[], requests: Request[]) {
