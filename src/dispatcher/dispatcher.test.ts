@@ -205,6 +205,25 @@ test('a node that misses three heartbeats is down; one that was ready before a n
   await assert.rejects(() => connection.heartbeat('nonsense'), { code: 'notFound' });
 });
 
+test('the others hear that a node is down, so that they end connections to what runs there, and when it is back', async (context) => {
+  const { clock, open } = await setUp(context);
+  const { received, connection, sessionId } = open('n2');
+  const lost = open('n1');
+  const downs = () => last(received, 'network')?.state.nodes.map(({ nodeId, down }) => [nodeId, down]);
+  await clock.advance(50);
+  assert.deepEqual(downs(), [
+    ['n1', undefined],
+    ['n2', undefined],
+  ]);
+  lost.leave.abort();
+  await clock.advance(2_000);
+  await connection.heartbeat(sessionId());
+  assert.deepEqual(downs()?.[0], ['n1', true]);
+  open('n1');
+  await clock.advance(50);
+  assert.deepEqual(downs()?.[0], ['n1', undefined]);
+});
+
 test('a clock that is set takes no node for lost, and keeps no lost one', async (context) => {
   const { clock, store, open } = await setUp(context);
   const { connection, sessionId } = open('n1');
