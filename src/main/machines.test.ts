@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import { createServer } from 'node:net';
 import type { Node } from '#domain/objects.ts';
 import { createFakeClock } from '#lib/testing/fake-clock.ts';
+import { systemClock } from '#platform/clock.ts';
 import { createStore } from '#store/create-store.ts';
 import { createMemoryBackend } from '#store/memory.ts';
 import { type Answer, knock } from '#transport/knock.ts';
@@ -58,7 +59,7 @@ test('a port that listens accepts, and one that does not refuses', async () => {
   const server = createServer((socket) => socket.destroy());
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const { port } = server.address() as { port: number };
-  assert.equal(await knock('127.0.0.1', port, 5_000), 'accepts');
+  assert.equal(await knock('127.0.0.1', port, 5_000, systemClock), 'accepts');
   await new Promise((resolve) => server.close(resolve));
-  assert.equal(await knock('127.0.0.1', port, 5_000), 'refuses');
+  assert.equal(await knock('127.0.0.1', port, 5_000, systemClock), 'refuses');
 });

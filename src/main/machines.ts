@@ -15,7 +15,7 @@ export interface KnownMachines extends Machines {
 export interface MachinesOptions {
   readonly store: Pick<Store, 'view'>;
   readonly clock: Clock;
-  readonly knockAt?: (host: string, port: number, timeoutMs: number) => Promise<Answer>;
+  readonly knockAt?: typeof knock;
 }
 
 /** An answer over a long line takes this long, with room. */
@@ -35,7 +35,7 @@ export function createMachines({ store, clock, knockAt = knock }: MachinesOption
 
   async function ask(node: Node): Promise<Answer> {
     const { host, port } = placeOf(node);
-    return host === '' ? 'silent' : knockAt(host, port, KNOCK_TIMEOUT_MS);
+    return host === '' ? 'silent' : knockAt(host, port, KNOCK_TIMEOUT_MS, clock);
   }
 
   async function askInPeace(node: Node): Promise<void> {

@@ -150,11 +150,7 @@ async function runManager(options: NodeFactoryOptions, start: ManagerStart, mana
   });
   const stop = new AbortController();
   const unwatch = followStore(options, start, { managerStore, parts, server, others });
-  const started = [leading, agent, keeper, parts.machines, parts.backups.snapshots];
-  const running = superviseParts(
-    started.map((part) => part.run(stop.signal)),
-    log,
-  );
+  const running = runAll([leading, agent, keeper, parts.machines, parts.backups.snapshots], stop.signal, log);
   return {
     manager: {
       control,
@@ -183,6 +179,13 @@ async function runManager(options: NodeFactoryOptions, start: ManagerStart, mana
       await managerStore.close();
     },
   };
+}
+
+function runAll(parts: readonly { run(signal: AbortSignal): Promise<void> }[], signal: AbortSignal, log: Logger): readonly Promise<void>[] {
+  return superviseParts(
+    parts.map((part) => part.run(signal)),
+    log,
+  );
 }
 
 interface Followers {

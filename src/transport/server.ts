@@ -175,7 +175,9 @@ export async function startManagerServer({ host, port, tls, handlers, log, limit
     },
   );
   server.on('tlsClientError', (error, socket) => {
-    log.debug({ address: (socket as Socket).remoteAddress, error: errorMessage(error) }, 'a TLS handshake failed');
+    // Whoever only knocks (knock.ts) begins none.
+    if ((error as NodeJS.ErrnoException).code !== 'ECONNRESET')
+      log.debug({ address: (socket as Socket).remoteAddress, error: errorMessage(error) }, 'a TLS handshake failed');
     // One that took too long is still open.
     socket.destroy();
   });
