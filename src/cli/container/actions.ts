@@ -7,14 +7,18 @@ import { nodeFlag } from '../node-flags.ts';
 import { forEach, segment } from '../shared/each.ts';
 import { findContainer } from './find.ts';
 
-/** The reference itself when nothing is found: the request that follows says so in the daemon's words for it. */
-export async function containerId(client: Client, reference: string): Promise<string> {
-  try {
-    return (await findContainer(client, reference)).Id;
-  } catch (error) {
-    if (error instanceof AppError && error.code === 'notFound') return reference;
+/**
+ * What the daemon takes for the container: the reference itself where it knows that, because its words then name what the user named; and where there is nothing to be
+ * found, because the request that follows says so.
+ */
+export async function containerRef(client: Client, reference: string): Promise<string> {
+  const orMissing = (error: unknown) => {
+    if (error instanceof AppError && error.code === 'notFound') return undefined;
     throw error;
-  }
+  };
+  const known = await client.call('GET', `/containers/${segment(reference)}/json`).catch(orMissing);
+  if (known !== undefined) return reference;
+  return (await findContainer(client, reference).catch(orMissing))?.Id ?? reference;
 }
 
 interface Action {
@@ -34,7 +38,7 @@ function action({ flags = [], method = 'POST', path, query }: Action): CommandSp
     async run(invocation) {
       const client = await invocation.client();
       return forEach(invocation, invocation.args, async (reference) => {
-        const id = await containerId(client, reference);
+        const id = await containerRef(client, reference);
         await client.call(method, `/containers/${segment(id)}${path}`, { query: query?.(invocation) ?? {} });
         return reference;
       });
@@ -82,7 +86,7 @@ export const wait: CommandSpec = {
   async run(invocation) {
     const client = await invocation.client();
     return forEach(invocation, invocation.args, async (reference) => {
-      const { StatusCode } = await client.call<{ StatusCode: number }>('POST', `/containers/${segment(await containerId(client, reference))}/wait`);
+      const { StatusCode } = await client.call<{ StatusCode: number }>('POST', `/containers/${segment(await containerRef(client, reference))}/wait`);
       return String(StatusCode);
     });
   },
@@ -96,7 +100,7 @@ export const rename: CommandSpec = {
   async run({ args, client: clientOf }) {
     const [reference = '', name = ''] = args.map((text) => text.trim());
     const client = await clientOf();
-    await client.call('POST', `/containers/${segment(await containerId(client, reference))}/rename`, { query: { name } });
+    await client.call('POST', `/containers/${segment(await containerRef(client, reference))}/rename`, { query: { name } });
     return undefined;
   },
 };

@@ -12,7 +12,7 @@ import type { CommandSpec, Invocation } from '../command.ts';
 import type { CliContext } from '../context.ts';
 import { nodeFlag } from '../node-flags.ts';
 import { segment } from '../shared/each.ts';
-import { containerId } from './actions.ts';
+import { containerRef } from './actions.ts';
 
 /** Bits of Go's file modes. */
 const GO_DIRECTORY = 2 ** 31;
@@ -39,7 +39,7 @@ export const command: CommandSpec = {
       throw new AppError('invalidArgument', 'must specify at least one container source');
     const from = source.container ?? destination.container ?? '';
     const client = await invocation.client();
-    const path = `/containers/${segment(await containerId(client, from))}/archive`;
+    const path = `/containers/${segment(await containerRef(client, from))}/archive`;
     if (source.container === undefined) await copyIn(invocation, client, path, source.path, destination.path);
     else await copyOut(invocation, client, path, source.path, destination.path);
     const { flags, context } = invocation;

@@ -3,7 +3,7 @@ import { AppError } from '#lib/errors.ts';
 import type { CommandSpec, FlagSpec } from '../command.ts';
 import { nodeFlag } from '../node-flags.ts';
 import { forEach, segment } from '../shared/each.ts';
-import { containerId } from './actions.ts';
+import { containerRef } from './actions.ts';
 
 /** Options and their fields in the body. */
 const resources: readonly (FlagSpec & { readonly field: string })[] = [
@@ -44,7 +44,7 @@ export const command: CommandSpec = {
     const warnings: string[] = [];
     try {
       return await forEach(invocation, invocation.args, async (reference) => {
-        const path = `/containers/${segment(await containerId(client, reference))}/update`;
+        const path = `/containers/${segment(await containerRef(client, reference))}/update`;
         const { Warnings } = await client.call<{ Warnings: readonly string[] | null }>('POST', path, { body });
         warnings.push(...(Warnings ?? []));
         return reference;
