@@ -78,7 +78,8 @@ export function createClient({ transport, apiVersion, userAgent, headers: common
         const { statusCode = 0 } = response;
         const missing = response.headers['x-skep-missing-nodes'];
         if (typeof missing === 'string') onMissingNodes?.(missing);
-        if (statusCode >= 200 && statusCode < 300) resolve(response);
+        // 304: it is as it was asked to be already, as a container that is started twice.
+        if ((statusCode >= 200 && statusCode < 300) || statusCode === 304) resolve(response);
         else failureOf(response).then(reject, reject);
       });
       outgoing.on('error', (cause) => reject(options.signal?.aborted ? options.signal.reason : transport.explain(cause)));

@@ -7,6 +7,9 @@ import { explained } from './odd-inputs-explained.ts';
 
 const PLACEHOLDER = /[0-9a-z]{25}/g;
 
+/** dockerd's handlers panic on some, and close the connection. */
+const HUNG_UP = 'the connection is closed without an answer';
+
 interface Outcome {
   readonly status: number;
   readonly text: string;
@@ -27,7 +30,11 @@ async function outcomes(side: Side): Promise<ReadonlyMap<string, Outcome>> {
       await note(name, answer.status, answer.json?.message ?? answer.text, answer.status < 300 ? ID : undefined);
       continue;
     }
-    const answer = await side.call('POST', '/services/create', body);
+    const answer = await side.call('POST', '/services/create', body).catch(() => undefined);
+    if (answer === undefined) {
+      results.set(name, { status: 0, text: HUNG_UP });
+      continue;
+    }
     await note(name, answer.status, answer.json?.message ?? answer.text, answer.status < 300 ? answer.json.ID : undefined);
     if (answer.status < 300) await side.call('DELETE', `/services/${answer.json.ID}`);
   }
@@ -60,7 +67,7 @@ try {
   for (const [name, { status, text }] of theirs) {
     const own = ours.get(name);
     if (own === undefined || (own.status === status && own.text === text)) continue;
-    const why = explained(name, text, own.text);
+    const why = status === 0 ? 'an answer is better than none' : explained(name, text, own.text);
     if (why === undefined) different++;
     console.log(`${why === undefined ? 'DIFFERS' : `differs on purpose (${why})`}: ${name}\n    - ${status} ${text}\n    + ${own.status} ${own.text}`);
   }

@@ -61,7 +61,9 @@ function withoutIds(text: string): string {
 
 /** What a task became, without which slot's it is and how it was asked to. */
 function bySlotOnly(line: string): string {
-  return line.replace(/\.[^.# ]+#/, '.#').replace(/desired [a-z>]*?([a-z]+):/, 'desired $1:');
+  const became = line.replace(/\.[^.# ]+#/, '.#').replace(/desired [a-z>]*?([a-z]+):/, 'desired $1:');
+  // What it was asked for last may have been too short before it went.
+  return became.endsWith(': gone') ? became.replace(/desired [a-z]+: /, '') : became;
 }
 
 function sameLines(before: readonly string[], after: readonly string[]): boolean {

@@ -47,7 +47,11 @@ describe('containers by skep and by docker', { skip: skipWithoutDocker }, () => 
         ['unpause', 'C'],
         ['unpause', 'C'],
       ],
-      ...[['kill', '-s', 'USR1', 'C'], ['kill', '--signal', 'NONSENSE', 'C'], ['kill', 'nosuch'], ['kill']],
+      ...[
+        ['kill', '-s', 'USR1', 'C'],
+        ['kill', '--signal', 'NONSENSE', 'C'],
+        ['kill', 'nosuch'],
+      ],
       ...[
         ['port', 'C'],
         ['port', 'C', '80'],

@@ -1,8 +1,8 @@
 // What is done to containers in one request each: kill, pause, unpause, start, stop, restart, rm, rename, wait. A container is named as findContainer takes it, so a
 // task's (`web.1`) on any node, too; what the daemon says is about the name that was given when there is none.
 import type { Client, QueryValue } from '#client/client.ts';
-import { AppError } from '#lib/errors.ts';
-import type { CommandSpec, FlagSpec, Invocation } from '../command.ts';
+import { AppError, errorMessage } from '#lib/errors.ts';
+import { type CommandSpec, ExitError, type FlagSpec, type Invocation } from '../command.ts';
 import { nodeFlag } from '../node-flags.ts';
 import { forEach, segment } from '../shared/each.ts';
 import { findContainer } from './find.ts';
@@ -22,6 +22,8 @@ export async function containerRef(client: Client, reference: string): Promise<s
 }
 
 interface Action {
+  /** What is said at the end when it failed for some. */
+  readonly failure?: string;
   readonly flags?: readonly FlagSpec[];
   readonly method?: string;
   /** After the container's id: `/kill`. */
@@ -29,7 +31,7 @@ interface Action {
   readonly query?: (invocation: Invocation) => Readonly<Record<string, QueryValue>>;
 }
 
-function action({ flags = [], method = 'POST', path, query }: Action): CommandSpec {
+function action({ failure, flags = [], method = 'POST', path, query }: Action): CommandSpec {
   return {
     usage: `${flags.length > 0 ? '[OPTIONS] ' : ''}CONTAINER [CONTAINER...]`,
     arguments: { minimum: 1 },
@@ -37,11 +39,18 @@ function action({ flags = [], method = 'POST', path, query }: Action): CommandSp
     completes: 'container',
     async run(invocation) {
       const client = await invocation.client();
-      return forEach(invocation, invocation.args, async (reference) => {
-        const id = await containerRef(client, reference);
-        await client.call(method, `/containers/${segment(id)}${path}`, { query: query?.(invocation) ?? {} });
-        return reference;
-      });
+      const left = new Set(invocation.args);
+      try {
+        return await forEach(invocation, invocation.args, async (reference) => {
+          const id = await containerRef(client, reference);
+          await client.call(method, `/containers/${segment(id)}${path}`, { query: query?.(invocation) ?? {} });
+          left.delete(reference);
+          return reference;
+        });
+      } catch (error) {
+        if (failure !== undefined && error instanceof ExitError) invocation.context.stderr.write(`Error: ${failure}: ${[...left].join(', ')}\n`);
+        throw error;
+      }
     },
   };
 }
@@ -60,7 +69,7 @@ export const kill = action({
 });
 export const pause = action({ path: '/pause' });
 export const unpause = action({ path: '/unpause' });
-export const start = action({ path: '/start' });
+export const start = action({ failure: 'failed to start containers', path: '/start' });
 export const stop = action({ flags: [signalFlag('Signal to send to the container'), timeFlag], path: '/stop', query: stopQuery });
 export const restart = action({ flags: [signalFlag('Signal to send to the container'), timeFlag], path: '/restart', query: stopQuery });
 export const rm = action({
@@ -97,10 +106,16 @@ export const rename: CommandSpec = {
   arguments: { minimum: 2, maximum: 2 },
   flags: [nodeFlag],
   completes: 'container',
-  async run({ args, client: clientOf }) {
+  async run({ args, context, client: clientOf }) {
     const [reference = '', name = ''] = args.map((text) => text.trim());
+    if (reference === '' || name === '') throw new AppError('invalidArgument', 'Error: Neither old nor new names may be empty');
     const client = await clientOf();
-    await client.call('POST', `/containers/${segment(await containerRef(client, reference))}/rename`, { query: { name } });
+    try {
+      await client.call('POST', `/containers/${segment(await containerRef(client, reference))}/rename`, { query: { name } });
+    } catch (error) {
+      context.stderr.write(`${errorMessage(error)}\n`);
+      throw new AppError('unknown', `Error: failed to rename container named ${reference}`, { cause: error });
+    }
     return undefined;
   },
 };

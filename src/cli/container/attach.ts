@@ -30,9 +30,9 @@ export const command: CommandSpec = {
     const { Id } = await findContainer(client, reference);
     const path = `/containers/${segment(Id)}`;
     const { State, Config } = await client.call<Inspected>('GET', `${path}/json`);
-    if (!State.Running) throw new AppError('failedPrecondition', 'cannot attach to a stopped container, start it first');
-    if (State.Paused) throw new AppError('failedPrecondition', 'cannot attach to a paused container, unpause it first');
-    if (State.Restarting) throw new AppError('failedPrecondition', 'cannot attach to a restarting container, wait until it is running');
+    if (!State.Running) throw new AppError('failedPrecondition', 'You cannot attach to a stopped container, start it first');
+    if (State.Paused) throw new AppError('failedPrecondition', 'You cannot attach to a paused container, unpause it first');
+    if (State.Restarting) throw new AppError('failedPrecondition', 'You cannot attach to a restarting container, wait until it is running');
     const input = !flags.bool('no-stdin') && Config.OpenStdin;
     if (input && Config.Tty && !context.stdin.isTTY) throw new AppError('invalidArgument', 'the input device is not a TTY');
     const query = {

@@ -30,7 +30,11 @@ export const command: CommandSpec = {
     const client = await clientOf();
     const { Id } = await findContainer(client, reference);
     const container = await client.call<Inspected>('GET', `/containers/${segment(Id)}/json`);
-    const published = [...ofEngine(container), ...(await ofSwarm(client, container))];
+    const own = ofEngine(container);
+    const published = [
+      ...own,
+      ...(await ofSwarm(client, container)).filter(({ port, address }) => !own.some((one) => one.port === port && one.address === address)),
+    ];
     if (wanted === undefined) {
       const lines = published.map(({ port, address }) => `${port} -> ${address}`).toSorted(byNaturalOrder);
       context.stdout.write(lines.map((line) => `${line}\n`).join(''));
@@ -38,7 +42,7 @@ export const command: CommandSpec = {
     }
     const port = portOf(wanted);
     const found = published.filter((one) => one.port === port);
-    if (found.length === 0) throw new AppError('notFound', `no public port '${port}' published for ${reference}`);
+    if (found.length === 0) throw new AppError('notFound', `Error: No public port '${wanted}' published for ${reference}`);
     context.stdout.write(found.map(({ address }) => `${address}\n`).join(''));
     return undefined;
   },

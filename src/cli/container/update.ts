@@ -58,8 +58,7 @@ export const command: CommandSpec = {
 /** `on-failure:3`. */
 function restartPolicy(text: string): { readonly Name: string; readonly MaximumRetryCount: number } {
   const [name = '', count, ...more] = text.split(':');
-  if (more.length > 0) throw new AppError('invalidArgument', 'invalid restart policy format: restart count must be an integer');
-  if (count !== undefined && !/^-?\d+$/.test(count))
+  if (more.length > 0 || (count !== undefined && !/^-?\d+$/.test(count)))
     throw new AppError('invalidArgument', 'invalid restart policy format: maximum retry count must be an integer');
   return { Name: name, MaximumRetryCount: Number(count ?? 0) };
 }
