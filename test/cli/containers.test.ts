@@ -184,7 +184,7 @@ describe('containers by skep and by docker', { skip: skipWithoutDocker }, () => 
       assert.equal(code, 0, `${args.join(' ')}: ${stderr}`);
       return stdout.trim();
     };
-    assert.equal(await said('port', 'web.1'), '80/tcp -> 0.0.0.0:8099\n81/tcp -> 0.0.0.0:8098');
+    assert.equal(await said('port', 'web.1'), '80/tcp -> 0.0.0.0:8099\n81/tcp -> 0.0.0.0:8098\n81/tcp -> [::]:8098');
     assert.match(await said('stats', '--no-stream', '--all-nodes'), /^CONTAINER ID +NAME +CPU % .* NODE\n[^]*web\.1\./);
     assert.match(await said('system', 'df', '--all-nodes'), /^NODE +TYPE +TOTAL[^]*\n\S+ +Images +1 /);
     writeFileSync(join(folder, 'note'), 'for the task');
