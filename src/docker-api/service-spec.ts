@@ -4,24 +4,36 @@ import { bool, bytes, duration, float32, type Infer, int64, list, named, string,
 
 export const driverShape = struct('Driver', { Name: string, Options: stringMap });
 
-const mountShape = struct('Mount', {
-  Type: named('mount.Type'),
-  Source: string,
-  Target: string,
-  ReadOnly: bool,
-  Consistency: named('mount.Consistency'),
-  BindOptions: struct('BindOptions', {
-    Propagation: named('mount.Propagation'),
-    NonRecursive: bool,
-    CreateMountpoint: bool,
-    ReadOnlyNonRecursive: bool,
-    ReadOnlyForceRecursive: bool,
-  }),
-  VolumeOptions: struct('VolumeOptions', { NoCopy: bool, Labels: stringMap, Subpath: string, DriverConfig: driverShape }),
-  ImageOptions: struct('ImageOptions', { Subpath: string }),
-  TmpfsOptions: struct('TmpfsOptions', { SizeBytes: int64, Mode: uint32, Options: list(strings) }),
-  ClusterOptions: struct('ClusterOptions', {}),
-});
+const mountShape = struct(
+  'Mount',
+  {
+    Type: named('mount.Type'),
+    Source: string,
+    Target: string,
+    ReadOnly: bool,
+    Consistency: named('mount.Consistency'),
+    BindOptions: struct(
+      'BindOptions',
+      {
+        Propagation: named('mount.Propagation'),
+        NonRecursive: bool,
+        CreateMountpoint: bool,
+        ReadOnlyNonRecursive: bool,
+        ReadOnlyForceRecursive: bool,
+      },
+      'mount',
+    ),
+    VolumeOptions: struct(
+      'VolumeOptions',
+      { NoCopy: bool, Labels: stringMap, Subpath: string, DriverConfig: struct('Driver', { Name: string, Options: stringMap }, 'mount') },
+      'mount',
+    ),
+    ImageOptions: struct('ImageOptions', { Subpath: string }, 'mount'),
+    TmpfsOptions: struct('TmpfsOptions', { SizeBytes: int64, Mode: uint32, Options: list(strings) }, 'mount'),
+    ClusterOptions: struct('ClusterOptions', {}, 'mount'),
+  },
+  'mount',
+);
 
 const fileTargetShape = struct('SecretReferenceFileTarget', { Name: string, UID: string, GID: string, Mode: uint32 });
 
@@ -51,14 +63,18 @@ export const containerSpecShape = struct('ContainerSpec', {
   ReadOnly: bool,
   Mounts: list(mountShape),
   StopGracePeriod: duration,
-  Healthcheck: struct('HealthConfig', {
-    Test: strings,
-    Interval: duration,
-    Timeout: duration,
-    StartPeriod: duration,
-    StartInterval: duration,
-    Retries: int64,
-  }),
+  Healthcheck: struct(
+    'HealthConfig',
+    {
+      Test: strings,
+      Interval: duration,
+      Timeout: duration,
+      StartPeriod: duration,
+      StartInterval: duration,
+      Retries: { ...int64, goType: 'int' },
+    },
+    'container',
+  ),
   Hosts: strings,
   DNSConfig: struct('DNSConfig', { Nameservers: strings, Search: strings, Options: strings }),
   Secrets: list(struct('SecretReference', { File: fileTargetShape, SecretID: string, SecretName: string })),
@@ -89,7 +105,7 @@ const networkAttachmentConfigShape = struct('NetworkAttachmentConfig', { Target:
 
 export const taskSpecShape = struct('TaskSpec', {
   ContainerSpec: containerSpecShape,
-  PluginSpec: struct('PluginSpec', {}),
+  PluginSpec: struct('PluginSpec', {}, 'runtime'),
   NetworkAttachmentSpec: struct('NetworkAttachmentSpec', { ContainerID: string }),
   Resources: resourceRequirementsShape,
   RestartPolicy: struct('RestartPolicy', { Condition: named('swarm.RestartPolicyCondition'), Delay: duration, MaxAttempts: uint64, Window: duration }),

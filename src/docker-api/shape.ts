@@ -66,9 +66,10 @@ export const strings = list(string);
 export const stringMap = map(string);
 
 /** `name` is Go's name of the struct type, which its messages show. */
-export function struct<const F extends Readonly<Record<string, Shape>>>(name: string, fields: F) {
+/** `goPackage` is the one of moby's api/types that has the struct: messages name it. */
+export function struct<const F extends Readonly<Record<string, Shape>>>(name: string, fields: F, goPackage = 'swarm') {
   const folded = new Map(Object.keys(fields).map((field) => [field.toLowerCase(), field]));
-  return { kind: 'struct', goType: `swarm.${name}`, name, fields, folded } as const;
+  return { kind: 'struct', goType: `${goPackage}.${name}`, name, fields, folded } as const;
 }
 
 /** A decoded body; an absent one counts as `{}`. Throws AppError `invalidArgument`. */
