@@ -15,7 +15,7 @@ export function explained(name: string, theirs: string, ours: string): string | 
 
 function withoutNews(text: string): string {
   return text
-    .replaceAll('"NoNewPrivileges":false', '')
+    .replaceAll(/"NoNewPrivileges":false,|,?"NoNewPrivileges":false/g, '')
     .replace(/"Name":"[a-z]+_[a-z]+"/, '"Name":""')
     .replaceAll(/[0-9a-z]{25}/g, '<id>')
     .replace(/\(\d+ matches found\)/, '');
