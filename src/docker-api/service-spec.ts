@@ -1,6 +1,6 @@
 // The JSON of a service's spec as clients send it and as it is shown. Field order is Docker's: answers are built in this order.
 // `goType` names are those of moby's api/types, because error messages show them.
-import { bool, bytes, duration, float32, type Infer, int64, list, named, string, stringMap, strings, struct, uint32, uint64 } from './shape.ts';
+import { bool, bytes, duration, float32, type Infer, int64, list, named, pointers, string, stringMap, strings, struct, uint32, uint64 } from './shape.ts';
 
 export const driverShape = struct('Driver', { Name: string, Options: stringMap });
 
@@ -77,15 +77,15 @@ export const containerSpecShape = struct('ContainerSpec', {
   ),
   Hosts: strings,
   DNSConfig: struct('DNSConfig', { Nameservers: strings, Search: strings, Options: strings }),
-  Secrets: list(struct('SecretReference', { File: fileTargetShape, SecretID: string, SecretName: string })),
-  Configs: list(
+  Secrets: pointers(struct('SecretReference', { File: fileTargetShape, SecretID: string, SecretName: string })),
+  Configs: pointers(
     struct('ConfigReference', { File: fileTargetShape, Runtime: struct('ConfigReferenceRuntimeTarget', {}), ConfigID: string, ConfigName: string }),
   ),
   Isolation: named('container.Isolation'),
   Sysctls: stringMap,
   CapabilityAdd: strings,
   CapabilityDrop: strings,
-  Ulimits: list(struct('Ulimit', { Name: string, Hard: int64, Soft: int64 })),
+  Ulimits: pointers(struct('Ulimit', { Name: string, Hard: int64, Soft: int64 }, 'units')),
   OomScoreAdj: int64,
 });
 

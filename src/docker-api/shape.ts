@@ -58,6 +58,11 @@ export function list<const S extends Shape>(of: S) {
   return { kind: 'list', goType: `[]${of.goType}`, of } as const;
 }
 
+/** A Go list of pointers: messages say so. */
+export function pointers<const S extends StructShape>(of: S) {
+  return { kind: 'list', goType: `[]*${of.goType}`, of } as const;
+}
+
 export function map<const S extends Shape>(of: S) {
   return { kind: 'map', goType: `map[string]${of.goType}`, of } as const;
 }
