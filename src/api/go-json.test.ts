@@ -49,3 +49,19 @@ test('what JSON.parse reads is read, and whatever it refuses gets a reason', () 
     }),
   );
 });
+
+test('what is nested too deep is refused before anything is parsed, closed or not', () => {
+  for (const [open, close] of [
+    ['[', ']'],
+    ['{"a":', '}'],
+  ] as const) {
+    assert.equal(messageFor(open.repeat(500_000)), 'invalid JSON: exceeded max depth');
+    assert.equal(messageFor(`${open.repeat(1_001)}1${close.repeat(1_001)}`), 'invalid JSON: exceeded max depth');
+    assert.equal(messageFor(`${open.repeat(1_000)}1${close.repeat(1_000)}`), 'parsed');
+  }
+  assert.equal(messageFor(JSON.stringify(['\\"[[', '['.repeat(5_000)])), 'parsed');
+});
+
+test('half of a surrogate pair becomes a replacement character, as in Go; whole ones stay', () => {
+  assert.deepEqual(parseGoJson('{"a\\ud800":["\\udfffb","\\ud83d\\ude00","\\\\ud800"]}'), { 'a\ufffd': ['\ufffdb', '\u{1f600}', '\\ud800'] });
+});

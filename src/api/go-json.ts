@@ -7,14 +7,15 @@ import { AppError } from '#lib/errors.ts';
  * `invalid JSON: …` for a syntax error, `unexpected content after JSON` for anything behind the first value.
  */
 export function parseGoJson(text: string): unknown {
+  assertDepth(text);
   try {
-    return JSON.parse(text) as unknown;
+    return wellFormed(text, JSON.parse(text));
   } catch (cause) {
     const scan = scanValue(text, skipSpace(text, 0), 0);
     if ('end' in scan) {
       const next = text[skipSpace(text, scan.end)];
       // Go's `More` takes a closing bracket for the end of an enclosing value.
-      if (next === '}' || next === ']') return JSON.parse(text.slice(0, scan.end)) as unknown;
+      if (next === '}' || next === ']') return wellFormed(text, JSON.parse(text.slice(0, scan.end)));
       if (next !== undefined) throw new AppError('invalidArgument', 'unexpected content after JSON', { cause });
     }
     const reason = 'problem' in scan ? scan.problem : 'unexpected EOF';
@@ -23,8 +24,36 @@ export function parseGoJson(text: string): unknown {
 }
 
 const EOF = 'unexpected EOF';
-/** Go's own limit on nesting. */
-const MAX_DEPTH = 10_000;
+/** Go's limit is 10,000; nothing that Docker knows is as deep as this, and the stack must hold it. */
+const MAX_DEPTH = 1_000;
+
+/** Looked at before anything is parsed: what walks through values later goes as deep as they are. Unbalanced texts are somebody else's business. */
+function assertDepth(text: string): void {
+  let [depth, isInString] = [0, false];
+  for (let at = 0; at < text.length; at++) {
+    const code = text.charCodeAt(at);
+    if (code === BACKSLASH) at++;
+    else if (code === QUOTE) isInString = !isInString;
+    else if (isInString) continue;
+    else if (code === OPEN_BRACE || code === OPEN_BRACKET) depth++;
+    else if (code === CLOSE_BRACE || code === CLOSE_BRACKET) depth--;
+    if (depth > MAX_DEPTH) throw new AppError('invalidArgument', 'invalid JSON: exceeded max depth');
+  }
+}
+
+const [QUOTE, BACKSLASH, OPEN_BRACE, CLOSE_BRACE, OPEN_BRACKET, CLOSE_BRACKET] = Buffer.from('"\\{}[]');
+
+/** Go puts U+FFFD in the place of halves of surrogate pairs; they can only come as escapes. */
+function wellFormed(text: string, value: unknown): unknown {
+  return /\\u[dD][89a-fA-F]/.test(text) ? repaired(value) : value;
+}
+
+function repaired(value: unknown): unknown {
+  if (typeof value === 'string') return value.toWellFormed();
+  if (Array.isArray(value)) return value.map(repaired);
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(Object.entries(value).map(([key, element]) => [key.toWellFormed(), repaired(element)]));
+}
 
 type Scan = { readonly end: number } | { readonly problem: string };
 
@@ -42,7 +71,6 @@ function problemAt(text: string, at: number, where: string): Scan {
 }
 
 function scanValue(text: string, at: number, depth: number): Scan {
-  if (depth > MAX_DEPTH) return { problem: 'exceeded max depth' };
   const character = text[at];
   if (character === '{') return scanObject(text, at + 1, depth);
   if (character === '[') return scanArray(text, at + 1, depth);

@@ -131,4 +131,12 @@ describe('a TLS port', { skip: spawnSync('openssl', ['version']).status !== 0 &&
     const error = await new Promise<Error>((resolve) => socket.once('error', resolve));
     assert.match(error.message, /certificate required|alert/i);
   });
+
+  it('is not kept busy by connections that never say who they are', async () => {
+    const silent = Array.from({ length: 101 }, () => connect({ host: '127.0.0.1', port, localAddress: '127.0.0.9' }).on('error', () => {}));
+    await new Promise((resolve) => silent[0]?.once('close', resolve));
+    const socket: TLSSocket = tlsConnect({ host: '127.0.0.1', port, ca: authority, ...client });
+    await new Promise((resolve) => socket.once('secureConnect', resolve));
+    for (const each of [...silent, socket]) each.destroy();
+  });
 });

@@ -3,6 +3,7 @@ import { lstat, readFile, unlink, chmod, chown } from 'node:fs/promises';
 import { connect, createServer as createNetServer, type Server, type Socket } from 'node:net';
 import { createServer as createTlsServer } from 'node:tls';
 import { AppError, errorMessage } from '#lib/errors.ts';
+import { limitHandshakes } from '#lib/handshakes.ts';
 
 export interface ServerTls {
   readonly cert: Buffer;
@@ -19,6 +20,9 @@ export type HostSpec =
 /** The TLS ports that dockerd uses when none is given. */
 const DEFAULT_TCP_PORT = 2375;
 const DEFAULT_TLS_PORT = 2376;
+/** Until its handshake is over nobody knows who calls. */
+const HANDSHAKE_TIMEOUT_MS = 10_000;
+const HANDSHAKES = { total: 1_000, perPlace: 100 };
 
 /** `unix:///run/skep.sock`, `tcp://0.0.0.0:2376`, or `0.0.0.0:2376`, which dockerd takes for TCP. Throws AppError `invalidArgument` for anything else. */
 export function parseHost(text: string, options: { readonly group?: string; readonly tls?: ServerTls } = {}): HostSpec {
@@ -66,10 +70,20 @@ function createListener(host: HostSpec, onConnection: (socket: Socket) => void):
   if (host.kind === 'unix' || host.tls === undefined) return createNetServer({ allowHalfOpen: true, noDelay: true }, onConnection);
   const { verify, ...material } = host.tls;
   // Half-open matters: a client that has sent all its input still reads output.
-  return createTlsServer(
-    { ...material, allowHalfOpen: true, noDelay: true, requestCert: verify, rejectUnauthorized: verify, minVersion: 'TLSv1.2' },
+  const server = createTlsServer(
+    {
+      ...material,
+      allowHalfOpen: true,
+      noDelay: true,
+      requestCert: verify,
+      rejectUnauthorized: verify,
+      minVersion: 'TLSv1.2',
+      handshakeTimeout: HANDSHAKE_TIMEOUT_MS,
+    },
     onConnection,
   );
+  limitHandshakes(server, HANDSHAKES);
+  return server;
 }
 
 function listening(server: Server, target: { readonly path: string } | { readonly host: string; readonly port: number }, what: string): Promise<void> {

@@ -109,7 +109,11 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     if (socket.writable) socket.end('HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\n\r\n400 Bad Request');
     else socket.destroy();
   });
-  const listeners = createListeners({ accept: (socket) => enterFront(socket, http), isBusy: (socket) => busy.has(socket), clock });
+  const listeners = createListeners({
+    accept: (socket) => enterFront(socket, http, { clock, timeoutMs: HEADERS_TIMEOUT_MS }),
+    isBusy: (socket) => busy.has(socket),
+    clock,
+  });
   return {
     listen: (host) => listeners.listen(host),
     async close() {

@@ -5,6 +5,7 @@ import type { Change, View } from '#domain/view.ts';
 import type { Clock } from '#lib/clock.ts';
 import type { TaskStatusUpdate } from '#protocol/messages.ts';
 import type { Store } from '#store/store.ts';
+import { MAX_COMMIT_BYTES, weightOf } from '#store/weight.ts';
 
 /** A commit of this many rows takes some 10 ms in SQLite, and no agent waits longer than that for another's batch. */
 const MAX_BATCH = 1_000;
@@ -28,7 +29,7 @@ export function createStatusWriter({ store, clock }: { readonly store: Store; re
   async function drain(): Promise<void> {
     busy = true;
     while (queue.length > 0) {
-      const batch = queue.splice(0, MAX_BATCH);
+      const batch = queue.splice(0, batchLength(store.view, queue));
       try {
         await store.update('dispatcher', (view) => ({ changes: changesFor(view, batch, clock.now()), result: undefined }));
         for (const { resolve } of batch) resolve();
@@ -46,6 +47,18 @@ export function createStatusWriter({ store, clock }: { readonly store: Store; re
       await Promise.all(stored);
     },
   };
+}
+
+/** As many as one commit takes, at least one. */
+function batchLength(view: View, queue: readonly Waiting[]): number {
+  let [length, bytes] = [0, 0];
+  for (const { update } of queue.slice(0, MAX_BATCH)) {
+    const task = view.get('task', update.taskId);
+    bytes += task === undefined ? 0 : weightOf(task);
+    if (length > 0 && bytes > MAX_COMMIT_BYTES) break;
+    length++;
+  }
+  return length;
 }
 
 function changesFor(view: View, batch: readonly Waiting[], now: number): Change[] {

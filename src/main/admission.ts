@@ -10,8 +10,10 @@ import type { NodeAvailability, NodeRole } from '#domain/spec.ts';
 import type { View } from '#domain/view.ts';
 import { etcdProblem } from '#etcd/binary.ts';
 import { present } from '#lib/assert.ts';
+import { createAttempts } from '#lib/attempts.ts';
 import type { Clock, Random } from '#lib/clock.ts';
 import { AppError, rpcError } from '#lib/errors.ts';
+import { placeOfAddress } from '#lib/fair-room.ts';
 import { newId } from '#lib/id.ts';
 import type { Logger } from '#lib/log.ts';
 import { sealContexts } from '#store/seal-contexts.ts';
@@ -42,6 +44,8 @@ export interface Admission {
 
 /** What a node hears that was removed. */
 const NOT_MEMBER = 'this node is not part of the swarm any more';
+/** A user who mistypes does not notice. */
+const WRONG_TOKENS = { burst: 20, refillMs: 3_000 };
 /** Newer keys may have been signed whose certificates never reached the node. */
 const MAX_KEYS = 4;
 /** Node indexes are 16 bits wide in marks and zones (network/names.ts). */
@@ -53,6 +57,7 @@ const INDEX_PAUSE_MS = 20;
 
 export function createAdmission({ store, sealer, signer, clock, random, log }: AdmissionOptions): Admission {
   const cluster = () => present([...store.view.list('cluster')][0], 'the cluster object');
+  const wrongTokens = createAttempts(WRONG_TOKENS, () => clock.elapsed());
 
   function check(peer: Peer): Node {
     const node = store.view.get('node', peer.nodeId);
@@ -83,12 +88,24 @@ export function createAdmission({ store, sealer, signer, clock, random, log }: A
     }
   }
 
+  function roleOf(token: string, address: string): NodeRole {
+    const place = placeOfAddress(address);
+    wrongTokens.assertMayTry(place, 'join tokens from this address');
+    const role = roleOfToken(token, cluster(), sealer);
+    if (role === undefined) {
+      wrongTokens.wrong(place);
+      throw rpcError('invalidArgument', 'A valid join token is necessary to join this cluster');
+    }
+    wrongTokens.right(place);
+    return role;
+  }
+
   /** The node exists once its certificate does: nothing is left of a join that no authority signs. */
   async function admit(
     { request, token = '', availability = 'active', cannotManage = '', now, level, advertiseAddr }: IssueRequest,
     address: string,
   ): Promise<IssuedCertificate> {
-    const role = roleOfToken(token, cluster(), sealer);
+    const role = roleOf(token, address);
     if (role === 'manager') {
       checkManagers(cannotManage);
       assertNewEnough(cluster(), level);
@@ -154,13 +171,12 @@ function checkManagers(cannotManage: string): void {
   if (problem !== undefined) throw rpcError('failedPrecondition', `the manager that was asked cannot have others beside it: ${problem}`);
 }
 
-/** Both secrets are compared in constant time, whichever fits. Throws in SwarmKit's words when none does. */
-function roleOfToken(token: string, { sealedJoinTokens }: Cluster, sealer: Sealer): NodeRole {
+/** Both secrets are compared in constant time, whichever fits. Undefined when none does. */
+function roleOfToken(token: string, { sealedJoinTokens }: Cluster, sealer: Sealer): NodeRole | undefined {
   const { secret } = parseJoinToken(token);
   const fits = (role: NodeRole) => isSameSecret(secret, Buffer.from(sealer.open(sealedJoinTokens[role], sealContexts.joinToken(role))).toString());
   const [worker, manager] = [fits('worker'), fits('manager')];
-  if (!worker && !manager) throw rpcError('invalidArgument', 'A valid join token is necessary to join this cluster');
-  return manager ? 'manager' : 'worker';
+  return manager ? 'manager' : worker ? 'worker' : undefined;
 }
 
 interface NewNode {

@@ -185,6 +185,9 @@ test('a locked node stays locked until it gets its key', async (context) => {
   await assert.rejects(second.membership.unlock('nonsense'), { code: 'invalidArgument', message: 'invalid key string' });
   const wrong = formatUnlockKey(createUnlockKey(createSeededRandom(2)));
   await assert.rejects(second.membership.unlock(wrong), { code: 'unauthenticated', message: 'swarm could not be unlocked: invalid key provided' });
+  for (let tries = 2; tries <= 10; tries++) await assert.rejects(second.membership.unlock(wrong), { code: 'unauthenticated' });
+  await assert.rejects(second.membership.unlock(formatUnlockKey(unlockKey)), { message: 'too many wrong unlock keys: try again in 2 s' });
+  await second.clock.advance(2_000);
   await second.membership.unlock(formatUnlockKey(unlockKey));
   assert.deepEqual(second.asked, ['start']);
   await assert.rejects(second.membership.unlock(formatUnlockKey(unlockKey)), { code: 'conflict', message: 'swarm is not locked' });

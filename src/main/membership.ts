@@ -19,9 +19,8 @@ import { present } from '#lib/assert.ts';
 import { AppError, errorMessage } from '#lib/errors.ts';
 import { newId } from '#lib/id.ts';
 import type { Logger } from '#lib/log.ts';
-import { createDataKey, parseUnlockKey } from '#store/seal.ts';
+import { createDataKey } from '#store/seal.ts';
 import { type AddressRequest, type NodeAddresses, nodeAddresses, type SystemInterfaces } from './addresses.ts';
-import { unlockDataKey } from './data-key.ts';
 import { checkInitRequest } from './found-swarm.ts';
 import { writeIdentity } from './identity.ts';
 import type { NodeEngines } from './node-engines.ts';
@@ -211,12 +210,7 @@ class Membership implements DaemonMembership {
   }
 
   unlock(key: string): Promise<void> {
-    return this.place.inTurn(async () => {
-      const { state } = this.place;
-      if (state.kind === 'inactive') throw new AppError('unavailable', NOT_IN_SWARM);
-      if (state.kind !== 'locked') throw new AppError('conflict', 'swarm is not locked');
-      await this.place.resumeManager(state.swarm, unlockDataKey(state.dataKey, parseUnlockKey(key)));
-    });
+    return this.place.inTurn(() => this.place.unlock(key));
   }
 
   async backup(passphrase: string): Promise<Backup> {

@@ -3,13 +3,16 @@
 import type { NodeRole } from '#domain/spec.ts';
 import type { StoreEvent } from '#domain/view.ts';
 import { present } from '#lib/assert.ts';
+import { type Attempts, createAttempts } from '#lib/attempts.ts';
 import type { Clock } from '#lib/clock.ts';
 import { AppError, errorMessage } from '#lib/errors.ts';
 import type { Logger } from '#lib/log.ts';
+import { parseUnlockKey } from '#store/seal.ts';
 import { prepareManager, prepareWorker } from './change-role.ts';
+import { unlockDataKey } from './data-key.ts';
 import { healManager } from './heal-manager.ts';
 import type { State } from './membership-state.ts';
-import { NO_LEADER, REMOVED, WANTED_AS_MANAGER } from './membership-texts.ts';
+import { NO_LEADER, NOT_IN_SWARM, REMOVED, WANTED_AS_MANAGER } from './membership-texts.ts';
 import type { ManagerStart, NodeFactory, NodeRuntime } from './node-runtime.ts';
 import { knownManagersOf } from './remote-managers.ts';
 import type { StateDirectory, SwarmFile } from './state-directory.ts';
@@ -27,6 +30,7 @@ const QUORUM_PATIENCE_MS = 10_000;
 const RECOVERY_PAUSE_MS = 1_000;
 /** Between the tries to take a role that could not be taken. */
 const ROLE_RETRY_MS = 5_000;
+const WRONG_KEYS = { burst: 10, refillMs: 2_000 };
 
 export class NodePlace {
   state: State = { kind: 'inactive' };
@@ -37,8 +41,11 @@ export class NodePlace {
   private turn: Promise<unknown> = Promise.resolve();
   private resuming: { readonly stop: AbortController; readonly done: Promise<void> } | undefined;
 
+  private readonly wrongKeys: Attempts;
+
   constructor(options: NodePlaceOptions) {
     this.options = options;
+    this.wrongKeys = createAttempts(WRONG_KEYS, () => options.clock.elapsed());
   }
 
   /** What runs here; undefined while nothing does. */
@@ -92,6 +99,18 @@ export class NodePlace {
     this.state = { kind: 'active', swarm, node };
     // A worker that comes back works without managers, too: only a join waits for them.
     if (mustBeReady) await node.ready();
+  }
+
+  async unlock(key: string): Promise<void> {
+    const { state } = this;
+    if (state.kind === 'inactive') throw new AppError('unavailable', NOT_IN_SWARM);
+    if (state.kind !== 'locked') throw new AppError('conflict', 'swarm is not locked');
+    this.wrongKeys.assertMayTry('', 'unlock keys');
+    const unlockKey = parseUnlockKey(key);
+    this.wrongKeys.wrong('');
+    const dataKey = unlockDataKey(state.dataKey, unlockKey);
+    this.wrongKeys.right('');
+    await this.resumeManager(state.swarm, dataKey);
   }
 
   /** Waits for enough other managers for as long as it takes; `docker info` says so after a while, and leaving or `--force-new-cluster` ends it. */

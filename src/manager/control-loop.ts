@@ -7,6 +7,7 @@ import type { Clock } from '#lib/clock.ts';
 import { AppError, errorMessage } from '#lib/errors.ts';
 import type { Logger } from '#lib/log.ts';
 import type { Store } from '#store/store.ts';
+import { splitByWeight } from '#store/weight.ts';
 
 export interface LoopDecision extends Decision {
   /** When to look at single keys again; `wakeAt` looks at every key of this decision again. */
@@ -101,7 +102,8 @@ async function runOnce(
   for (const key of keys) wakeUps.delete(key);
   const decision = loop.decide(store.view, keys, clock.now());
   for (const key of decision.postponed ?? []) dirty.add(key);
-  if (decision.changes.length > 0) await store.commit(loop.writer, decision.changes);
+  // What is stored of a decision is where the next one begins: a part of it is no harm.
+  if (decision.changes.length > 0) for (const part of splitByWeight(decision.changes)) await store.commit(loop.writer, part);
   // Kept as waits, not as times of day: a clock that is set meanwhile makes nobody wait longer, and the decision looks at the time again.
   const onSteadyClock = clock.elapsed() - clock.now();
   if (decision.wakeAt !== undefined) for (const key of keys) wakeUps.set(key, decision.wakeAt + onSteadyClock);

@@ -10,6 +10,7 @@ import type { BackendResult, Fence, StoreBackend, StoredWrite } from './backend.
 import { claimedError } from './claimed-error.ts';
 import type { Store } from './store.ts';
 import { createTables, type Tables } from './tables.ts';
+import { assertSpecFits } from './weight.ts';
 import { assertMayWrite } from './writers.ts';
 
 export interface StoreOptions {
@@ -118,6 +119,7 @@ function prepareWrites({ view }: Tables, writer: Writer, changes: readonly Chang
       return { kind, id, expectedVersion, addClaims: [], removeClaims: previous ? claimsOf(previous) : [] };
     }
     assertMayWrite(writer, previous, change.object);
+    if (writer === 'control') assertSpecFits(change.object);
     const createdAt = previous?.createdAt ?? (change.object.createdAt || now);
     // Whoever creates may name a later time than now, to keep an order; nothing was changed before it was made.
     const object: StoreObject = { ...change.object, version: 0, createdAt, updatedAt: Math.max(now, createdAt) };

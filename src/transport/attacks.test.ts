@@ -1,8 +1,9 @@
 // What strangers, liars and broken programs get from the managers' port, and what a node that joins gets from somebody who only says that he is a manager.
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
+import { connect as connectHttp2 } from 'node:http2';
 import { connect as connectTcp } from 'node:net';
-import { createServer, connect as connectTls, type TLSSocket } from 'node:tls';
+import { createServer, connect as connectTls, TLSSocket } from 'node:tls';
 import { type TestContext, test } from 'node:test';
 import { Client, credentials, Metadata, status, type ServiceError } from '@grpc/grpc-js';
 import { createJoinSecret, formatJoinToken } from '#ca/join-token.ts';
@@ -15,8 +16,9 @@ import { systemClock } from '#platform/clock.ts';
 import type { ManagerConnection } from '#protocol/messages.ts';
 import { requestIdentity } from './bootstrap.ts';
 import { whyNotTrusted } from './dial.ts';
-import { type ManagerHandlers, startManagerServer, type ServerLimits, type TlsMaterial } from './server.ts';
+import { type ManagerHandlers, startManagerServer, type TlsMaterial } from './server.ts';
 import { managerService } from './service.ts';
+import { type StrangerLimits, strangerLimits } from './strangers.ts';
 
 const day = 24 * 3_600_000;
 const options = { availability: 'active', cannotManage: undefined, clock: systemClock, signal: new AbortController().signal } as const;
@@ -26,9 +28,29 @@ async function identity(root: RootCa, nodeId: string, role: 'manager' | 'worker'
   return { certificate: await signCertificateRequest(root, request, { nodeId, role, clusterId: 'c1' }, { now }), key, roots: root.certificate };
 }
 
+/** A connection to the managers' port that is none of gRPC's. */
+function guestOf(port: number, root: RootCa, localAddress = '127.0.0.1', more: object = {}): TLSSocket {
+  const options = { port, host: '127.0.0.1', localAddress, ca: root.certificate, servername: 'swarm-manager', ALPNProtocols: ['h2'], ...more };
+  return connectTls(options)
+    .on('error', () => {})
+    .resume();
+}
+
+/** A frame of HTTP/2. */
+function frame(type: number, flags: number, stream: number, payload: Buffer): Buffer {
+  const numbers = [payload.length >> 16, payload.length >> 8, payload.length, type, flags, stream >> 24, stream >> 16, stream >> 8, stream];
+  return Buffer.concat([Buffer.from(numbers.map((number) => number & 0xff)), payload]);
+}
+
+/** The headers of a call to `path`: POST and https from HTTP/2's table, the others in full. */
+function requestHead(path: string): Buffer {
+  const text = (value: string) => Buffer.from([value.length, ...Buffer.from(value)]);
+  return Buffer.concat([Buffer.from([0x83, 0x87, 0x04]), text(path), Buffer.from([0x0f, 0x10]), text('application/grpc')]);
+}
+
 interface SetUp {
   readonly handlers?: Partial<ManagerHandlers>;
-  readonly limits?: ServerLimits;
+  readonly limits?: Partial<StrangerLimits>;
   readonly root?: RootCa;
   readonly tls?: TlsMaterial;
 }
@@ -49,7 +71,7 @@ async function setUp(context: TestContext, { handlers = {}, limits, root: given,
     port: 0,
     tls: tls ?? (await identity(root, 'm1', 'manager')),
     log: silentLogger,
-    ...(limits === undefined ? {} : { limits }),
+    limits: { ...strangerLimits, ...limits },
     handlers: {
       rootCertificate: () => root.certificate,
       issueCertificate: async ({ token = '' }) => {
@@ -102,6 +124,7 @@ test('messages that are too long, no JSON, or of another form are refused, and t
   assert.equal((await send(context, address, member, 'heartbeat', Buffer.alloc(33 * 1024 * 1024, 0x20)))[0], status.RESOURCE_EXHAUSTED);
   assert.equal((await send(context, address, member, 'heartbeat', Buffer.from('{"sessionId":')))[0], status.INTERNAL);
   assert.equal((await send(context, address, member, 'heartbeat', Buffer.from('['.repeat(60_000))))[0], status.INTERNAL);
+  assert.equal((await send(context, address, member, 'heartbeat', Buffer.from('['.repeat(60_000) + ']'.repeat(60_000))))[0], status.INTERNAL);
   const good = {
     hostname: 'h',
     dataPathAddress: '192.0.2.1',
@@ -148,16 +171,70 @@ test('messages that are too long, no JSON, or of another form are refused, and t
   assert.deepEqual(calls, ['reportDescription', 'reportStatus']);
 });
 
-test('connections that say nothing are closed, so are guests that stay, and there is room for so many of these only', async (context) => {
-  const { address, server, root } = await setUp(context, { limits: { handshakeMs: 2_000, guestLifeMs: 400, guests: 2 } });
+test('connections that say nothing are closed, and so are guests that stay', async (context) => {
+  const { address, server, root } = await setUp(context, { limits: { handshakeMs: 2_000, guestLifeMs: 400 } });
   const silent = connectTcp({ port: server.port, host: '127.0.0.1' });
   silent.on('error', () => {});
-  const guests = [1, 2, 3].map(() =>
-    connectTls({ port: server.port, host: '127.0.0.1', ca: root.certificate, servername: 'swarm-manager', ALPNProtocols: ['h2'] }),
-  );
-  for (const guest of guests) guest.on('error', () => {}).resume();
+  // One says nothing after TLS, one sends half of what begins HTTP/2.
+  const guests = [1, 2].map(() => guestOf(server.port, root));
+  guests[1]?.write('PRI * HTTP/2.0\r\n');
   await Promise.all([silent, ...guests].map((socket) => once(socket, 'close')));
   assert.equal((await send(context, address, await identity(root, 'w1', 'worker'), 'heartbeat', Buffer.from('{"sessionId":"s"}')))[0], status.OK);
+});
+
+test('who opens more connections than his address may have loses his own oldest, and others still get in', async (context) => {
+  const room = { total: 6, perPlace: 4 };
+  const { address, server, root } = await setUp(context, { limits: { handshakes: room, guests: room, perMember: 2 } });
+  const elsewhere = guestOf(server.port, root, '127.0.0.2');
+  await once(elsewhere, 'secureConnect');
+  for (const open of [() => connectTcp({ port: server.port, host: '127.0.0.1', localAddress: '127.0.0.3' }), () => guestOf(server.port, root, '127.0.0.3')]) {
+    const many = [];
+    for (let index = 0; index < 8; index++) {
+      const socket = open();
+      socket.on('error', () => {}).resume();
+      many.push(once(socket, 'close').then(() => index));
+      await once(socket, socket instanceof TLSSocket ? 'secureConnect' : 'connect');
+      context.after(() => socket.destroy());
+    }
+    assert.deepEqual(new Set([await many[0], await many[1], await many[2], await many[3]]), new Set([0, 1, 2, 3]));
+    assert.equal((await send(context, address, { roots: root.certificate }, 'rootCertificate', Buffer.from('{}')))[0], status.OK);
+    assert.equal((await send(context, address, await identity(root, 'w1', 'worker'), 'heartbeat', Buffer.from('{"sessionId":"s"}')))[0], status.OK);
+  }
+  assert.equal(elsewhere.destroyed, false);
+  elsewhere.destroy();
+  const { key, certificate } = await identity(root, 'w2', 'worker');
+  const own = [1, 2, 3].map(() => guestOf(server.port, root, '127.0.0.1', { key, cert: certificate }));
+  context.after(() => own.forEach((socket) => void socket.destroy()));
+  await Promise.race(own.map((socket) => once(socket, 'close')));
+  assert.equal(own.filter(({ destroyed }) => destroyed).length, 1);
+});
+
+test('a guest has few streams and little room for headers, and a member that resets streams without end is cut off', async (context) => {
+  const { server, root, address } = await setUp(context);
+  const { key, certificate } = await identity(root, 'w1', 'worker');
+  const path = managerService.rootCertificate.path;
+  const headers = { ':method': 'POST', ':path': path, 'content-type': 'application/grpc', te: 'trailers' };
+  const guest = connectHttp2(`https://127.0.0.1:${server.port}`, { ca: root.certificate, servername: 'swarm-manager' });
+  guest.on('error', () => {});
+  context.after(() => guest.destroy());
+  const [settings] = (await once(guest, 'remoteSettings')) as [{ maxConcurrentStreams?: number }];
+  assert.equal(settings.maxConcurrentStreams, 8);
+  // 100 KB of headers are more than anybody has to say.
+  const bomb = guest.request({ ...headers, ...Object.fromEntries(Array.from({ length: 100 }, (_, index) => [`x-${index}`, 'a'.repeat(1_000)])) });
+  bomb.end();
+  await assert.rejects(once(bomb, 'close'), { code: 'ERR_HTTP2_STREAM_ERROR' });
+  const member = guestOf(server.port, root, '127.0.0.1', { key, cert: certificate });
+  await once(member, 'secureConnect');
+  member.write(Buffer.concat([Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'), frame(4, 0, 0, Buffer.alloc(0))]));
+  // Each stream is begun and reset at once, so that there is never more than one.
+  const resets = async () => {
+    for (let stream = 1; member.writable; stream += 2) {
+      const isFull = !member.write(Buffer.concat([frame(1, 4, stream, requestHead(path)), frame(3, 0, stream, Buffer.from([0, 0, 0, 8]))]));
+      if (isFull || stream % 200 === 1) await new Promise((resolve) => setImmediate(resolve));
+    }
+  };
+  await Promise.all([resets(), once(member, 'close')]);
+  assert.equal((await send(context, address, { roots: root.certificate }, 'rootCertificate', Buffer.from('{}')))[0], status.OK);
 });
 
 test('a certificate that says manager is worth nothing when another root signed it', async (context) => {

@@ -4,7 +4,7 @@ import type { X509Certificate } from 'node:crypto';
 import type { Socket } from 'node:net';
 import { createServer, type Server as TlsServer, type TLSSocket } from 'node:tls';
 import { Server, ServerCredentials } from '@grpc/grpc-js';
-import type { ServerDuplexStream } from '@grpc/grpc-js';
+import type { ServerDuplexStream, ServerOptions } from '@grpc/grpc-js';
 import { digestOfKey, readSubject } from '#ca/node-certificate.ts';
 import { isSignedBy, splitCertificates } from '#ca/root.ts';
 import type { Trust } from '#ca/rotation.ts';
@@ -22,6 +22,7 @@ import {
   managerService,
   MAX_MESSAGE_BYTES,
 } from './service.ts';
+import { createStrangers, type StrangerLimits, strangerLimits } from './strangers.ts';
 
 /** A node that proved who it is. */
 export interface Peer {
@@ -89,38 +90,35 @@ export interface ManagerServerOptions {
   readonly tls: TlsMaterial;
   readonly handlers: ManagerHandlers;
   readonly log: Logger;
-  readonly limits?: ServerLimits;
+  readonly limits?: StrangerLimits;
 }
 
 /** The longest that a node has to say: statuses of all its tasks. */
 const MAX_MEMBER_BYTES = 32 * 1024 * 1024;
 const MAX_GUEST_BYTES = 64 * 1024;
 
-export interface ServerLimits {
-  /** How long a connection may say nothing before it has shown who it is. */
-  readonly handshakeMs: number;
-  /** How long a connection without a certificate lasts; one is issued within 20 s (client.ts). */
-  readonly guestLifeMs: number;
-  readonly guests: number;
-}
-
-const defaultLimits: ServerLimits = { handshakeMs: 10_000, guestLifeMs: 60_000, guests: 500 };
+/** At one time, of one connection. A node has a stream for each tunnel that the managers asked for: logs, exec, attach. */
+const MAX_MEMBER_STREAMS = 4_096;
+/** It asks for the root, and then for a certificate. */
+const MAX_GUEST_STREAMS = 8;
+/** Of what HTTP/2 itself holds for a connection, in megabytes: headers and data that nobody has taken yet. */
+const GUEST_MEMORY_MB = 1;
 
 /** Rejects with AppError `unavailable` when the address cannot be listened on. */
-export async function startManagerServer({ host, port, tls, handlers, log, limits = defaultLimits }: ManagerServerOptions): Promise<ManagerServer> {
-  const members = rpcServer(MAX_MEMBER_BYTES);
+export async function startManagerServer({ host, port, tls, handlers, log, limits = strangerLimits }: ManagerServerOptions): Promise<ManagerServer> {
+  const members = rpcServer(MAX_MEMBER_BYTES, { 'grpc.max_concurrent_streams': MAX_MEMBER_STREAMS });
   // Whoever has no certificate can ask for one; nobody should be able to fill a manager's memory with that.
-  const guests = rpcServer(MAX_GUEST_BYTES);
+  const guests = rpcServer(MAX_GUEST_BYTES, { 'grpc.max_concurrent_streams': MAX_GUEST_STREAMS, 'grpc-node.max_session_memory': GUEST_MEMORY_MB });
   const connections = new Map<TLSSocket, Peer | undefined>();
   const peers = new Map<string, Peer>();
-  const guestSockets = new Set<TLSSocket>();
 
-  function rpcServer(maxBytes: number) {
+  function rpcServer(maxBytes: number, more: ServerOptions) {
     const rpc = new Server({
       'grpc.max_receive_message_length': maxBytes,
       'grpc.max_send_message_length': MAX_MESSAGE_BYTES,
       'grpc.keepalive_time_ms': KEEPALIVE_MS,
       'grpc.keepalive_timeout_ms': KEEPALIVE_TIMEOUT_MS,
+      ...more,
     });
     rpc.addService(
       managerService,
@@ -130,21 +128,7 @@ export async function startManagerServer({ host, port, tls, handlers, log, limit
     return { rpc, injector: rpc.createConnectionInjector(ServerCredentials.createInsecure()) };
   }
 
-  /** A guest has a moment to get a certificate, and there is room for so many. */
-  function admitGuest(socket: TLSSocket): boolean {
-    if (guestSockets.size >= limits.guests) {
-      log.warn({ address: socket.remoteAddress, guests: guestSockets.size }, 'a connection without a certificate was refused: there are too many');
-      socket.destroy();
-      return false;
-    }
-    guestSockets.add(socket);
-    const late = setTimeout(() => socket.destroy(), limits.guestLifeMs);
-    socket.on('close', () => {
-      clearTimeout(late);
-      guestSockets.delete(socket);
-    });
-    return true;
-  }
+  const strangers = createStrangers(limits, () => performance.now(), log);
   let { roots } = tls;
   const server = createServer(
     { ...contextOf(tls), requestCert: true, rejectUnauthorized: false, ALPNProtocols: ['h2'], handshakeTimeout: limits.handshakeMs },
@@ -158,7 +142,8 @@ export async function startManagerServer({ host, port, tls, handlers, log, limit
         socket.destroy();
         return;
       }
-      if (peer === undefined && !admitGuest(socket)) return;
+      if (peer === undefined) strangers.guest(socket);
+      else strangers.member(socket, peer.nodeId);
       // gRPC tells a call's connection by these two only.
       const name = `${socket.remoteAddress}:${socket.remotePort}`;
       const member = peer === undefined ? undefined : { ...peer, hasClosed: watchEnd(socket) };
@@ -178,9 +163,8 @@ export async function startManagerServer({ host, port, tls, handlers, log, limit
     // Whoever only knocks (knock.ts) begins none.
     if ((error as NodeJS.ErrnoException).code !== 'ECONNRESET')
       log.debug({ address: (socket as Socket).remoteAddress, error: errorMessage(error) }, 'a TLS handshake failed');
-    // One that took too long is still open.
-    socket.destroy();
   });
+  strangers.guard(server);
   const bound = await listen(server, host, port);
   return {
     port: bound,

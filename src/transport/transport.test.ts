@@ -270,3 +270,10 @@ test('a tunnel whose other end is gone ends at once, on either side', async (con
   assert.match(error.message, /UNAVAILABLE: the other end of the tunnel is gone/);
   assert(sockets[0]?.destroyed);
 });
+
+test('labels that look like bytes on the way arrive as labels, and bytes as bytes', () => {
+  for (const only of ['$bytes', '$$bytes', '$$$bytes', '__proto__', '$bytes$']) {
+    const value = { labels: Object.fromEntries([[only, 'AAAA']]), list: [Object.fromEntries([[only, { [only]: 'x' }]])], data: new Uint8Array([1, 2]) };
+    assert.deepEqual(decode(encode(value)), value);
+  }
+});

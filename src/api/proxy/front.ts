@@ -2,20 +2,25 @@
 // parser would read what they send next as another request. Their head gets the missing headers, so that the parser lets go of the socket.
 import type { Server } from 'node:http';
 import type { Socket } from 'node:net';
+import type { Clock } from '#lib/clock.ts';
 import { splitVersion } from '../version.ts';
 import { IMPLIED_UPGRADE_HEADER, isHijackPath } from './hijack.ts';
 
 /** Heads of takeover requests are short; a longer one is left to the parser. */
 const MAX_PEEK_BYTES = 16 * 1024;
 
-/** Hands a fresh socket to the HTTP server once its first bytes are known. */
-export function enterFront(socket: Socket, http: Server): void {
+/** Hands a fresh socket to the HTTP server once its first bytes are known; drops one of which they are not within `timeoutMs`. */
+export function enterFront(socket: Socket, http: Server, { clock, timeoutMs }: { readonly clock: Clock; readonly timeoutMs: number }): void {
   let seen: Buffer = Buffer.alloc(0);
   const drop = () => socket.destroy();
+  const cancel = clock.schedule(timeoutMs, drop);
+  socket.once('close', cancel);
   const onData = (chunk: Buffer) => {
     seen = seen.length === 0 ? chunk : Buffer.concat([seen, chunk]);
     const head = firstHead(seen);
     if (head === 'incomplete') return;
+    cancel();
+    socket.off('close', cancel);
     socket.off('data', onData);
     socket.off('error', drop);
     socket.off('end', drop);
