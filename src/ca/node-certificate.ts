@@ -4,6 +4,7 @@ import { createHash, type KeyObject, type X509Certificate } from 'node:crypto';
 import { isIP } from 'node:net';
 import type { NodeRole } from '#domain/spec.ts';
 import { AppError } from '#lib/errors.ts';
+import { epochName } from './epoch.ts';
 import { certificateAlgorithm, createKeyPair, exportKey, importSigningKey, newSerialNumber, toPem } from './keys.ts';
 import { authorityKeyIdentifier, type RootCa, readCertificate } from './root.ts';
 import type { Pkcs10CertificateRequest } from './x509.ts';
@@ -12,6 +13,8 @@ export interface NodeSubject {
   readonly nodeId: string;
   readonly role: NodeRole;
   readonly clusterId: string;
+  /** Of the swarm that it is signed in (epoch.ts), if it has one. */
+  readonly epoch?: number | undefined;
 }
 
 export interface NodeCertificate extends NodeSubject {
@@ -31,8 +34,8 @@ export const MIN_EXPIRY_MS = 3_600_000;
 export const BACKDATE_MS = 3_600_000;
 
 /** The names that a node's certificate must have, whoever signs it. */
-export function namesOf({ role, nodeId }: NodeSubject): readonly string[] {
-  return [roleNames[role], nodeId, ...(role === 'manager' ? [CA_NAME] : [])];
+export function namesOf({ role, nodeId, epoch }: NodeSubject): readonly string[] {
+  return [roleNames[role], nodeId, ...(role === 'manager' ? [CA_NAME] : []), ...(epoch === undefined ? [] : [epochName(epoch)])];
 }
 
 /** A new key and the request for a certificate on it, both PEM. */

@@ -16,16 +16,19 @@ export interface Trust {
   readonly issuer: string;
   /** The longest life of a certificate. */
   readonly expiryMs: number;
+  /** A certificate of an earlier one is to be renewed (epoch.ts). */
+  readonly epoch?: number;
 }
 
 export function trustOf(cluster: Cluster): Trust {
-  const { rootCa, spec } = cluster;
+  const { rootCa, spec, epoch } = cluster;
   const { certificate, rotation } = rootCa;
   return {
     roots: rotation === undefined ? certificate : certificate + rotation.certificate,
     issuer: rotation?.certificate ?? certificate,
     // An external authority decides itself how long its certificates last: nodes would ask for ever for a shorter one.
     expiryMs: signingRootOf(cluster).urls.length > 0 ? Number.MAX_SAFE_INTEGER : nodeCertExpiryNsOf(spec) / 1e6,
+    ...(epoch === undefined ? {} : { epoch }),
   };
 }
 

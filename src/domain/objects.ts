@@ -53,6 +53,10 @@ export interface Cluster extends ObjectMeta {
   readonly subnetSize: number;
   readonly dataPathPort: number;
   readonly rootRotationInProgress: boolean;
+  /** Which of its lives the swarm is in (ca/epoch.ts); absent: its first. */
+  readonly epoch?: number;
+  /** Where managers of an earlier epoch may still run: they must hear of this one. */
+  readonly formerManagers?: readonly { readonly nodeId: string; readonly address: string }[];
   /** What every manager must understand (protocol/level.ts); absent: the oldest level. */
   readonly level?: number;
 }

@@ -1,6 +1,7 @@
 // Keeps this node's certificate good: renews it in time, at once when the swarm's root or the allowed life of certificates changed, and follows what
 // the swarm trusts. Whoever uses the certificate is told of the new one; connections that stand go on.
 import { clockProblem } from '#ca/clock-skew.ts';
+import { epochOf } from '#ca/epoch.ts';
 import { createCertificateRequest, readNodeCertificate } from '#ca/node-certificate.ts';
 import { renewalTime } from '#ca/renewal.ts';
 import { isChainTrusted, isKeyOf, isSignedBy, splitCertificates, tlsInfoOfNode, type TlsInfo } from '#ca/root.ts';
@@ -115,9 +116,9 @@ export function createCertificateKeeper({ folder, issue, clock, random, log }: C
   };
 }
 
-function isOutdated(certificate: string, { issuer, expiryMs }: Trust): boolean {
+function isOutdated(certificate: string, { issuer, expiryMs, epoch = 0 }: Trust): boolean {
   const { notBefore, notAfter } = readNodeCertificate(certificate);
-  return !isSignedBy(certificate, issuer) || notAfter - notBefore > expiryMs + LIFE_TOLERANCE_MS;
+  return !isSignedBy(certificate, issuer) || notAfter - notBefore > expiryMs + LIFE_TOLERANCE_MS || epochOf(certificate) < epoch;
 }
 
 /** Resolves after `delayMs`, when the listener that `setWake` gets is called, or when the signal aborts. */

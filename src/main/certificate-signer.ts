@@ -11,7 +11,7 @@ import type { Sealer } from '#store/seal.ts';
 
 export interface CertificateSigner {
   /** The certificate with its chain, both PEM. Rejects with `deadlineExceeded` while no external authority answers. */
-  sign(request: string, subject: Omit<NodeSubject, 'clusterId'>, address: string): Promise<string>;
+  sign(request: string, subject: Omit<NodeSubject, 'clusterId' | 'epoch'>, address: string): Promise<string>;
 }
 
 export interface CertificateSignerOptions {
@@ -29,10 +29,10 @@ export function createCertificateSigner({ cluster, sealer, external, clock }: Ce
   };
   return {
     async sign(request, { nodeId, role }, address) {
-      const { id: clusterId, rootCa, spec } = cluster();
+      const { id: clusterId, rootCa, spec, epoch } = cluster();
       const signing = signingRootOf(cluster());
       const chain = rootCa.rotation?.crossSigned ?? signing.root;
-      const subject = { nodeId, role, clusterId };
+      const subject = { nodeId, role, clusterId, epoch };
       if (signing.urls.length > 0) return (await external.sign(signing, request, subject, [address])) + chain;
       const root = { certificate: signing.root, key: keyOf(signing) };
       return signCertificateRequest(root, request, subject, { now: clock.now(), expiryMs: nodeCertExpiryNsOf(spec) / 1e6, hosts: [address], chain });

@@ -20,7 +20,8 @@ export function isKeptAlone(state: State, { forceNewCluster }: InitRequest): boo
 export async function keepAlone(place: NodePlace, directory: StateDirectory, addresses: NodeAddresses, request: InitRequest): Promise<string> {
   const state = await place.giveUpResuming();
   if (state.kind !== 'active' && state.kind !== 'error') throw new AppError('unavailable', PREPARING);
-  const swarm: SwarmFile = { ...state.swarm, ...addresses };
+  const { superseded: _over, ...before } = state.swarm;
+  const swarm: SwarmFile = { ...before, ...addresses };
   const dataKey = dataKeyOf(state, directory);
   if (dataKey === undefined) throw new AppError('unavailable', LOCKED);
   if (state.kind === 'active') await state.node.stop();

@@ -1,6 +1,7 @@
 // A node that is a manager, and a worker too: store, control loops, dispatcher, the managers' port, and an agent, started and stopped together.
 // Composition and order only.
 import { createAgent } from '#agent/agent.ts';
+import { nextEpoch } from '#ca/epoch.ts';
 import { createExternalSigner } from '#ca/external.ts';
 import { createCertificateRequest } from '#ca/node-certificate.ts';
 import { trustOf } from '#ca/rotation.ts';
@@ -8,6 +9,7 @@ import type { InitRequest } from '#control/control.ts';
 import type { Change } from '#domain/view.ts';
 import { createFileAgentState } from '#engine/agent-state.ts';
 import type { Clock } from '#lib/clock.ts';
+import { present } from '#lib/assert.ts';
 import { AppError, errorMessage } from '#lib/errors.ts';
 import { newId } from '#lib/id.ts';
 import type { Logger } from '#lib/log.ts';
@@ -32,6 +34,9 @@ import { createNodeTunnels } from './node-tunnels.ts';
 import { type ManagerStart, type NodeFactoryOptions, type NodeRuntime, superviseParts } from './node-runtime.ts';
 import { createRemoteManagers, type KnownManager, type RemoteManagers } from './remote-managers.ts';
 import { findGoneContainer } from './gone-containers.ts';
+import { formerManagers } from './restored-state.ts';
+import type { SwarmFile } from './state-directory.ts';
+import { admitsEpoch, tellFormerManagers } from './superseded.ts';
 import { logsOfTasks } from './task-logs.ts';
 import { askAny } from './worker-node.ts';
 
@@ -63,7 +68,7 @@ export async function startManagerNode(options: NodeFactoryOptions, start: Manag
       await parts.backups.snapshots
         .take('before-force-new-cluster')
         .catch((error: unknown) => log.warn({ error: errorMessage(error) }, 'no snapshot could be taken before the other managers are forgotten'));
-      await forgetOtherManagers(managerStore.store, swarm.nodeId);
+      await forgetOtherManagers(managerStore.store, swarm, clock.now());
     }
     return await runManager(options, start, managerStore, parts);
   } catch (error) {
@@ -135,7 +140,7 @@ async function runManager(options: NodeFactoryOptions, start: ManagerStart, mana
   });
   const gone = createGoneTasks();
   const listen = splitHostPort(swarm.listenAddr);
-  const handlers = managerHandlers(parts, engines, tunnels);
+  const handlers = { ...managerHandlers(parts, engines, tunnels), admits: admitsEpoch(parts, start) };
   const server = await startManagerServer({ host: listen.host, port: Number(listen.port), tls: keeper.identity(), log, handlers }).catch(
     async (error: unknown) => {
       // Another program may have the port: what was started for it would stay in the way of the next try.
@@ -150,7 +155,8 @@ async function runManager(options: NodeFactoryOptions, start: ManagerStart, mana
   });
   const stop = new AbortController();
   const unwatch = followStore(options, start, { managerStore, parts, server, others });
-  const running = runAll([leading, agent, keeper, parts.machines, parts.backups.snapshots], stop.signal, log);
+  const telling = { run: (signal: AbortSignal) => tellFormerManagers({ ...parts, clock }, signal) };
+  const running = runAll([leading, agent, keeper, parts.machines, parts.backups.snapshots, telling], stop.signal, log);
   return {
     manager: {
       control,
@@ -226,13 +232,16 @@ async function sayLeaving(managers: readonly KnownManager[], selfId: string, ide
 }
 
 /** They are workers from now on, if they ever come back; users may remove them. */
-async function forgetOtherManagers(store: Store, selfId: string): Promise<void> {
+async function forgetOtherManagers(store: Store, { nodeId: selfId, advertiseAddr }: SwarmFile, now: number): Promise<void> {
   await store.update('manager', (view) => {
     const others = [...view.list('node')].filter(({ id, manager, spec }) => id !== selfId && (manager !== undefined || spec.role === 'manager'));
     const changes = others.map(({ manager: _manager, ...node }): Change => {
       return { action: 'update', object: { ...node, role: 'worker', spec: { ...node.spec, role: 'worker' } } };
     });
-    return { changes, result: undefined };
+    const cluster = present([...view.list('cluster')][0], 'the cluster object');
+    const next = { ...cluster, epoch: nextEpoch(cluster.epoch, now), formerManagers: formerManagers([cluster, ...view.list('node')], advertiseAddr) };
+    // Alone before and after: there is nobody who could go on with what was.
+    return { changes: changes.length === 0 ? [] : [...changes, { action: 'update', object: next }], result: undefined };
   });
 }
 

@@ -43,3 +43,6 @@ export const TWO_MANAGERS = [
 export const WANTED_AS_MANAGER = 'the managers took this node out of etcd, and want it to be a manager';
 /** What a manager finds that the others removed while it was away. */
 export const REMOVED = 'the other managers removed this one while it was away';
+/** What a manager finds that was left behind when the swarm was restored, or forced to begin anew. */
+export const SUPERSEDED = 'the swarm was restored, or forced to begin anew, on another manager: this node is not a manager of it any more';
+export const REPLACED_HERE = `${SUPERSEDED}, and another machine has taken this node's place in it; use "docker swarm leave --force" here, and join again`;

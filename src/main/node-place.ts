@@ -11,11 +11,13 @@ import { parseUnlockKey } from '#store/seal.ts';
 import { prepareManager, prepareWorker } from './change-role.ts';
 import { unlockDataKey } from './data-key.ts';
 import { healManager } from './heal-manager.ts';
+import { readIdentity } from './identity.ts';
 import type { State } from './membership-state.ts';
-import { NO_LEADER, NOT_IN_SWARM, REMOVED, WANTED_AS_MANAGER } from './membership-texts.ts';
+import { NO_LEADER, NOT_IN_SWARM, REMOVED, REPLACED_HERE, SUPERSEDED, WANTED_AS_MANAGER } from './membership-texts.ts';
 import type { ManagerStart, NodeFactory, NodeRuntime } from './node-runtime.ts';
-import { knownManagersOf } from './remote-managers.ts';
+import { type KnownManager, knownManagersOf, writeManagers } from './remote-managers.ts';
 import type { StateDirectory, SwarmFile } from './state-directory.ts';
+import { successors } from './superseded.ts';
 
 export interface NodePlaceOptions {
   readonly directory: StateDirectory;
@@ -76,13 +78,15 @@ export class NodePlace {
   }
 
   async start(swarm: SwarmFile, dataKey: Uint8Array, more: Partial<ManagerStart> = {}): Promise<void> {
+    if (swarm.superseded !== undefined) throw new AppError('permissionDenied', SUPERSEDED);
     this.beginStart(swarm);
     const emit = (events: readonly StoreEvent[]) => {
       for (const listener of this.listeners) listener(events);
     };
     const onRole = (role: NodeRole) => this.onRole(swarm.nodeId, role);
     const onDamage = () => this.onDamage(swarm.nodeId);
-    const node = await this.options.nodes.startManager({ swarm, dataKey, emit, onRole, onDamage, ...more });
+    const onSuperseded = (candidates: readonly KnownManager[]) => this.onSuperseded(swarm.nodeId, candidates);
+    const node = await this.options.nodes.startManager({ swarm, dataKey, emit, onRole, onDamage, onSuperseded, ...more });
     this.state = { kind: 'active', swarm, node };
     await node.ready();
   }
@@ -177,10 +181,29 @@ export class NodePlace {
     });
   }
 
+  /** Somebody belongs to a later epoch of the swarm than this manager: it is one of before. */
+  private onSuperseded(nodeId: string, superseded: readonly KnownManager[]): void {
+    void this.inTurn(async () => {
+      const { state } = this;
+      if (state.kind !== 'active' || state.swarm.nodeId !== nodeId || state.node.manager === undefined) return;
+      const swarm = { ...state.swarm, superseded };
+      this.options.directory.writeSwarm(swarm);
+      const { dataKey } = state.node.manager;
+      await state.node.stop().catch((error: unknown) => this.options.log.warn({ error: errorMessage(error) }, 'a manager of before did not stop in order'));
+      await this.resumeManager(swarm, dataKey);
+    });
+  }
+
   /** A manager that the others removed while it was away is a worker, if it is anything. */
   private async returnAsWorker(old: SwarmFile): Promise<void> {
-    const { directory, nodes } = this.options;
-    const swarm = await prepareWorker({ directory, nodes, swarm: old, managers: knownManagersOf(directory.path) });
+    const { directory, nodes, clock } = this.options;
+    const { superseded, ...before } = old;
+    const managers =
+      superseded === undefined ? knownManagersOf(directory.path) : await successors(superseded, readIdentity(directory.certificateFolder), clock);
+    const isSelf = superseded !== undefined && managers.some(({ nodeId }) => nodeId === old.nodeId);
+    if (isSelf) throw new AppError('failedPrecondition', REPLACED_HERE);
+    if (superseded !== undefined && managers.length > 0) writeManagers(directory.path, managers);
+    const swarm = await prepareWorker({ directory, nodes, swarm: before, managers });
     directory.eraseManager();
     await this.startWorker(swarm, false);
   }

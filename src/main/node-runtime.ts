@@ -26,6 +26,8 @@ export interface ManagerStart {
   readonly onRole: (role: NodeRole) => void;
   /** Called when the data of this node's member of etcd turns out to be damaged while it runs. */
   readonly onDamage: () => void;
+  /** Called when this manager turns out to be one of before the swarm was restored; one of these may know what it is now. */
+  readonly onSuperseded: (candidates: readonly KnownManager[]) => void;
   /** Given when the swarm is new. */
   readonly founding?: InitRequest;
   /** The member of etcd of a node that has just become a manager. */

@@ -64,8 +64,8 @@ test('an external CA is shown what skepd was given for it, on a machine that has
     { cert: own.certificate, key: own.key, ca: root.certificate, requestCert: true, rejectUnauthorized: true },
     (incoming, outgoing) => {
       void json(incoming).then(async (asked) => {
-        const request = (asked as { certificate_request: string }).certificate_request;
-        const certificate = await signCertificateRequest(root, request, { nodeId: 'n', role: 'manager', clusterId: 'c' }, { now });
+        const { certificate_request: request, hosts } = asked as { readonly certificate_request: string; readonly hosts: readonly string[] };
+        const certificate = await signCertificateRequest(root, request, { nodeId: 'n', role: 'manager', clusterId: 'c' }, { now, hosts });
         outgoing.end(JSON.stringify({ success: true, result: { certificate } }));
       });
     },

@@ -1,6 +1,7 @@
 // Restoring a swarm from a backup: this node becomes the only manager of the swarm that the backup is of, with the same ids, certificates, tokens and secrets.
 // Whatever is wrong with the file, the key or this node is found before anything changes.
 import { X509Certificate } from 'node:crypto';
+import { nextEpoch } from '#ca/epoch.ts';
 import { createExternalSigner } from '#ca/external.ts';
 import { createCertificateRequest, digestOfKey } from '#ca/node-certificate.ts';
 import { trustOf } from '#ca/rotation.ts';
@@ -107,7 +108,8 @@ export async function draftState({ directory, restored, nodeId, addresses, exter
   try {
     const draft = createDraft(directory.path);
     const sealer = createSealer(dataKey);
-    const { certificate, key } = await ownCertificate(cluster, sealer, {
+    const epoch = nextEpoch(cluster.epoch, clock.now());
+    const { certificate, key } = await ownCertificate({ ...cluster, epoch }, sealer, {
       nodeId,
       host: splitHostPort(addresses.advertiseAddr).host,
       clock,
@@ -115,7 +117,7 @@ export async function draftState({ directory, restored, nodeId, addresses, exter
     });
     writeIdentity(draft.certificateFolder, { roots: trustOf(cluster).roots, certificate, key });
     const keyDigest = digestOfKey(new X509Certificate(certificate).publicKey);
-    const objects = restoredObjects(contents.objects, { nodeId, advertiseAddr: addresses.advertiseAddr, keyDigest });
+    const objects = restoredObjects(contents.objects, { nodeId, advertiseAddr: addresses.advertiseAddr, keyDigest, epoch });
     fillSqlite(draft.storeFile, restoredRevision(contents.revision), objects);
     const isLocked = cluster.spec.encryption.autoLockManagers && cluster.sealedUnlockKey !== undefined;
     writeDataKey(draft.dataKeyFile, dataKey, isLocked ? sealer.open(cluster.sealedUnlockKey ?? '', sealContexts.unlockKey) : undefined);

@@ -19,7 +19,7 @@ const aNode = (id: string, index: number, address?: string): Node => ({
 const objects = [cluster, aNode('a', 1, '192.0.2.1:2377'), aNode('b', 2, '192.0.2.2:2377'), aNode('w', 3), makeService('s')];
 
 test('the restored node is the only manager; the others are workers, and the old etcd is a stranger', () => {
-  const self = { nodeId: 'b', advertiseAddr: '192.0.2.9:2377', keyDigest: 'k' };
+  const self = { nodeId: 'b', advertiseAddr: '192.0.2.9:2377', keyDigest: 'k', epoch: 7 };
   const restored = restoredObjects(objects, self);
   const nodes = restored.filter((object): object is Node => object.kind === 'node');
   assert.deepEqual(
@@ -46,6 +46,6 @@ test('the user is told which managers must not go on, and what workers that know
 
 test('what the daemon of old was counts for nothing: the one that is here now tells what it knows', () => {
   const described = { ...aNode('a', 1, '192.0.2.1:2377'), description: { hostname: 'h', daemon: { version: 'x', level: 7 } } } as unknown as Node;
-  const [node] = restoredObjects([described], { nodeId: 'a', advertiseAddr: '192.0.2.1:2377', keyDigest: 'k' });
+  const [node] = restoredObjects([described], { nodeId: 'a', advertiseAddr: '192.0.2.1:2377', keyDigest: 'k', epoch: 7 });
   assert.deepEqual((node as Node).description, { hostname: 'h' });
 });

@@ -8,6 +8,7 @@ export interface RestoredSelf {
   readonly advertiseAddr: string;
   /** Of the key of its new certificate. */
   readonly keyDigest: string;
+  readonly epoch: number;
 }
 
 /**
@@ -24,10 +25,19 @@ export function restoredRevision(revision: number): number {
 
 export function restoredObjects(objects: readonly StoreObject[], self: RestoredSelf): readonly StoreObject[] {
   return objects.map((object) => {
-    if (object.kind === 'cluster') return withoutEtcd(object);
+    if (object.kind === 'cluster') return { ...withoutEtcd(object), epoch: self.epoch, formerManagers: formerManagers(objects, self.advertiseAddr) };
     if (object.kind !== 'node') return object;
     return object.id === self.nodeId ? asOnlyManager(object, self) : asWorker(object);
   });
+}
+
+/** Everybody who was a manager somewhere else: also this node, if it was at another address. */
+export function formerManagers(objects: readonly StoreObject[], advertiseAddr: string): NonNullable<Cluster['formerManagers']> {
+  const all = objects.flatMap((object) => {
+    if (object.kind === 'cluster') return object.formerManagers ?? [];
+    return object.kind === 'node' && object.manager !== undefined ? [{ nodeId: object.id, address: object.manager.address }] : [];
+  });
+  return [...new Map(all.map((manager) => [manager.address, manager])).values()].filter(({ address }) => address !== advertiseAddr);
 }
 
 /** Managers of old that are still running somewhere must not find their way into a new etcd: it will have another authority. */

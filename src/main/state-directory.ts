@@ -14,6 +14,8 @@ export interface SwarmFile {
   readonly advertiseAddr: string;
   readonly dataPathAddr: string;
   readonly dataPathPort: number;
+  /** The swarm was restored without this manager: it is none any more, and one of these may say what it is. */
+  readonly superseded?: readonly { readonly nodeId: string; readonly address: string }[];
   /** Leaving has begun: what is left is removed at the next start, too. */
   readonly leaving?: boolean;
 }

@@ -38,6 +38,8 @@ const rules: { readonly [K in ObjectKind]: Rules<K> } = {
       dataPathPort: CLUSTER,
       rootRotationInProgress: CLUSTER,
       level: ['manager'],
+      epoch: ['manager'],
+      formerManagers: ['manager'],
     },
   },
   node: {

@@ -1,6 +1,8 @@
 // A node's connection to one manager: the same interface as in memory, over gRPC with mutual TLS.
+import { checkServerIdentity, type PeerCertificate } from 'node:tls';
 import { Client, credentials, Metadata, type ClientDuplexStream } from '@grpc/grpc-js';
 import type { ServiceError } from '@grpc/grpc-js';
+import { epochOf, epochOfNames } from '#ca/epoch.ts';
 import type { Trust } from '#ca/rotation.ts';
 import { AppError } from '#lib/errors.ts';
 import type { ManagerConnection, TunnelTarget } from '#protocol/messages.ts';
@@ -70,7 +72,7 @@ const channelOptions = {
 export function createManagerClient(address: string, tls: Partial<TlsMaterial>, self: Caller = {}): ManagerClient {
   const { roots, key, certificate } = tls;
   const [clientKey, chain] = key === undefined || certificate === undefined ? [null, null] : [Buffer.from(key), Buffer.from(certificate)];
-  const verify = roots === undefined ? { rejectUnauthorized: false, checkServerIdentity: () => undefined } : {};
+  const verify = roots === undefined ? { rejectUnauthorized: false, checkServerIdentity: () => undefined } : { checkServerIdentity: epochCheck(certificate) };
   const client = new Client(address, credentials.createSsl(roots === undefined ? null : Buffer.from(roots), clientKey, chain, verify), channelOptions);
 
   function unary<K extends keyof Calls>(name: K, request: Calls[K]['request'], timeoutMs = CALL_TIMEOUT_MS): Promise<Calls[K]['response']> {
@@ -147,6 +149,16 @@ export function createManagerClient(address: string, tls: Partial<TlsMaterial>, 
     openRelay: (nodeId, to) => openStream(client, 'relay', { [RELAY_NODE]: nodeId, [RELAY_TARGET]: to }),
     openTunnel: (id) => openStream(client, 'tunnel', { [TUNNEL_ID]: id }),
     close: () => client.close(),
+  };
+}
+
+/** A manager of an earlier epoch than this node's is one that the swarm has left behind. */
+function epochCheck(certificate: string | undefined) {
+  const own = certificate === undefined ? 0 : epochOf(certificate);
+  return (name: string, peer: PeerCertificate): Error | undefined => {
+    const problem = checkServerIdentity(name, peer);
+    if (problem !== undefined || epochOfNames(peer.subjectaltname) >= own) return problem;
+    return new Error('this manager belongs to an earlier epoch of the swarm');
   };
 }
 

@@ -1,8 +1,9 @@
 // A plain TLS connection to a manager, for the words that gRPC does not give: why a connection fails, and whose clock or root is to blame.
 import type { X509Certificate } from 'node:crypto';
-import { connect, type TLSSocket } from 'node:tls';
+import { checkServerIdentity, connect, type TLSSocket } from 'node:tls';
 import { clockProblem } from '#ca/clock-skew.ts';
-import { isChainTrusted } from '#ca/root.ts';
+import { epochOf } from '#ca/epoch.ts';
+import { isChainTrusted, isSignedBy, splitCertificates } from '#ca/root.ts';
 import type { Clock } from '#lib/clock.ts';
 import { AppError, errorMessage, rpcError } from '#lib/errors.ts';
 import type { TlsMaterial } from './server.ts';
@@ -28,7 +29,13 @@ export async function whyNotTrusted(address: string, tls: TlsMaterial, clock: Cl
  * Resolves when TLS stands. Rejects with AppError in Go's words when it does not; `deadlineExceeded` when nobody answers, `failedPrecondition` when a clock is
  * wrong or, with `tls`, somebody does not trust the other.
  */
-export function dial(address: string, clock: Clock, signal: AbortSignal, tls?: TlsMaterial): Promise<string | undefined> {
+export function dial(
+  address: string,
+  clock: Clock,
+  signal: AbortSignal,
+  tls?: TlsMaterial,
+  onConnect: (socket: TLSSocket) => void = () => {},
+): Promise<string | undefined> {
   const separator = address.lastIndexOf(':');
   const host = address.slice(0, separator).replace(/^\[|\]$/g, '');
   const port = Number(address.slice(separator + 1));
@@ -46,6 +53,7 @@ export function dial(address: string, clock: Clock, signal: AbortSignal, tls?: T
     if (signal.aborted) silent();
     socket.once('error', (cause) => end(() => reject(dialError(address, cause))));
     socket.once('secureConnect', () => {
+      onConnect(socket);
       const problem = problemOf(socket, address, clock.now(), tls);
       if (problem !== undefined) end(() => reject(new AppError('failedPrecondition', problem)));
       else if (tls === undefined) end(() => resolve(undefined));
@@ -66,8 +74,24 @@ function problemOf(socket: TLSSocket, address: string, now: number, tls: TlsMate
   if (clock !== undefined || tls === undefined || certificate === undefined) return clock;
   const issuer = chain.issuerCertificate?.raw;
   const shown = [certificate.toString(), ...(issuer === undefined ? [] : [pemOf(issuer)])].join('');
-  if (isChainTrusted(shown, tls.roots)) return undefined;
+  if (isChainTrusted(shown, tls.roots)) return epochOf(certificate) < epochOf(tls.certificate) ? leftBehindText(address) : undefined;
   return `the manager at ${address} shows a certificate of a root that this node does not trust: the swarm's root was replaced without it, or it is another swarm; leave the swarm, and join again`;
+}
+
+function leftBehindText(address: string): string {
+  return `the manager at ${address} belongs to the swarm as it was before it was restored, or forced to begin anew, on another manager: use "docker swarm leave --force" on it`;
+}
+
+/** The epoch of the manager at `address`, if there is one that these roots vouch for. */
+export async function epochAt(address: string, roots: string, clock: Clock, signal: AbortSignal): Promise<number | undefined> {
+  let epoch: number | undefined;
+  const look = (socket: TLSSocket) => {
+    const certificate = socket.getPeerX509Certificate();
+    if (certificate === undefined || checkServerIdentity(MANAGER_NAME, socket.getPeerCertificate()) !== undefined) return;
+    if (splitCertificates(roots).some((root) => isSignedBy(certificate.toString(), root))) epoch = epochOf(certificate);
+  };
+  await dial(address, clock, signal, undefined, look).catch(() => {});
+  return epoch;
 }
 
 function pemOf(der: Buffer): string {

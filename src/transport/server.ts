@@ -5,6 +5,7 @@ import type { Socket } from 'node:net';
 import { createServer, type Server as TlsServer, type TLSSocket } from 'node:tls';
 import { Server, ServerCredentials } from '@grpc/grpc-js';
 import type { ServerDuplexStream, ServerOptions } from '@grpc/grpc-js';
+import { epochOf } from '#ca/epoch.ts';
 import { digestOfKey, readSubject } from '#ca/node-certificate.ts';
 import { isSignedBy, splitCertificates } from '#ca/root.ts';
 import type { Trust } from '#ca/rotation.ts';
@@ -36,6 +37,8 @@ export interface Peer {
   readonly keyDigest: string;
   /** Whether its end of the connection was closed: its process has ended. Neither one that is heard of no more nor one that only ends a call has. */
   readonly hasClosed?: () => boolean;
+  /** Of its certificate (ca/epoch.ts). */
+  readonly epoch: number;
   /** Its certificate was the swarm's, and has expired: it may ask for another one, and for nothing else. */
   readonly isExpired: boolean;
 }
@@ -47,6 +50,8 @@ export interface Caller {
 }
 
 export interface ManagerHandlers {
+  /** Whether a node with this certificate is one of the swarm as it is now; who is not is cut off. */
+  admits?(peer: Peer): boolean;
   rootCertificate(): string;
   /** `peer` is undefined for a node that joins. */
   issueCertificate(request: IssueRequest, peer: Peer | undefined, address: string): Promise<IssuedCertificate>;
@@ -142,6 +147,10 @@ export async function startManagerServer({ host, port, tls, handlers, log, limit
         socket.destroy();
         return;
       }
+      if (peer !== undefined && handlers.admits?.(peer) === false) {
+        socket.destroy();
+        return;
+      }
       if (peer === undefined) strangers.guest(socket);
       else strangers.member(socket, peer.nodeId);
       // gRPC tells a call's connection by these two only.
@@ -208,7 +217,7 @@ function readPeer(socket: TLSSocket, roots: string): Peer | 'foreign' | undefine
   try {
     const { nodeId, roleName, clusterId } = readSubject(certificate);
     const keyDigest = digestOfKey(certificate.publicKey);
-    return { nodeId, roleName, clusterId, keyDigest, isExpired, address: (socket.remoteAddress ?? '').replace(/^::ffff:/, '') };
+    return { nodeId, roleName, clusterId, keyDigest, isExpired, epoch: epochOf(certificate), address: (socket.remoteAddress ?? '').replace(/^::ffff:/, '') };
   } catch {
     return 'foreign';
   }

@@ -153,7 +153,7 @@ test('a node with a certificate of the swarm is who it says, and gets its sessio
   const { keyDigest, hasClosed, ...peer } = peers[0] as Peer;
   assert.match(keyDigest, /^[0-9a-f]{64}$/);
   assert.equal(hasClosed?.(), false);
-  assert.deepEqual(peer, { nodeId: 'w1', roleName: 'swarm-worker', clusterId: 'c1', address: '127.0.0.1', isExpired: false });
+  assert.deepEqual(peer, { nodeId: 'w1', roleName: 'swarm-worker', clusterId: 'c1', address: '127.0.0.1', isExpired: false, epoch: 0 });
   await assert.rejects(client.reportStatus('nonsense', []), { code: 'notFound', message: 'no session nonsense' });
   while (!closed) await new Promise((resolve) => setImmediate(resolve));
 });
