@@ -37,6 +37,7 @@ import { findGoneContainer } from './gone-containers.ts';
 import { formerManagers } from './restored-state.ts';
 import type { SwarmFile } from './state-directory.ts';
 import { admitsEpoch, tellFormerManagers } from './superseded.ts';
+import { mendStore } from './mend.ts';
 import { logsOfTasks } from './task-logs.ts';
 import { askAny } from './worker-node.ts';
 
@@ -155,8 +156,7 @@ async function runManager(options: NodeFactoryOptions, start: ManagerStart, mana
   });
   const stop = new AbortController();
   const unwatch = followStore(options, start, { managerStore, parts, server, others });
-  const telling = { run: (signal: AbortSignal) => tellFormerManagers({ ...parts, clock }, signal) };
-  const running = runAll([leading, agent, keeper, parts.machines, parts.backups.snapshots, telling], stop.signal, log);
+  const running = runAll([leading, agent, keeper, parts.machines, parts.backups.snapshots, ...besides(parts, clock)], stop.signal, log);
   return {
     manager: {
       control,
@@ -185,6 +185,12 @@ async function runManager(options: NodeFactoryOptions, start: ManagerStart, mana
       await managerStore.close();
     },
   };
+}
+
+/** What a manager does beside that. */
+function besides(parts: ManagerParts, clock: Clock): readonly { run(signal: AbortSignal): Promise<void> }[] {
+  const { store, log } = parts;
+  return [{ run: (signal) => tellFormerManagers({ ...parts, clock }, signal) }, { run: (signal) => mendStore(store, { clock, log }, signal) }];
 }
 
 function runAll(parts: readonly { run(signal: AbortSignal): Promise<void> }[], signal: AbortSignal, log: Logger): readonly Promise<void>[] {

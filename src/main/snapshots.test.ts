@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { silentLogger } from '#lib/log.ts';
 import { createFakeClock } from '#lib/testing/fake-clock.ts';
+import { writeFileAtomically } from '#platform/files.ts';
 import { createSnapshots, dueAt, listSnapshots } from './snapshots.ts';
 
 const HOUR = 3_600_000;
@@ -22,7 +23,7 @@ function setUp(context: TestContext, { keep = 5 } = {}) {
     if (failure !== undefined) throw failure;
     return Buffer.from(`state ${++made}`);
   };
-  const snapshots = createSnapshots({ folder, make, intervalMs: 12 * HOUR, keep, clock, log });
+  const snapshots = createSnapshots({ folder, make, write: writeFileAtomically, intervalMs: 12 * HOUR, keep, clock, log });
   const stop = new AbortController();
   context.after(() => stop.abort());
   const times = () => listSnapshots(folder).map(({ takenAt }) => takenAt);

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import type { Clock } from '#lib/clock.ts';
 import { errorMessage } from '#lib/errors.ts';
 import type { Logger } from '#lib/log.ts';
-import { ensurePrivateDirectory, writeFileAtomically } from '#platform/files.ts';
+import { ensurePrivateDirectory, writeLargeFileAtomically } from '#platform/files.ts';
 
 export interface SnapshotOptions {
   /** 0: none on a schedule. */
@@ -33,6 +33,8 @@ export interface SnapshotsOptions extends SnapshotOptions {
   readonly folder: string;
   /** The bytes of a backup of what is stored now. */
   readonly make: () => Promise<Uint8Array>;
+  /** All or nothing; default: to the disk, while the event loop goes on. */
+  readonly write?: (path: string, bytes: Uint8Array) => void | Promise<void>;
   readonly clock: Clock;
   readonly log: Logger;
 }
@@ -42,14 +44,14 @@ const CHECK_MS = 10 * 60_000;
 /** After a failure. */
 const RETRY_MS = 60_000;
 
-export function createSnapshots({ folder, make, intervalMs, keep, clock, log }: SnapshotsOptions): Snapshots {
+export function createSnapshots({ folder, make, write = writeLargeFileAtomically, intervalMs, keep, clock, log }: SnapshotsOptions): Snapshots {
   async function take(reason: SnapshotReason): Promise<string> {
     ensurePrivateDirectory(folder);
     const path = join(folder, nameOf(clock.now(), reason));
     const file = await make();
     // First of all: on a disk that is full, what a crash left may be what fills it.
     removeParts(folder);
-    writeFileAtomically(path, file);
+    await write(path, file);
     for (const old of outdated(listSnapshots(folder), keep, clock.now())) rmSync(old.path, { force: true });
     log.info({ path, reason }, "a snapshot of the swarm's state was taken");
     return path;

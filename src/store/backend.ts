@@ -24,6 +24,11 @@ export type BackendResult =
   | { readonly kind: 'conflict'; readonly objectKind: ObjectKind; readonly id: string }
   | { readonly kind: 'claimed'; readonly claim: string };
 
+export interface ObjectKey {
+  readonly kind: ObjectKind;
+  readonly id: string;
+}
+
 export interface StoreBackend {
   /** Everything stored and the revision it stands at. Called once, before anything else. */
   load(): Promise<{ readonly revision: number; readonly objects: readonly StoreObject[] }>;
@@ -37,5 +42,7 @@ export interface StoreBackend {
    * before resolving.
    */
   subscribe(listener: (revision: number, writes: readonly StoredWrite[]) => void): void;
+  /** Reads everything again from where it is kept, a little at a time, and gives what is not as it was written (checked-json.ts). */
+  damaged?(signal: AbortSignal): AsyncIterable<ObjectKey>;
   close(): Promise<void>;
 }

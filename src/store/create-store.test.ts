@@ -4,6 +4,7 @@ import type { StoreEvent } from '#domain/view.ts';
 import { AssertionError } from '#lib/assert.ts';
 import { present } from '#lib/assert.ts';
 import { AppError } from '#lib/errors.ts';
+import type { ObjectKey } from './backend.ts';
 import { createStore } from './create-store.ts';
 import { makeService, makeTask } from './fixtures.ts';
 import { createMemoryBackend } from './memory.ts';
@@ -159,4 +160,29 @@ test('what was committed is there for the next store on the same backend', async
   assert.equal(second.view.revision, revision);
   assert.equal(second.view.findByName('service', 'web')?.version, revision);
   await assert.rejects(second.commit('control', [{ action: 'create', object: makeService('b', { name: 'web' }) }]), /service web already exists/);
+});
+
+test('what the engine finds damaged is written again as it is in memory, unless it is gone', async () => {
+  const memory = createMemoryBackend();
+  let damaged: readonly ObjectKey[] = [];
+  const store = await createStore({
+    backend: {
+      ...memory,
+      async *damaged() {
+        yield* damaged;
+      },
+    },
+  });
+  await store.commit('control', [{ action: 'create', object: makeService('a') }]);
+  const before = store.view.get('service', 'a');
+  const { signal } = new AbortController();
+  assert.deepEqual(await store.mend(signal), []);
+  damaged = [
+    { kind: 'service', id: 'a' },
+    { kind: 'service', id: 'gone' },
+  ];
+  assert.deepEqual(await store.mend(signal), ['service a', 'service gone']);
+  const after = store.view.get('service', 'a');
+  assert.deepEqual({ ...after, version: 0, updatedAt: 0 }, { ...before, version: 0, updatedAt: 0 });
+  assert.equal(after?.version, 2);
 });

@@ -52,10 +52,24 @@ export async function createStore({ backend, clock = { now: () => Date.now() } }
         return () => listeners.delete(listener);
       },
       fenced: (fence) => storeWith(commitWith(fence)),
+      mend: (signal) => mend(backend, storeWith(commit), signal),
       close: () => backend.close(),
     };
   }
   return storeWith(commitWith());
+}
+
+async function mend(backend: StoreBackend, store: Store, signal: AbortSignal): Promise<readonly string[]> {
+  const found: string[] = [];
+  for await (const { kind, id } of backend.damaged?.(signal) ?? []) {
+    // Whoever rewrote or removed it meanwhile has mended it, too.
+    await store.update('manager', (view) => {
+      const object = view.get(kind, id);
+      return { changes: object === undefined ? [] : [{ action: 'update', object }], result: undefined };
+    });
+    found.push(`${kind} ${id}`);
+  }
+  return found;
 }
 
 /** A listener that throws breaks its contract, not the commit: the error surfaces as an uncaught one and stops the program. */

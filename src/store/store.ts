@@ -24,5 +24,10 @@ export interface Store {
   watch(listener: (revision: number, events: readonly StoreEvent[]) => void): () => void;
   /** The same store for a control loop: what it commits is refused with `unavailable` once the fence no longer holds. */
   fenced(fence: Fence): Store;
+  /**
+   * Looks through what is kept for values that are not as they were written, and writes them again: what is in memory is whole. Resolves with what it found,
+   * for instance "service abc".
+   */
+  mend(signal: AbortSignal): Promise<readonly string[]>;
   close(): Promise<void>;
 }

@@ -41,6 +41,7 @@ export function createSwitchableBackend(first: StoreBackend): SwitchableBackend 
       listener = next;
       current.subscribe(next);
     },
+    damaged: (signal) => current.damaged?.(signal) ?? none(),
     async switchTo(open) {
       while (switching !== undefined) await switching.catch(() => {});
       switching = exchange(open).finally(() => {
@@ -54,3 +55,5 @@ export function createSwitchableBackend(first: StoreBackend): SwitchableBackend 
     },
   };
 }
+
+async function* none(): AsyncGenerator<never> {}

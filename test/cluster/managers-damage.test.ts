@@ -70,8 +70,14 @@ describe('three managers, one of which is damaged', () => {
     ['its data is gone', (node) => rmSync(etcd(node, 'data'), { recursive: true })],
     ['its log has a bit that changed', (node) => flip(wal(node), 20_000)],
     ['its log was cut off', (node) => truncateSync(wal(node), 8_192)],
+    ['a value in its database has a bit that changed', (node) => flipText(etcd(node, 'data/member/snap/db'), `"name":"${written.at(-1)}`)],
     ['its database is cut off', (node) => truncateSync(etcd(node, 'data/member/snap/db'), 8_192 + 100)],
   ];
+  /** In every copy of it that the file has. */
+  const flipText = (file: string, text: string) => {
+    const bytes = readFileSync(file);
+    for (let at = bytes.indexOf(text); at >= 0; at = bytes.indexOf(text, at + 1)) flip(file, at + text.length - 1);
+  };
   for (const [what, damage] of damages)
     it(`gets everything from the others when ${what}`, async () => {
       await write(one);

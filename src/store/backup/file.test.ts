@@ -45,6 +45,15 @@ test('what is written is read again, whatever the objects hold', async () => {
   );
 });
 
+test('the event loop turns again and again while a large state is written', async () => {
+  const many = Array.from({ length: 20_000 }, (_, index) => makeService(`s${index}`));
+  let turns = 0;
+  const counting = setInterval(() => turns++, 0);
+  await write({ kind: 'none' }, contents(...many));
+  clearInterval(counting);
+  assert(turns >= 20, `${turns} turns`);
+});
+
 test('nothing of the contents can be seen without the key', async () => {
   const file = await write({ kind: 'passphrase', passphrase: 'correct horse' });
   assert.doesNotMatch(file.toString('latin1'), /service|busybox/);

@@ -8,9 +8,9 @@ import { MAX_TXN_OPERATIONS } from '#etcd/process.ts';
 import type { Clock } from '#lib/clock.ts';
 import { AppError, errorMessage, rpcError } from '#lib/errors.ts';
 import type { Logger } from '#lib/log.ts';
-import type { BackendResult, Fence, StoreBackend, StoredWrite } from '../backend.ts';
+import type { BackendResult, Fence, ObjectKey, StoreBackend, StoredWrite } from '../backend.ts';
 import { DEFAULT_PREFIX, keysUnder } from './keys.ts';
-import { readSnapshot, type Snapshot } from './snapshot.ts';
+import { damagedObjects, readSnapshot, type Snapshot } from './snapshot.ts';
 import { claimedTwice, createTransaction, FENCED, type Transaction } from './transaction.ts';
 import { commitsOfReload, createRevisionBook, writesOfEvents } from './writes.ts';
 
@@ -95,6 +95,10 @@ class EtcdBackend implements StoreBackend {
     const result = Promise.allSettled(before).then(() => (twice === undefined ? this.send(transaction) : { kind: 'claimed' as const, claim: twice }));
     this.follow(transaction.keys, result);
     return result;
+  }
+
+  damaged(signal: AbortSignal): AsyncIterable<ObjectKey> {
+    return damagedObjects(this.options.client, this.prefix, signal);
   }
 
   async close(): Promise<void> {

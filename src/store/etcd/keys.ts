@@ -3,6 +3,7 @@
 import type { ObjectKind, StoreObject } from '#domain/objects.ts';
 import { objectKinds } from '#domain/objects.ts';
 import { AppError } from '#lib/errors.ts';
+import { readChecked } from '../checked-json.ts';
 
 export const DEFAULT_PREFIX = 'skep/';
 
@@ -40,10 +41,10 @@ export function keysUnder(prefix: string): Keys {
 
 export function parseObject(key: string, text: string): StoreObject {
   try {
-    const object = JSON.parse(text) as StoreObject;
+    const object = readChecked(text) as StoreObject;
     if (objectKinds.includes(object.kind)) return object;
   } catch (error) {
-    throw new AppError('internal', `etcd holds no object under ${key}`, { cause: error });
+    throw new AppError('dataLoss', `what etcd holds under ${key} on this manager is damaged`, { cause: error });
   }
   throw new AppError('internal', `etcd holds an object of an unknown kind under ${key}: it was written by a newer version of this program`);
 }

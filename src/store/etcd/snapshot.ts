@@ -3,6 +3,8 @@ import type { StoreObject } from '#domain/objects.ts';
 import { claimsOf } from '#domain/claims.ts';
 import type { EtcdClient } from '#etcd/client.ts';
 import type { KeyValue, Operation } from '#etcd/messages.ts';
+import type { ObjectKey } from '../backend.ts';
+import { isIntact, writeChecked } from '../checked-json.ts';
 import { DEFAULT_PREFIX, type Holder, holderText, keysUnder, type Meta, parseHolder, parseMeta, parseObject } from './keys.ts';
 
 export interface Snapshot {
@@ -15,6 +17,8 @@ export interface Snapshot {
 
 /** Keys of one request: a few megabytes. */
 const PAGE = 2_000;
+/** Nobody waits for these. */
+const CHECK_PAGE = 200;
 
 export async function readSnapshot(client: EtcdClient, prefix = DEFAULT_PREFIX): Promise<Snapshot> {
   const keys = keysUnder(prefix);
@@ -36,6 +40,18 @@ export async function readSnapshot(client: EtcdClient, prefix = DEFAULT_PREFIX):
   return { revision, meta, objects, claims: new Map(claims) };
 }
 
+/** Objects of the local member that are not as they were written. */
+export async function* damagedObjects(client: EtcdClient, prefix: string, signal: AbortSignal): AsyncGenerator<ObjectKey> {
+  const { objects } = keysUnder(prefix);
+  for (let key = objects; !signal.aborted; ) {
+    const page = await client.range({ key, prefix: objects, limit: CHECK_PAGE });
+    for (const { key: found, value } of page.items) if (!isIntact(value)) yield parseHolder(found.slice(objects.length));
+    const last = page.items.at(-1);
+    if (!page.more || last === undefined) return;
+    key = `${last.key}\0`;
+  }
+}
+
 /**
  * Fills an empty etcd, which nobody else uses yet, with a store's contents as of `revision`. Objects keep their versions, in their JSON; revisions go on from
  * `revision`.
@@ -43,7 +59,7 @@ export async function readSnapshot(client: EtcdClient, prefix = DEFAULT_PREFIX):
 export async function fillEtcd(client: EtcdClient, revision: number, objects: readonly StoreObject[], prefix = DEFAULT_PREFIX): Promise<void> {
   const keys = keysUnder(prefix);
   const operations: Operation[] = objects.flatMap((object) => [
-    { key: keys.object(object.kind, object.id), value: JSON.stringify(object) },
+    { key: keys.object(object.kind, object.id), value: writeChecked(object) },
     ...claimsOf(object).map((claim) => ({ key: keys.claim(claim), value: holderText(object) })),
   ]);
   for (let start = 0; start < operations.length; start += PAGE) await client.txn({ compare: [], success: operations.slice(start, start + PAGE) });

@@ -2,6 +2,7 @@
 import type { Condition, Operation, TxnRequest, TxnResult } from '#etcd/messages.ts';
 import { AppError } from '#lib/errors.ts';
 import type { BackendResult, Fence, StoredWrite } from '../backend.ts';
+import { writeChecked } from '../checked-json.ts';
 import { holderText, type Keys } from './keys.ts';
 
 interface Check {
@@ -39,7 +40,7 @@ export function createTransaction(
   for (const { kind, id, object, expectedVersion } of writes) {
     const key = keys.object(kind, id);
     const condition = expectedVersion === 0 ? { key, createRevision: 0 } : { key, modRevision: modRevisionOf(key, expectedVersion) };
-    const value = object === undefined ? undefined : JSON.stringify(object);
+    const value = object === undefined ? undefined : writeChecked(object);
     checks.push({ condition, refusal: { kind: 'conflict', objectKind: kind, id }, written: value ?? null });
     objects.push(value === undefined ? { key } : { key, value });
   }

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, readdirSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
@@ -88,6 +88,50 @@ test('sqlite: a body that is no JSON is damage too', async (t) => {
   const backend = openSqliteBackend({ path });
   await assert.rejects(backend.load(), /is damaged/);
   await backend.close();
+});
+
+/** As a disk does it: the body of one object, in the file itself. */
+function flipIn(path: string, text: string): void {
+  const bytes = readFileSync(path);
+  assert(bytes.includes(text));
+  // In every copy that the file has: which one counts only SQLite knows.
+  for (let at = bytes.indexOf(text); at >= 0; at = bytes.indexOf(text, at + 1)) bytes.writeUInt8(bytes.readUInt8(at + 1) ^ 1, at + 1);
+  writeFileSync(path, bytes);
+}
+
+test('sqlite: a bit that changed within a value is damage, although the rest is good SQL and good JSON', async (t) => {
+  const path = pathFor(t);
+  await fill(path, 20);
+  flipIn(path, '"service-s3"');
+  const backend = openSqliteBackend({ path });
+  await assert.rejects(backend.load(), /store\.db is damaged \(the checksum does not fit the value\); restore it from a backup/);
+  await backend.close();
+});
+
+test('sqlite: what an older version wrote, without a checksum, is read', async (t) => {
+  const path = pathFor(t);
+  await fill(path, 2);
+  const database = new DatabaseSync(path);
+  database.exec('UPDATE object SET body = rtrim(body, char(9, 10, 13, 32))');
+  database.close();
+  const backend = openSqliteBackend({ path });
+  assert.equal((await backend.load()).objects.length, 2);
+  await backend.close();
+});
+
+test('sqlite: what is damaged is found without reading everything at once', async (t) => {
+  const path = pathFor(t);
+  await fill(path, 500);
+  const found = async () => {
+    const backend = openSqliteBackend({ path });
+    const damaged = [];
+    for await (const key of backend.damaged?.(new AbortController().signal) ?? []) damaged.push(key);
+    await backend.close();
+    return damaged;
+  };
+  assert.deepEqual(await found(), []);
+  flipIn(path, '"service-s417"');
+  assert.deepEqual(await found(), [{ kind: 'service', id: 's417' }]);
 });
 
 test('sqlite: a file of a newer version is refused', async (t) => {

@@ -3,9 +3,11 @@
 import { chmodSync, closeSync, fsyncSync, openSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import type { StoreObject } from '#domain/objects.ts';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import type { ObjectKind, StoreObject } from '#domain/objects.ts';
 import { AppError, errorMessage } from '#lib/errors.ts';
-import type { BackendResult, StoreBackend, StoredWrite } from '../backend.ts';
+import type { BackendResult, ObjectKey, StoreBackend, StoredWrite } from '../backend.ts';
+import { isIntact } from '../checked-json.ts';
 import { prepareSchema } from './schema.ts';
 import { damagedError, storeError } from './sqlite-error.ts';
 import { createRows, type Rows } from './rows.ts';
@@ -20,6 +22,8 @@ interface Waiting {
 const MAX_WRITES_PER_TRANSACTION = 2_000;
 /** Beyond this the disk has stopped; it bounds the memory that waiting commits take. */
 const MAX_WAITING_COMMITS = 10_000;
+/** Objects that are read between two turns of the event loop, about a millisecond. */
+const PAGE = 200;
 export interface SqliteOptions {
   readonly path: string;
   /** How long opening waits (blocking) for a predecessor that is about to end. Default 2,000. */
@@ -84,6 +88,18 @@ export function openSqliteBackend({ path, lockTimeoutMs = 2_000 }: SqliteOptions
     },
     subscribe(next) {
       listener = next;
+    },
+    async *damaged(signal) {
+      let after: ObjectKey = { kind: '' as ObjectKind, id: '' };
+      for (;;) {
+        await nextTurn();
+        if (isClosed || signal.aborted) return;
+        const page = rows.page(after, PAGE);
+        for (const { kind, id, body } of page) if (!isIntact(body)) yield { kind, id };
+        const last = page.at(-1);
+        if (last === undefined) return;
+        after = last;
+      }
     },
     async close() {
       if (isClosed) return;

@@ -1,13 +1,16 @@
 // The statements on the store's tables. Conditions are checked before anything is written, so that a refused commit needs no rollback
 // and does not disturb others in the same transaction.
 import type { DatabaseSync } from 'node:sqlite';
-import type { StoreObject } from '#domain/objects.ts';
-import type { BackendResult, StoredWrite } from '../backend.ts';
+import type { ObjectKind, StoreObject } from '#domain/objects.ts';
+import type { BackendResult, ObjectKey, StoredWrite } from '../backend.ts';
+import { readChecked, writeChecked } from '../checked-json.ts';
 
 export interface Rows {
   revision(): number;
   setRevision(revision: number): void;
   objects(): StoreObject[];
+  /** Up to `limit` objects after the given one, in order of their keys. */
+  page(after: ObjectKey, limit: number): readonly (ObjectKey & { readonly body: string })[];
   /** Why the writes may not happen, if so. */
   refusal(writes: readonly StoredWrite[]): BackendResult | undefined;
   write(writes: readonly StoredWrite[], revision: number): void;
@@ -17,6 +20,7 @@ export function createRows(database: DatabaseSync): Rows {
   const selectRevision = database.prepare("SELECT value FROM meta WHERE name = 'revision'");
   const updateRevision = database.prepare("UPDATE meta SET value = ? WHERE name = 'revision'");
   const selectObjects = database.prepare('SELECT version, body FROM object');
+  const selectPage = database.prepare('SELECT kind, id, body FROM object WHERE (kind, id) > (?, ?) ORDER BY kind, id LIMIT ?');
   const selectVersion = database.prepare('SELECT version FROM object WHERE kind = ? AND id = ?');
   const upsertObject = database.prepare(
     'INSERT INTO object (kind, id, version, body) VALUES (?, ?, ?, ?) ON CONFLICT (kind, id) DO UPDATE SET version = excluded.version, body = excluded.body',
@@ -32,11 +36,13 @@ export function createRows(database: DatabaseSync): Rows {
     objects() {
       const objects: StoreObject[] = [];
       for (const { version, body } of selectObjects.iterate()) {
-        const object: { version: number } & StoreObject = JSON.parse(String(body));
+        const object: { version: number } & StoreObject = readChecked(String(body)) as StoreObject;
         objects.push(Object.assign(object, { version: Number(version) }));
       }
       return objects;
     },
+    page: (after, limit) =>
+      selectPage.all(after.kind, after.id, limit).map(({ kind, id, body }) => ({ kind: String(kind) as ObjectKind, id: String(id), body: String(body) })),
     refusal(writes) {
       for (const { kind, id, expectedVersion } of writes) {
         const version = Number(selectVersion.get(kind, id)?.['version'] ?? 0);
@@ -53,7 +59,7 @@ export function createRows(database: DatabaseSync): Rows {
     write(writes, revision) {
       for (const { removeClaims } of writes) for (const claim of removeClaims) deleteClaim.run(claim);
       for (const { kind, id, object, addClaims } of writes) {
-        if (object) upsertObject.run(kind, id, revision, JSON.stringify(object));
+        if (object) upsertObject.run(kind, id, revision, writeChecked(object));
         else deleteObject.run(kind, id);
         for (const claim of addClaims) insertClaim.run(claim, kind, id);
       }
