@@ -39,7 +39,7 @@ export interface Admission {
   /** A certificate for a manager's own request. */
   renew(request: string, nodeId: string, address: string): Promise<string>;
   /** Throws AppError when the peer is no member (any more). */
-  check(peer: Peer): void;
+  check(peer: Peer): Node;
 }
 
 /** What a node hears that was removed. */

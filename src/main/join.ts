@@ -3,9 +3,24 @@ import { parseJoinToken } from '#ca/join-token.ts';
 import type { JoinRequest } from '#control/control.ts';
 import type { Clock } from '#lib/clock.ts';
 import { etcdProblem } from '#etcd/binary.ts';
-import { AppError } from '#lib/errors.ts';
+import { AppError, errorMessage } from '#lib/errors.ts';
+import type { Logger } from '#lib/log.ts';
 import { type JoinedIdentity, requestIdentity } from '#transport/bootstrap.ts';
 import { joinHostPort, splitHostPort } from './addresses.ts';
+import { readIdentity } from './identity.ts';
+import { peerPortProblem } from './peer-reachable.ts';
+import type { KnownManager } from './remote-managers.ts';
+import type { StateDirectory } from './state-directory.ts';
+import { askAny } from './worker-node.ts';
+
+/** The managers know this node already, which cannot be the manager that it was to be: they forget it, or `docker node ls` would show it for ever. */
+export async function sayGivenUp({ certificateFolder }: StateDirectory, managers: readonly KnownManager[], { log }: { readonly log: Logger }): Promise<void> {
+  try {
+    await askAny(managers, readIdentity(certificateFolder), (client) => client.leave());
+  } catch (error) {
+    log.warn({ error: errorMessage(error) }, 'no manager could be told that this node gave up joining: it may have to be removed with "docker node rm"');
+  }
+}
 
 /** As long as Docker's own `swarm join` waits. */
 const JOIN_TIMEOUT_MS = 20_000;
@@ -64,7 +79,8 @@ async function requestFromAny({ remoteAddrs, joinToken, availability, advertise,
     const { host, port = '2377' } = splitHostPort(remote);
     const manager = joinHostPort(host, port);
     try {
-      const asked = { address: manager, token: joinToken, availability, cannotManage: etcdProblem(), advertiseAddr: advertise, level, clock, signal };
+      const cannotManage = etcdProblem() ?? (await peerPortProblem(manager));
+      const asked = { address: manager, token: joinToken, availability, cannotManage, advertiseAddr: advertise, level, clock, signal };
       return { ...(await requestIdentity(asked)), manager };
     } catch (error) {
       failure = error;

@@ -20,6 +20,8 @@ export interface ManagerAdmission {
   join(peer: Peer, request: JoinManagersRequest): Promise<JoinManagersResponse>;
   /** Makes the peer's learner a voter. Rejects with `unavailable` until it has caught up. */
   confirm(peer: Peer): Promise<void>;
+  /** Takes the learner of a node out that gave up becoming a manager, if there is one. */
+  forget(nodeId: string): Promise<void>;
 }
 
 export interface ManagerAdmissionOptions {
@@ -33,6 +35,8 @@ export interface ManagerAdmissionOptions {
 
 export function createManagerAdmission({ managerStore, sealer, dataKey, unlockKey, clock, log }: ManagerAdmissionOptions): ManagerAdmission {
   const { store } = managerStore;
+  /** Where the learner of each node is: one that has not started has no name yet. */
+  const learners = new Map<string, string>();
   return {
     async join(peer, { request, advertiseAddr, level }) {
       assertManager(store.view, peer);
@@ -42,6 +46,7 @@ export function createManagerAdmission({ managerStore, sealer, dataKey, unlockKe
       const { peerUrl } = peerUrls({ listenAddr: '', advertiseAddr });
       await makeRoom(etcd, peer.nodeId, peerUrl);
       await etcd.client.addLearner(peerUrl);
+      learners.set(peer.nodeId, peerUrl);
       log.info({ node: peer.nodeId, address: peerUrl }, 'a node becomes a manager: it follows etcd as a learner');
       const authority = await etcdAuthority(store, sealer, clock);
       const subject = { nodeId: peer.nodeId, clusterId: peer.clusterId, host: splitHostPort(advertiseAddr).host };
@@ -66,6 +71,12 @@ export function createManagerAdmission({ managerStore, sealer, dataKey, unlockKe
         throw new AppError('unavailable', 'the learner has not caught up yet', { cause: error });
       });
       log.info({ node: peer.nodeId }, 'a node has become a manager');
+    },
+    async forget(nodeId) {
+      const [etcd, peerUrl] = [managerStore.etcd(), learners.get(nodeId)];
+      if (etcd === undefined || peerUrl === undefined) return;
+      learners.delete(nodeId);
+      for (const { id, isLearner, peerUrls: urls } of await etcd.client.members()) if (isLearner && urls.includes(peerUrl)) await etcd.client.removeMember(id);
     },
   };
 }

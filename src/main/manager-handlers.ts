@@ -29,9 +29,19 @@ export function managerHandlers(
       admission.check(peer);
       return followTrust(store, signal);
     },
-    leave(peer) {
-      admission.check(peer);
-      return seat.dispatcher().leave(peer.nodeId);
+    async leave(peer) {
+      const node = admission.check(peer);
+      // It never took part: a node that was to be a manager and could not. Nothing is to be left of it.
+      if (node.description === undefined && node.manager === undefined) {
+        await managerAdmission.forget(peer.nodeId);
+        await store.update('manager', (view) => {
+          const object = view.get('node', peer.nodeId);
+          return { changes: object === undefined ? [] : [{ action: 'remove', object }], result: undefined };
+        });
+        log.warn({ node: peer.nodeId }, 'a node that was joining gave up, and is forgotten');
+        return;
+      }
+      await seat.dispatcher().leave(peer.nodeId);
     },
     joinManagers: (peer, request) => managerAdmission.join(peer, request),
     confirmManager: (peer) => managerAdmission.confirm(peer),

@@ -26,7 +26,7 @@ import { writeIdentity } from './identity.ts';
 import type { NodeEngines } from './node-engines.ts';
 import { type NodeFactory, type NodeRuntime, WORKER_TEXT } from './node-runtime.ts';
 import { isKeptAlone, keepAlone } from './keep-alone.ts';
-import { checkJoinRequest, type Joined, requestUntilAnswered, withinJoinTimeout } from './join.ts';
+import { checkJoinRequest, type Joined, sayGivenUp, requestUntilAnswered, withinJoinTimeout } from './join.ts';
 import { NodePlace } from './node-place.ts';
 import { type KnownManager, writeManagers } from './remote-managers.ts';
 import { ALREADY_IN_SWARM, joinTimeoutText, LEAVE_LOCKED, leaveManagerText, LOCKED, NOT_IN_SWARM, PREPARING } from './membership-texts.ts';
@@ -256,6 +256,7 @@ class Membership implements DaemonMembership {
       directory.writeSwarm(swarm);
       await this.place.start(swarm, dataKey, { joined: etcd });
     } catch (error) {
+      await sayGivenUp(directory, managers, this.options);
       this.place.state = { kind: 'inactive' };
       directory.erase();
       throw error;

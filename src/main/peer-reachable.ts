@@ -9,15 +9,28 @@ const TIMEOUT_MS = 3_000;
 
 /** Throws AppError `failedPrecondition` when the machine at a manager's advertised address cannot be reached from here. `who` is whose address it is. */
 export async function assertPeerReachable(advertiseAddr: string, who: 'this node' | 'the manager'): Promise<void> {
+  if (who === 'the manager') {
+    const text = await peerPortProblem(advertiseAddr);
+    if (text !== undefined) throw rpcError('failedPrecondition', text);
+    return;
+  }
+  const { host, port, problem } = await dialPeer(advertiseAddr);
+  if (problem === undefined) return;
+  const text = `the address that this node advertises, ${host}, cannot be reached from the manager that was asked (TCP port ${port}: ${problem}); managers must reach each other there: choose another --advertise-addr, or open the port`;
+  throw rpcError('failedPrecondition', text);
+}
+
+/** Why this node cannot be a manager beside that one, in words for its user. */
+export async function peerPortProblem(manager: string): Promise<string | undefined> {
+  const { host, port, problem } = await dialPeer(manager);
+  if (problem === undefined) return undefined;
+  return `the manager at ${host} cannot be reached on TCP port ${port} from this node (${problem}); managers must reach each other there: open the port`;
+}
+
+async function dialPeer(advertiseAddr: string) {
   const { hostname, port } = new URL(peerUrls({ listenAddr: '', advertiseAddr }).peerUrl);
   const problem = await dialProblem(hostname.replace(/^\[|\]$/g, ''), Number(port));
-  if (problem === undefined) return;
-  const { host } = splitHostPort(advertiseAddr);
-  const text =
-    who === 'this node'
-      ? `the address that this node advertises, ${host}, cannot be reached from the manager that was asked (TCP port ${port}: ${problem}); managers must reach each other there: choose another --advertise-addr, or open the port`
-      : `the manager at ${host} cannot be reached on TCP port ${port} from this node (${problem}); managers must reach each other there: open the port`;
-  throw rpcError('failedPrecondition', text);
+  return { host: splitHostPort(advertiseAddr).host, port, problem };
 }
 
 function dialProblem(host: string, port: number): Promise<string | undefined> {
