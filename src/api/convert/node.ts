@@ -26,11 +26,15 @@ export function availabilityFromJson(value: string | undefined, refuse: (message
   return availability;
 }
 
+export function nodeSpecToJson(spec: NodeSpec): WireNodeSpec {
+  return { Name: nonEmpty(spec.name), Labels: sortedMap(spec.labels), Role: spec.role, Availability: spec.availability };
+}
+
 export function nodeToJson(node: Node): WireNode {
   const { spec, status, manager } = node;
   return {
     ...metaToJson(node),
-    Spec: { Name: nonEmpty(spec.name), Labels: sortedMap(spec.labels), Role: spec.role, Availability: spec.availability },
+    Spec: nodeSpecToJson(spec),
     Description: descriptionToJson(node.description),
     Status: { State: status.state, Message: nonEmpty(status.message) ?? portMessage(node.description), Addr: nonEmpty(status.address) },
     ManagerStatus: manager && { Leader: nonEmpty(manager.leader), Reachability: manager.reachability, Addr: nonEmpty(manager.address) },

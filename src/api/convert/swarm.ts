@@ -47,7 +47,7 @@ function externalCaFromJson(wire: NonNullable<NonNullable<SwarmSpec['CAConfig']>
 }
 
 /** Never with the signing certificate or key: who reads a spec and writes it back would give one without the other. */
-function swarmSpecToJson(spec: ClusterSpec): SwarmSpec {
+export function swarmSpecToJson(spec: ClusterSpec): SwarmSpec {
   const { raft, ca } = spec;
   return {
     Name: nonEmpty(spec.name),

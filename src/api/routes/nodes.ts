@@ -2,7 +2,8 @@
 import { nodeSpecShape } from '#docker-api/node.ts';
 import { decodeBody } from '#docker-api/shape.ts';
 import { joinJson } from '../convert/common.ts';
-import { nodeSpecFromJson, nodeToText } from '../convert/node.ts';
+import { nodeSpecFromJson, nodeSpecToJson, nodeToText } from '../convert/node.ts';
+import { withUnknownFields } from '../convert/unknown-fields.ts';
 import { empty, jsonText, type Route } from '../route.ts';
 import { param } from './params.ts';
 import { flag, objectVersion, onlyKeys, parseFilters } from './parse.ts';
@@ -31,7 +32,9 @@ export const nodeRoutes: readonly Route[] = [
       const wire = decodeBody(nodeSpecShape, request.body);
       const version = objectVersion(request.query, 'node');
       const { nodes } = membership.control();
-      await nodes.update(param(request, 'id'), version, nodeSpecFromJson(wire));
+      const { id, spec } = nodes.get(param(request, 'id'));
+      const understood = nodeSpecFromJson(decodeBody(nodeSpecShape, nodeSpecToJson(spec)));
+      await nodes.update(id, version, withUnknownFields(spec, understood, nodeSpecFromJson(wire)));
       return empty();
     },
   },

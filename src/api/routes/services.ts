@@ -5,7 +5,8 @@ import { decodeBody } from '#docker-api/shape.ts';
 import type { ServiceSpec } from '#domain/spec.ts';
 import { AppError } from '#lib/errors.ts';
 import { joinJson } from '../convert/common.ts';
-import { serviceSpecFromJson, serviceToText } from '../convert/service.ts';
+import { serviceSpecFromJson, serviceSpecToJson, serviceToText } from '../convert/service.ts';
+import { withUnknownFields } from '../convert/unknown-fields.ts';
 import { adjustServiceSpec } from '../convert/version.ts';
 import { empty, json, jsonText, type Route, type RouteContext, type RouteRequest } from '../route.ts';
 import { pinImage } from './image-pin.ts';
@@ -68,7 +69,8 @@ async function updateService(request: RouteRequest, context: RouteContext) {
   const registryAuthFrom = registryAuthFromOf(request.query, registryAuthOf(request.headers['x-registry-auth']));
   const pinned = await pinImage(spec, request, context);
   const rollback = rollbackOf(request.query);
-  const { warnings } = await services.update(service.id, version, pinned.spec, { registryAuthFrom, rollback });
+  const next = withUnknownFields(service.spec, serviceSpecFromJson(decodeBody(serviceSpecShape, serviceSpecToJson(service.spec)), undefined), pinned.spec);
+  const { warnings } = await services.update(service.id, version, next, { registryAuthFrom, rollback });
   const answer: ServiceUpdateResponse = { Warnings: orNull([...pinned.warnings, ...warnings]) };
   return json(answer);
 }

@@ -2,7 +2,8 @@
 import { decodeBody } from '#docker-api/shape.ts';
 import { initRequestShape, joinRequestShape, swarmSpecShape, unlockRequestShape } from '#docker-api/swarm.ts';
 import { AppError } from '#lib/errors.ts';
-import { initRequestFromJson, joinRequestFromJson, swarmSpecFromJson, swarmToJson } from '../convert/swarm.ts';
+import { initRequestFromJson, joinRequestFromJson, swarmSpecFromJson, swarmSpecToJson, swarmToJson } from '../convert/swarm.ts';
+import { withUnknownFields } from '../convert/unknown-fields.ts';
 import { empty, json, type Route } from '../route.ts';
 import { flag, objectVersion, parseBool } from './parse.ts';
 
@@ -53,7 +54,9 @@ export const swarmItselfRoutes: readonly Route[] = [
       const spec = swarmSpecFromJson(wire);
       // In an update, a limit that is not given is zero: only `swarm init` knows a default for it.
       const orchestration = { taskHistoryRetentionLimit: spec.orchestration.taskHistoryRetentionLimit ?? 0 };
-      await swarm.update(version, { ...spec, orchestration }, rotate);
+      const { spec: stored } = swarm.get();
+      const understood = swarmSpecFromJson(decodeBody(swarmSpecShape, swarmSpecToJson(stored)));
+      await swarm.update(version, withUnknownFields<typeof spec>(stored, understood, { ...spec, orchestration }), rotate);
       return empty();
     },
   },
