@@ -1,15 +1,28 @@
 // Connections of a TLS server whose other end has not shown who it is yet. There is room for so many, shared by where they come from, so that nobody who
 // opens many and says nothing keeps others out.
-import type { Socket } from 'node:net';
-import type { Server } from 'node:tls';
 import { createFairRoom, type FairRoomLimits, placeOfAddress } from './fair-room.ts';
 
+/** What is needed of a socket. */
+interface Connection {
+  readonly remoteAddress?: string | undefined;
+  readonly remotePort?: number | undefined;
+  once(event: 'close', listener: () => void): unknown;
+  on(event: 'error', listener: () => void): unknown;
+  destroy(): unknown;
+}
+
+/** And of a TLS server. */
+interface Shaking {
+  on(event: 'connection' | 'secureConnection', listener: (socket: Connection) => void): unknown;
+  on(event: 'tlsClientError', listener: (error: Error, socket: Connection) => void): unknown;
+}
+
 /** `onFull` hears of a connection that is closed to make room. The server's own handshake timeout ends those that stay. */
-export function limitHandshakes(server: Server, limits: FairRoomLimits, onFull: (socket: Socket) => void = () => {}): void {
-  const room = createFairRoom<Socket>(limits);
+export function limitHandshakes(server: Shaking, limits: FairRoomLimits, onFull: (socket: Connection) => void = () => {}): void {
+  const room = createFairRoom<Connection>(limits);
   // The socket before the handshake and the one after it are two: they are told by where they call from.
-  const shaking = new Map<string, Socket>();
-  server.on('connection', (socket: Socket) => {
+  const shaking = new Map<string, Connection>();
+  server.on('connection', (socket) => {
     const name = nameOf(socket);
     shaking.set(name, socket);
     socket.once('close', () => {
@@ -31,6 +44,6 @@ export function limitHandshakes(server: Server, limits: FairRoomLimits, onFull: 
   server.on('tlsClientError', (_error, socket) => socket.destroy());
 }
 
-function nameOf({ remoteAddress, remotePort }: Socket): string {
+function nameOf({ remoteAddress, remotePort }: Connection): string {
   return `${remoteAddress}:${remotePort}`;
 }

@@ -1,6 +1,5 @@
 // Connections whose other end has not shown a certificate of the swarm: those in their handshake, and guests, who have none. Whoever they are, they cannot keep
 // others out: there is room for so many, it is shared by where they come from, and nobody stays long.
-import type { Socket } from 'node:net';
 import type { Server, TLSSocket } from 'node:tls';
 import { createFairRoom, type FairRoomLimits, placeOfAddress } from '#lib/fair-room.ts';
 import { limitHandshakes } from '#lib/handshakes.ts';
@@ -41,7 +40,7 @@ export function createStrangers(limits: StrangerLimits, elapsed: () => number, l
   const members = createFairRoom<TLSSocket>({ total: Number.MAX_SAFE_INTEGER, perPlace: limits.perMember });
   let quietUntil = Number.NEGATIVE_INFINITY;
 
-  function warn({ remoteAddress }: Socket, what: string): void {
+  function warn({ remoteAddress }: { readonly remoteAddress?: string | undefined }, what: string): void {
     if (elapsed() >= quietUntil) log.warn({ address: remoteAddress }, `${what} was closed: there are too many of that address`);
     quietUntil = Math.max(quietUntil, elapsed() + WARNING_PAUSE_MS);
   }

@@ -52,6 +52,7 @@ const longFunctions: Readonly<Record<string, string>> = {};
 
 /** Files outside platform/ and main/ that may ask the machine for time or chance, and why. */
 const ownTime: Readonly<Record<string, string>> = {
+  'src/transport/strangers.ts': 'bounds the stay of a real connection',
   'src/engine-link/link.ts': 'bounds a connect on a real socket',
   'src/api/proxy/create-container.ts': 'a name that nobody else has, for a container that has no id yet',
   'src/api/proxy/stop-signal.ts': "bounds a wait for the engine's answer on a real socket",
