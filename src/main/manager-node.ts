@@ -70,6 +70,8 @@ export async function startManagerNode(options: NodeFactoryOptions, start: Manag
         .take('before-force-new-cluster')
         .catch((error: unknown) => log.warn({ error: errorMessage(error) }, 'no snapshot could be taken before the other managers are forgotten'));
       await forgetOtherManagers(managerStore.store, swarm, clock.now());
+      // Nobody watches yet: the epoch is another one now.
+      parts.keeper.follow(trustOf(parts.cluster()));
     }
     return await runManager(options, start, managerStore, parts);
   } catch (error) {

@@ -36,6 +36,10 @@ export interface InProcessOptions {
   readonly scriptFor?: (task: Task) => TaskScript;
   /** The lines of a task's log. */
   readonly logsOf?: (task: Task) => readonly string[];
+  /** Of this machine, where it listens and is found by others of its kind; without one it is alone. */
+  readonly address?: string;
+  /** Made and removed by the caller, so that a daemon can come back. */
+  readonly stateFolder?: string;
 }
 
 export const initRequest = {
@@ -66,12 +70,12 @@ const description: NodeDescription = {
 const PATIENCE_MS = 10_000;
 const POLL_MS = 10;
 
-export async function startInProcessApi({ scriptFor, logsOf = () => [] }: InProcessOptions = {}): Promise<InProcessApi> {
+export async function startInProcessApi({ scriptFor, logsOf = () => [], address, stateFolder: given }: InProcessOptions = {}): Promise<InProcessApi> {
   const folder = mkdtempSync(join(tmpdir(), 'skep-api-'));
   const fakeEngine = await startFakeEngine(join(folder, 'engine.sock'));
   const logs = await startFakeLogs(join(folder, 'logs.sock'), (taskId) => logsOf(membership.control().tasks.get(taskId)));
-  const stateFolder = join(folder, 'state');
-  mkdirSync(stateFolder, { mode: 0o700 });
+  const stateFolder = given ?? join(folder, 'state');
+  mkdirSync(stateFolder, { mode: 0o700, recursive: true });
   const directory = createStateDirectory(stateFolder);
   const common = { clock: systemClock, random: systemRandom, log: silentLogger };
   const createWorker = ({ tls }: { readonly tls?: () => NodeDescription['tls'] }) =>
@@ -82,7 +86,13 @@ export async function startInProcessApi({ scriptFor, logsOf = () => [] }: InProc
     nodes: createNodeFactory({ directory, createWorker, snapshots: { intervalMs: 12 * 3_600_000, keep: 5 }, ...common }),
     interfaces: () => ({ eth0: [{ address: '10.99.0.1', family: 'IPv4', internal: false, netmask: '255.255.255.0', mac: '', cidr: '10.99.0.1/24' }] }),
     // A port of the machine's choice: several of these run side by side.
-    defaults: { listenAddr: '127.0.0.1:0', advertiseAddr: '10.99.0.1:2377', dataPathAddr: '', dataPathPort: 0, defaultAddrPools: [] },
+    defaults: {
+      listenAddr: address === undefined ? '127.0.0.1:0' : `${address}:2377`,
+      advertiseAddr: `${address ?? '10.99.0.1'}:2377`,
+      dataPathAddr: '',
+      dataPathPort: 0,
+      defaultAddrPools: [],
+    },
     ...common,
   });
   const engine = createEngineConnection({ address: fakeEngine.address, clock: systemClock });
