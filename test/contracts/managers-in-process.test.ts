@@ -1,7 +1,10 @@
-// Managers that come back after their swarm was forced to begin anew, or was restored, without them: whole daemons in this process, each with a real etcd.
+// Managers that come back after their swarm was forced to begin anew without them, and those that cannot become one: whole daemons in this process, each with a
+// real etcd.
 import assert from 'node:assert/strict';
 import { randomInt } from 'node:crypto';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { once } from 'node:events';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
@@ -41,8 +44,10 @@ function machines(context: TestContext, count: number) {
       const { status, body: answer } = await api.http(method, path, body);
       return { status, answer: answer as { readonly message: string; readonly JoinTokens: Readonly<Record<'Manager' | 'Worker', string>> } };
     };
+    const certificate = join(stateFolder, 'certificates', 'node.crt');
     return {
       address,
+      certificate,
       end,
       call,
       async start() {
@@ -53,7 +58,7 @@ function machines(context: TestContext, count: number) {
         assert.equal(status, 200, JSON.stringify(answer));
       },
       nodes: async () => (await call('GET', '/nodes')).answer as unknown as readonly ShownNode[],
-      epoch: () => epochOf(readFileSync(join(stateFolder, 'certificates', 'node.crt'), 'utf8')),
+      epoch: () => epochOf(readFileSync(certificate, 'utf8')),
     };
   });
 }
@@ -99,4 +104,22 @@ test('an old majority that comes back after --force-new-cluster elsewhere gives 
     'there is a second manager',
     async () => (await Promise.all(all.map((machine) => machine.call('GET', '/swarm')))).filter(({ status }) => status === 200).length === 2,
   );
+});
+
+test('a manager that gives up after it was let in leaves no node and no learner, here or there', async (context) => {
+  const [one, two] = machines(context, 2);
+  assert(one && two);
+  await Promise.all([one, two].map((machine) => machine.start()));
+  assert.equal((await one.call('POST', '/swarm/init', initRequest)).status, 200);
+  const { Manager } = (await one.call('GET', '/swarm')).answer.JoinTokens;
+  // Another program has the port of its etcd: it finds that out once it has a certificate.
+  const taken = createServer().listen(2378, two.address);
+  await once(taken, 'listening');
+  const refused = await two.call('POST', '/swarm/join', { ListenAddr: '0.0.0.0:2377', RemoteAddrs: [`${one.address}:2377`], JoinToken: Manager });
+  taken.close();
+  assert.match(refused.answer.message, /a manager listens on \S+:2378, which it cannot here/);
+  assert.equal((await one.nodes()).length, 1);
+  assert.equal(existsSync(two.certificate), false);
+  await two.join(one.address, Manager);
+  assert.equal((await one.nodes()).length, 2);
 });
