@@ -1,6 +1,7 @@
 // Keeps a second daemon off a state directory.
+import { accessSync, constants } from 'node:fs';
 import { join } from 'node:path';
-import { AppError } from '#lib/errors.ts';
+import { AppError, errorMessage } from '#lib/errors.ts';
 import { type FileLock, tryLockFile } from './lock-file.ts';
 
 export type StateLock = FileLock;
@@ -11,8 +12,22 @@ export function lockStateDirectory(directory: string): StateLock {
   try {
     lock = tryLockFile(join(directory, 'skepd.lock'));
   } catch (cause) {
-    throw new AppError('failedPrecondition', `cannot lock the state directory ${directory}`, { cause });
+    throw new AppError(
+      'failedPrecondition',
+      `cannot lock the state directory ${directory}: ${isReadOnly(directory) ? 'it is on a read-only file system' : errorMessage(cause)}`,
+      { cause },
+    );
   }
   if (lock === undefined) throw new AppError('failedPrecondition', `another skepd uses the state directory ${directory}`);
   return lock;
+}
+
+/** The lock itself only says that it cannot open a file. */
+function isReadOnly(directory: string): boolean {
+  try {
+    accessSync(directory, constants.W_OK);
+    return false;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EROFS';
+  }
 }

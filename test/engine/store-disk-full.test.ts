@@ -1,4 +1,4 @@
-// A full disk, with a real file system that is full. Needs root for the mount.
+// A full disk and a read-only one, with real file systems that are so. Needs root for the mount.
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -8,6 +8,7 @@ import { test } from 'node:test';
 import { AppError } from '#lib/errors.ts';
 import { createStore } from '#store/create-store.ts';
 import { makeService } from '#store/fixtures.ts';
+import { lockStateDirectory } from '#platform/state-lock.ts';
 import { openSqliteBackend } from '#store/sqlite/backend.ts';
 import type { Store } from '#store/store.ts';
 
@@ -49,6 +50,24 @@ test('a full disk refuses commits in clear words, keeps the rest, and takes comm
       [...ids, ...more.ids].toSorted(),
     );
     await again.close();
+  } finally {
+    execFileSync('umount', [folder]);
+    rmSync(folder, { recursive: true });
+  }
+});
+
+test('a state directory on a read-only file system is refused in clear words, and taken once it can be written', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'skep-read-only-'));
+  execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=2m', 'tmpfs', folder]);
+  try {
+    lockStateDirectory(folder).release();
+    execFileSync('mount', ['-o', 'remount,ro', folder]);
+    assert.throws(() => lockStateDirectory(folder), {
+      code: 'failedPrecondition',
+      message: `cannot lock the state directory ${folder}: it is on a read-only file system`,
+    });
+    execFileSync('mount', ['-o', 'remount,rw', folder]);
+    lockStateDirectory(folder).release();
   } finally {
     execFileSync('umount', [folder]);
     rmSync(folder, { recursive: true });
