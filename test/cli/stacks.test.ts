@@ -87,6 +87,14 @@ describe('stacks', () => {
     await succeeds(skep('stack', 'rm', 'modes'));
   });
 
+  it('with addresses kept out of a network are left alone by the same deploy again', async () => {
+    const pool = '{subnet: 10.88.0.0/24, gateway: 10.88.0.9, aux_addresses: {router: 10.88.0.5}}';
+    const deploy = deployOf('pools', `services: {a: {image: "a:1", networks: [n]}}\nnetworks: {n: {ipam: {config: [${pool}]}}}`);
+    await succeeds(deploy('--detach'));
+    assert.match(await succeeds(deploy('--dry-run')), /Nothing to do/);
+    await succeeds(skep('stack', 'rm', 'pools'));
+  });
+
   it('that do not converge in time are explained, and the same deploy again waits for them', async () => {
     databaseHealthy = 2_000;
     const deploy = deployOf('late', ORDERED);

@@ -99,11 +99,18 @@ function networkSpec(network: NetworkResource, wanted: SwarmIpamOptions | undefi
               ...(Subnet === undefined ? {} : { subnet: Subnet }),
               ...(Range === undefined ? {} : { range: Range }),
               ...(Gateway === undefined ? {} : { gateway: Gateway }),
+              ...reservedIn(network, Subnet),
             })),
           },
         }),
     scope: network.Scope,
   };
+}
+
+/** Addresses that users kept for themselves, which only the list of networks shows. */
+function reservedIn({ IPAM }: NetworkResource, subnet: string | undefined): { readonly reserved?: Readonly<Record<string, string>> } {
+  const reserved = IPAM?.Config?.find(({ Subnet }) => Subnet === subnet)?.AuxiliaryAddresses ?? {};
+  return Object.keys(reserved).length === 0 ? {} : { reserved };
 }
 
 /** What creates a network. */
