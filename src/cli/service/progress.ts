@@ -17,6 +17,8 @@ export interface WaitOptions {
   readonly quiet: boolean;
   /** Moment after which it is given up, with the reason. Absent: never, as docker. */
   readonly deadlineMs?: number;
+  /** What Ctrl-C calls the service; absent: as it is waited for. */
+  readonly shownAs?: string;
   /** What Ctrl-C ends it with; absent: success, as with docker. */
   readonly onInterrupt?: () => Error;
 }
@@ -25,7 +27,7 @@ export interface WaitOptions {
 export async function waitOn(
   { context, client }: Pick<Invocation, 'context' | 'client'>,
   id: string,
-  { quiet, deadlineMs, onInterrupt }: WaitOptions,
+  { quiet, deadlineMs, onInterrupt, shownAs = id }: WaitOptions,
 ): Promise<undefined> {
   const progress = createProgress(quiet ? { write: () => true } : context.stdout);
   const daemon = await client();
@@ -42,7 +44,7 @@ export async function waitOn(
       watch = step;
       if (interrupted && onInterrupt !== undefined && !watch.converged) throw onInterrupt();
       if (interrupted) {
-        if (!watch.converged) progress.say(`Operation continuing in background.\nUse \`${context.programName} service ps ${id}\` to check progress.`);
+        if (!watch.converged) progress.say(`Operation continuing in background.\nUse \`${context.programName} service ps ${shownAs}\` to check progress.`);
         return undefined;
       }
       if (deadlineMs !== undefined && context.clock.now() > deadlineMs)

@@ -24,7 +24,7 @@ export const command: CommandSpec = {
     }
     const client = await invocation.client();
     const failures: string[] = [];
-    const scaled: string[] = [];
+    const scaled: { readonly id: string; readonly reference: string }[] = [];
     for (const text of args) {
       const equals = text.indexOf('=');
       const [reference, number] = [text.slice(0, equals), text.slice(equals + 1)];
@@ -33,13 +33,13 @@ export const command: CommandSpec = {
         const service = await readService(client, reference);
         for (const warning of await writeService(client, service, withReplicas(service.Spec, replicas))) context.stderr.write(`${warning}\n`);
         context.stdout.write(`${reference} scaled to ${replicas}\n`);
-        scaled.push(service.ID);
+        scaled.push({ id: service.ID, reference });
       } catch (error) {
         failures.push(`${reference}: ${errorMessage(error)}`);
       }
     }
-    for (const id of flags.bool('detach') ? [] : scaled) {
-      await waitOn(invocation, id, { quiet: false }).catch((error: unknown) => failures.push(`${id}: ${errorMessage(error)}`));
+    for (const { id, reference } of flags.bool('detach') ? [] : scaled) {
+      await waitOn(invocation, id, { quiet: false, shownAs: reference }).catch((error: unknown) => failures.push(`${reference}: ${errorMessage(error)}`));
     }
     if (failures.length === 0) return undefined;
     context.stderr.write(`${failures.join('\n')}\n`);

@@ -22,6 +22,8 @@ const SILENCE_MS = 30_000;
 const SILENT = 'the daemon does not answer';
 
 export interface ConvergeOptions {
+  /** The stack's name. */
+  readonly stack: string;
   readonly services: readonly AppliedService[];
   /** Keys of those that others need completed: to run is not enough for them. */
   readonly mustComplete: ReadonlySet<string>;
@@ -30,7 +32,7 @@ export interface ConvergeOptions {
 }
 
 /** Resolves with whether all have converged; what has not is explained on the standard error stream. Ctrl-C ends the waiting, not the deploy. */
-export async function converge(invocation: Invocation, { services, mustComplete, deadlineMs, quiet }: ConvergeOptions): Promise<boolean> {
+export async function converge(invocation: Invocation, { stack, services, mustComplete, deadlineMs, quiet }: ConvergeOptions): Promise<boolean> {
   const { context } = invocation;
   const client = await invocation.client();
   const progress = createProgress(quiet ? { write: () => true } : context.stdout);
@@ -48,7 +50,7 @@ export async function converge(invocation: Invocation, { services, mustComplete,
         const outcome = await lookAt(client, service, { startedAt, mustComplete: mustComplete.has(service.key) }).catch((error: unknown): Outcome => {
           if (!isSilence(error)) throw error;
           silentSince ??= context.clock.now();
-          if (context.clock.now() - silentSince > SILENCE_MS) throw lost(error, context.programName);
+          if (context.clock.now() - silentSince > SILENCE_MS) throw lost(error, `${context.programName} stack ps ${stack}`);
           return { kind: 'waiting', text: SILENT };
         });
         if (outcome.text !== SILENT) silentSince = undefined;
@@ -62,7 +64,7 @@ export async function converge(invocation: Invocation, { services, mustComplete,
     restore();
   }
   if (interrupted) {
-    progress.say(`Operation continuing in background.\nUse \`${context.programName} stack ps\` to check progress.`);
+    progress.say(`Operation continuing in background.\nUse \`${context.programName} stack ps ${stack}\` to check progress.`);
     return true;
   }
   for (const service of [...failed, ...open.values()]) await explain(invocation, client, service);
@@ -73,8 +75,8 @@ function isSilence(error: unknown): boolean {
   return error instanceof AppError && error.code === 'unavailable';
 }
 
-function lost(error: unknown, program: string): AppError {
-  const what = `the deploy goes on without this command: \`${program} stack ps\` shows how far it is, and the same deploy again waits for it`;
+function lost(error: unknown, look: string): AppError {
+  const what = `the deploy goes on without this command: \`${look}\` shows how far it is, and the same deploy again waits for it`;
   return new AppError('unavailable', `${errorMessage(error)}\n${what}`, { cause: error });
 }
 

@@ -138,7 +138,7 @@ export async function carryOut(invocation: Invocation, work: CarryOut): Promise<
   if (flags.bool('detach') || all.length === 0) return undefined;
   const needs = stack.services.flatMap(({ dependsOn }) => dependsOn.filter(({ condition }) => condition === 'service_completed_successfully'));
   const mustComplete = new Set(needs.map(({ key }) => key));
-  if (!(await converge(invocation, { services: all, mustComplete, deadlineMs, quiet: flags.bool('quiet') }))) throw new ExitError(1);
+  if (!(await converge(invocation, { stack: stack.name, services: all, mustComplete, deadlineMs, quiet: flags.bool('quiet') }))) throw new ExitError(1);
   return undefined;
 }
 
