@@ -1,6 +1,7 @@
 // The daemon's HTTP server: our routes where we have one, the engine for the rest. node:http owns framing; there is no framework, because
 // what matters here is what a framework hides: upgrades, half-closed sockets, 100-continue, trailers (docs/design/api-and-proxy.md).
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { createServer } from '#lib/node-http.ts';
 import type { Duplex } from 'node:stream';
 import type { SwarmMembership } from '#control/control.ts';
 import type { Clock } from '#lib/clock.ts';

@@ -1,7 +1,7 @@
 // A server on a unix socket in front of a fake engine, and clients for it. For tests only.
 import assert from 'node:assert/strict';
 import { mkdtemp, rm } from 'node:fs/promises';
-import { type IncomingMessage, request, type RequestOptions } from 'node:http';
+import type { IncomingMessage, RequestOptions } from 'node:http';
 import { connect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -9,6 +9,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { silentLogger } from '#lib/log.ts';
 import { createFakeClock, type FakeClock } from '#lib/testing/fake-clock.ts';
 import { createEngineConnection } from '#engine-link/link.ts';
+import { request } from '#lib/node-http.ts';
 import { createTestMembership, type TestMembership } from './fixtures.ts';
 import type { ContainerNetworks } from './proxy/container-networks.ts';
 import { type FakeEngine, type Script, startFakeEngine } from './proxy/fake-engine.ts';

@@ -1,7 +1,8 @@
 // A typed client of the Engine API: one peer, over whatever leads there (transport.ts). It knows HTTP and errors; what paths mean is its callers' business.
-import { type IncomingMessage, type OutgoingHttpHeaders, request, type RequestOptions } from 'node:http';
+import type { IncomingMessage, OutgoingHttpHeaders, RequestOptions } from 'node:http';
 import { type Duplex, pipeline, type Readable } from 'node:stream';
 import { AppError, codeOfHttpStatus } from '#lib/errors.ts';
+import { request } from '#lib/node-http.ts';
 import type { Transport } from './transport.ts';
 
 export type QueryValue = string | number | boolean | undefined;

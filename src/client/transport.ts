@@ -1,6 +1,7 @@
 // The ways to a daemon: a unix socket, TCP, TCP with TLS, or a program that forwards (ssh). Addresses are written as Docker's.
 import { spawn } from 'node:child_process';
-import { Agent, type ClientRequest, type RequestOptions } from 'node:http';
+import type { ClientRequest, RequestOptions } from 'node:http';
+import { Agent } from '#lib/node-http.ts';
 import { Duplex } from 'node:stream';
 import { AppError, errorMessage } from '#lib/errors.ts';
 

@@ -1,6 +1,6 @@
 // Brings images to a cluster's engines without a registry: as a tar, from this machine's engine or from a file.
 import { createReadStream, createWriteStream, readdirSync, rmSync } from 'node:fs';
-import { request } from 'node:http';
+import { request } from '#lib/node-http.ts';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';

@@ -1,5 +1,5 @@
 // Does a Docker-compatible API answer on a unix socket?
-import { request } from 'node:http';
+import { request } from '#lib/node-http.ts';
 
 const PATIENCE_MS = 2_000;
 

@@ -1,5 +1,6 @@
 // HTTP to the engine over a unix socket or TCP, with or without TLS. Nothing here is kept that a restart of the engine would make wrong.
-import { Agent, type ClientRequest, request as httpRequest, type IncomingMessage, type RequestOptions } from 'node:http';
+import type { ClientRequest, IncomingMessage, RequestOptions } from 'node:http';
+import { Agent, request as httpRequest } from '#lib/node-http.ts';
 import { isIP, connect as netConnect, type Socket } from 'node:net';
 import { connect as tlsConnect } from 'node:tls';
 import type { Clock } from '#lib/clock.ts';
@@ -40,6 +41,8 @@ export function createEngineConnection(options: EngineConnectionOptions): Engine
   const kept = new Agent({ keepAlive: true, maxFreeSockets: 8 });
   const fresh = new Agent({ keepAlive: false });
   for (const agent of [kept, fresh]) agent.createConnection = () => openSocket(endpoint, tls);
+  /** What the engine said when it last said something: it holds while one only hangs. */
+  let last: EngineFacts | undefined;
   let known: { readonly facts: Promise<EngineFacts>; readonly at: number } | undefined;
 
   function unreachable(cause: unknown): AppError {
@@ -96,6 +99,7 @@ export function createEngineConnection(options: EngineConnectionOptions): Engine
 
   // Many requests share one question; whoever's signal aborts only stops waiting.
   async function facts(signal?: AbortSignal): Promise<EngineFacts> {
+    if (last !== undefined && patience.hangs()) return last;
     if (known === undefined || clock.elapsed() - known.at > FACTS_MAX_AGE_MS) {
       const asked = { facts: ask(), at: clock.elapsed() };
       known = asked;
@@ -104,6 +108,7 @@ export function createEngineConnection(options: EngineConnectionOptions): Engine
       });
     }
     const result = await known.facts;
+    last = result;
     signal?.throwIfAborted();
     return result;
   }
@@ -137,7 +142,12 @@ export function createEngineConnection(options: EngineConnectionOptions): Engine
     }
   }
 
-  return { address, facts, request: exchange, exchange, json, stream, openStream, dial, open, unreachable, close: () => kept.destroy() };
+  function close(): void {
+    patience.close();
+    kept.destroy();
+  }
+
+  return { address, facts, request: exchange, exchange, json, stream, openStream, dial, open, unreachable, close };
 }
 
 /** A kept connection that the engine had closed meanwhile: nothing of the request was seen. */

@@ -78,12 +78,42 @@ test('questions to an engine that hangs fail after some seconds, all after the s
       assert.equal(answer.status, 'rejected');
       assert.deepEqual([answer.reason.code, /none to a ping within 10 s/.test(answer.reason.message)], ['unavailable', true], answer.reason.message);
     }
-    assert.equal(slow.pings, 1);
+    assert.equal(slow.pings, 2, 'the one that waits for it to wake up is the second');
     slow.answersPings = true;
+    await slow.pass(20);
     const again = slow.link.json({ method: 'GET', path: '/again' });
-    await slow.pass(20, again);
+    await slow.pass(4, again);
     slow.waiting.get('/again')?.end('{}');
     assert.deepEqual(await again, {});
+  }));
+
+test('questions to an engine that is known to hang fail within a second, until it answers again; what it speaks is still known', () =>
+  withSlowEngine(async (slow) => {
+    const facts = slow.link.facts();
+    await slow.pass(1, facts);
+    slow.waiting.get('/version')?.end('{"ApiVersion":"1.43"}');
+    assert.equal((await facts).apiVersion, 43);
+    slow.answersPings = false;
+    const first = slow.link.json({ method: 'GET', path: '/info' });
+    await slow.pass(
+      60,
+      first.catch(() => {}),
+    );
+    await assert.rejects(first, { code: 'unavailable' });
+
+    for (const path of ['/info', '/images/json']) {
+      const answer = slow.link.json({ method: 'GET', path });
+      assert.equal(await slow.pass(60, answer), 1);
+      await assert.rejects(answer, { code: 'unavailable' });
+    }
+    assert.equal((await slow.link.facts()).apiVersion, 43, 'without a question');
+
+    slow.answersPings = true;
+    await slow.pass(20);
+    const again = slow.link.json({ method: 'GET', path: '/images/json' });
+    assert.equal(await slow.pass(4, again), 4, 'it may take its time again');
+    slow.waiting.get('/images/json')?.end('[]');
+    assert.deepEqual(await again, []);
   }));
 
 test('what changes something is left to wait', () =>

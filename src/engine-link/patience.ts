@@ -1,6 +1,7 @@
 // An engine that hangs: it is there, its socket takes connections, and nothing comes back (stopped by a signal, out of memory, a dead disk under it).
 // A question may take long for good reasons, so how long it takes tells nothing. Now and then a waiting question is backed by a ping, and given up when
-// that has no answer either. Requests that change something are left to wait: the engine may still do them.
+// that has no answer either. From then on the engine is known to hang, and questions get their error after a second, until a ping, which is asked again and
+// again, has its answer. Requests that change something are left to wait: the engine may still do them.
 import type { ClientRequest } from 'node:http';
 import type { Clock } from '#lib/clock.ts';
 
@@ -8,42 +9,41 @@ import type { Clock } from '#lib/clock.ts';
 const PATIENCE_MS = 5_000;
 /** A busy engine takes seconds for a ping, too. */
 const PING_PATIENCE_MS = 10_000;
+/** How long a question waits for an engine that is known to hang: it may be waking up just now. */
+const HANGING_PATIENCE_MS = 1_000;
 
 export interface Patience {
   /** Destroys the request, with an error that says why, when it has no answer and the engine answers no ping. */
   watch(request: ClientRequest): void;
+  /** Whether the last ping was left without an answer. */
+  hangs(): boolean;
+  /** No more pings. */
+  close(): void;
 }
+
+type Sign = 'alive' | 'silent' | 'gone';
 
 /** `ping` opens a `GET /_ping` on a connection of its own. */
 export function createPatience(clock: Clock, ping: () => ClientRequest): Patience {
-  let pinging: Promise<boolean> | undefined;
+  let pinging: Promise<Sign> | undefined;
+  let isHanging = false;
+  let isClosed = false;
 
   // Many questions may wait; one ping is enough for all.
-  function isAlive(): Promise<boolean> {
-    pinging ??= ask().finally(() => (pinging = undefined));
-    return pinging;
-  }
-
-  function ask(): Promise<boolean> {
-    return new Promise((resolve) => {
-      const request = ping();
-      const cancel = clock.schedule(PING_PATIENCE_MS, () => request.destroy(new Error('no answer')));
-      request.once('response', (answer) => {
-        answer.resume();
-        resolve(true);
-      });
-      request.on('error', () => resolve(false));
-      request.once('close', () => {
-        cancel();
-        resolve(false);
-      });
-      request.end();
+  function signOfLife(): Promise<Sign> {
+    pinging ??= ask(clock, ping()).then((sign) => {
+      pinging = undefined;
+      isHanging = sign === 'silent';
+      // One that hangs holds the ping, and answers it first thing when it wakes up: there is always one waiting.
+      if (isHanging && !isClosed) void signOfLife();
+      return sign;
     });
+    return pinging;
   }
 
   function watch(request: ClientRequest): void {
     let isOver = false;
-    let cancel = clock.schedule(PATIENCE_MS, look);
+    let cancel = clock.schedule(isHanging ? HANGING_PATIENCE_MS : PATIENCE_MS, look);
     const end = () => {
       isOver = true;
       cancel();
@@ -51,13 +51,37 @@ export function createPatience(clock: Clock, ping: () => ClientRequest): Patienc
     for (const event of ['response', 'upgrade', 'close']) request.once(event, end);
 
     function look(): void {
-      void isAlive().then((alive) => {
+      if (isHanging) return giveUp();
+      void signOfLife().then((sign) => {
         if (isOver) return;
-        if (alive) cancel = clock.schedule(PATIENCE_MS, look);
-        else request.destroy(new Error(`no answer, and none to a ping within ${PING_PATIENCE_MS / 1000} s`));
+        if (sign === 'alive') cancel = clock.schedule(PATIENCE_MS, look);
+        else giveUp();
       });
+    }
+
+    function giveUp(): void {
+      request.destroy(new Error(`no answer, and none to a ping within ${PING_PATIENCE_MS / 1000} s`));
     }
   }
 
-  return { watch };
+  return { watch, hangs: () => isHanging, close: () => void (isClosed = true) };
+}
+
+function ask(clock: Clock, request: ClientRequest): Promise<Sign> {
+  return new Promise((resolve) => {
+    const cancel = clock.schedule(PING_PATIENCE_MS, () => {
+      resolve('silent');
+      request.destroy();
+    });
+    request.once('response', (answer) => {
+      answer.resume();
+      resolve('alive');
+    });
+    request.on('error', () => resolve('gone'));
+    request.once('close', () => {
+      cancel();
+      resolve('gone');
+    });
+    request.end();
+  });
 }

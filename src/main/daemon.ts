@@ -12,6 +12,7 @@ import { ownLevel } from '#protocol/level.ts';
 import { systemClock, systemRandom } from '#platform/clock.ts';
 import { ensurePrivateDirectory, writeFileAtomically } from '#platform/files.ts';
 import { createLogger } from '#platform/log.ts';
+import { collectWhenQuiet } from '#platform/quiet-memory.ts';
 import { lockStateDirectory } from '#platform/state-lock.ts';
 import { createContainerNetworks } from './container-networks.ts';
 import { engineTls, findEngine } from './engine-address.ts';
@@ -91,6 +92,7 @@ export async function runDaemon(argv: readonly string[]): Promise<void> {
     const { address } = await server.listen(host);
     log.info({ address, engine: engineAddress, version: skepVersion }, 'the API is served');
   }
+  collectWhenQuiet(systemClock);
   const cancel = systemClock.schedule(SETTLING_MS, settled.resolve);
   try {
     await membership.resume();

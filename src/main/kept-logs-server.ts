@@ -1,7 +1,8 @@
 // What this node kept of the logs of tasks that are gone, over HTTP on a socket in its state directory: for managers, through a tunnel, as they reach the
 // engine. `GET /kept` lists tasks, `GET /kept/logs` gives their lines, as frames like the engine's; both take `service`, `task` or `container`.
 import { rmSync } from 'node:fs';
-import { createServer, type ServerResponse } from 'node:http';
+import type { ServerResponse } from 'node:http';
+import { createServer } from '#lib/node-http.ts';
 import { once } from 'node:events';
 import { createEngineConnection } from '#engine-link/link.ts';
 import type { EngineLink } from '#engine-link/connection.ts';

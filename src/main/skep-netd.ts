@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { loadCompiled } from './compile-cache.ts';
 
-const { createLogFile, errorMessage, lockStateDirectory, LOG_FILE, startNetd, systemClock } = await loadCompiled(
+const { collectWhenQuiet, createLogFile, errorMessage, lockStateDirectory, LOG_FILE, startNetd, systemClock } = await loadCompiled(
   import.meta.filename,
   () => import('./netd-parts.ts'),
   [() => import('#network/client.ts')],
@@ -48,6 +48,7 @@ try {
   }
   const lock = lockStateDirectory(directory);
   const netd = await startNetd({ stateDirectory, settings, clock: systemClock, log });
+  collectWhenQuiet(systemClock);
   const signalled = new Promise<void>((resolve) => {
     for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => resolve());
   });

@@ -1,8 +1,8 @@
-// skep: the command line. Entry point only; commands live in cli/. What is compiled once is kept, so that the next start is quick.
-import { enableCompileCache } from 'node:module';
+// skep: the command line. Entry point only; commands live in cli/. What is compiled once is kept (bin/skep says where), so that the next start is quick.
 import { homedir } from 'node:os';
 
-enableCompileCache();
+// Not for the programs that we start.
+delete process.env['NODE_COMPILE_CACHE'];
 const { runCli } = await import('#cli/cli.ts');
 const { gitCommit, skepVersion } = await import('./version.ts');
 const { systemClock, systemRandom } = await import('#platform/clock.ts');

@@ -1,7 +1,7 @@
 // `skep up` on a machine without a daemon: starts skepd as a process of its own, on the usual socket, and waits until it answers.
 import { spawn } from 'node:child_process';
 import { closeSync, existsSync, mkdirSync, openSync, readFileSync } from 'node:fs';
-import { request } from 'node:http';
+import { request } from '#lib/node-http.ts';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { AppError } from '#lib/errors.ts';

@@ -2,7 +2,8 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, mkdirSync, openSync, readFileSync } from 'node:fs';
-import http from 'node:http';
+import type http from 'node:http';
+import { request as httpRequest } from '#lib/node-http.ts';
 import { join } from 'node:path';
 import type { Clock } from '#lib/clock.ts';
 import { AppError, errorMessage } from '#lib/errors.ts';
@@ -165,7 +166,7 @@ interface Request {
 
 async function request({ socketPath, method, path, body, signal, answerTimeoutMs }: Request): Promise<unknown> {
   // Only a look may be given up: a change takes as long as the kernel does.
-  const outgoing = http.request({ socketPath, method, path, signal, agent: false, ...(method === 'GET' ? { timeout: answerTimeoutMs } : {}) });
+  const outgoing = httpRequest({ socketPath, method, path, signal, agent: false, ...(method === 'GET' ? { timeout: answerTimeoutMs } : {}) });
   outgoing.on('timeout', () => outgoing.destroy(SILENT));
   outgoing.end(body);
   const [response] = (await once(outgoing, 'response')) as [http.IncomingMessage];
@@ -178,7 +179,7 @@ async function request({ socketPath, method, path, body, signal, answerTimeoutMs
 
 /** Passes on what netd says in an answer that it never ends. Resolves when its end of the connection closes, or the signal aborts. */
 async function followNews(socketPath: string, onNews: (news: NetdNews) => void, signal: AbortSignal): Promise<void> {
-  const outgoing = http.request({ socketPath, path: '/alive', signal, agent: false });
+  const outgoing = httpRequest({ socketPath, path: '/alive', signal, agent: false });
   outgoing.end();
   try {
     const [response] = (await once(outgoing, 'response')) as [http.IncomingMessage];

@@ -70,7 +70,7 @@ type Resolved =
 async function resolve(term: string, scope: string, request: RouteRequest, context: RouteContext): Promise<Resolved> {
   const standIn = predefinedNetwork(term, scope, context);
   if (standIn !== undefined) return { kind: 'swarm', network: standIn, local: undefined };
-  const all = await engineNetworks(request, context);
+  const all = await engineNetworks(request, context).catch((error: unknown) => withoutEngine(error, term, context));
   const engines = scope === '' ? all : all.filter((network) => network.Scope === scope);
   const candidates: Resolved[] = [
     ...(scope === '' || scope === 'swarm' ? swarmNetworks(context) : []).map((network): Resolved => {
@@ -85,6 +85,23 @@ async function resolve(term: string, scope: string, request: RouteRequest, conte
   const swarmPrefixed = prefixed.filter((candidate) => candidate.kind === 'swarm');
   if (named.length === 0 && swarmPrefixed[0] !== undefined && swarmPrefixed.length === 1) return swarmPrefixed[0];
   return unique(named, 'name', term) ?? unique(prefixed, 'ID prefix', term) ?? notFound(term);
+}
+
+/** A swarm's network is found and removed while the engine is away, too; whether another one of that name exists is only known with it. */
+function withoutEngine(error: unknown, term: string, context: RouteContext): readonly NetworkResource[] {
+  const isOurs = swarmNetworks(context).some(({ id, spec }) => id === term || spec.name === term);
+  if (isOurs && isAway(error)) return [];
+  throw error;
+}
+
+function isAway(error: unknown): boolean {
+  return error instanceof AppError && error.code === 'unavailable';
+}
+
+/** What the engine has can be known when it is there only; the swarm does not wait for it. */
+function emptyWhenAway(error: unknown): readonly NetworkResource[] {
+  if (isAway(error)) return [];
+  throw error;
 }
 
 function unique(matches: readonly Resolved[], basis: string, term: string): Resolved | undefined {
@@ -112,7 +129,7 @@ async function createNetwork(request: RouteRequest, context: RouteContext) {
   const networks = networkControlFor(wire, context);
   // Of older clients only those that ask for it are told that a network of this node has the name.
   const isLocalChecked = wire.CheckDuplicate === true || request.apiVersion >= API_ALWAYS_CHECKS_DUPLICATES;
-  const engines = isLocalChecked ? await engineNetworks(request, context) : [];
+  const engines = isLocalChecked ? await engineNetworks(request, context).catch(emptyWhenAway) : [];
   if (engines.some((network) => network.Name === name && !isBacking(network))) throw nameTaken(name);
   if (request.apiVersion >= API_WITH_ENABLE_IPV4 && wire.EnableIPv4 === false)
     throw new AppError('invalidArgument', 'IPv4 cannot be disabled in a Swarm scoped network');

@@ -1,6 +1,7 @@
 // The socket on which the engine finds the driver: Docker's plugin protocol, JSON by POST. What the calls do is in driver.ts.
 import { chmod, mkdir, rm } from 'node:fs/promises';
-import http from 'node:http';
+import type http from 'node:http';
+import { createServer } from '#lib/node-http.ts';
 import { join } from 'node:path';
 import { errorMessage } from '#lib/errors.ts';
 import type { Logger } from '#lib/log.ts';
@@ -28,7 +29,7 @@ export async function servePlugin({
   await mkdir(directory, { recursive: true });
   const path = join(directory, `${name}.sock`);
   await rm(path, { force: true });
-  const server = http.createServer((request, response) => {
+  const server = createServer((request, response) => {
     void answer(request, driver, log).then(({ status, body }) => {
       response.writeHead(status, { 'content-type': CONTENT_TYPE });
       response.end(JSON.stringify(body));

@@ -1,6 +1,7 @@
 // netd's side of protocol.ts.
 import { rm } from 'node:fs/promises';
-import http from 'node:http';
+import type http from 'node:http';
+import { createServer } from '#lib/node-http.ts';
 import { AppError, errorMessage } from '#lib/errors.ts';
 import type { Logger } from '#lib/log.ts';
 import type { ClusterNetworkState, LocalNetworkState } from '#protocol/network-state.ts';
@@ -39,7 +40,7 @@ export async function serveControl({
   await rm(path, { force: true });
   const followers = new Set<http.ServerResponse>();
   const newsLine = () => `${JSON.stringify(handlers.news())}\n`;
-  const server = http.createServer((request, response) => {
+  const server = createServer((request, response) => {
     if (request.method === 'GET' && request.url === '/alive') {
       response.writeHead(200);
       response.write(newsLine());

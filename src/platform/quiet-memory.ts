@@ -1,0 +1,50 @@
+// Gives back what a busy moment has left. V8 collects when much is allocated: a daemon that has started, or was busy for a minute, and then does little
+// would hold that garbage for days. It needs `--expose-gc` on the process' start line, and does nothing without.
+import { getHeapStatistics } from 'node:v8';
+import type { Clock } from '#lib/clock.ts';
+
+const LOOK_MS = 5_000;
+/** A process that is busier than this share of the time has no time for it. */
+const QUIET_SHARE = 0.05;
+/** Growth since the last collection that is worth another. */
+const WORTH_BYTES = 4 * 1_024 ** 2;
+/** A collection takes about a millisecond per MB, and nothing else happens meanwhile. A larger heap is left to V8, which does it in small steps. */
+const MAX_HEAP_BYTES = 48 * 1_024 ** 2;
+
+export interface Memory {
+  /** Share of the last seconds in which the process did something. */
+  readonly busyShare: number;
+  /** On the heap, and outside of it for objects on it. */
+  readonly usedBytes: number;
+  /** The same after the last collection. */
+  readonly keptBytes: number;
+}
+
+export function isWorthCollecting({ busyShare, usedBytes, keptBytes }: Memory): boolean {
+  return busyShare <= QUIET_SHARE && usedBytes <= MAX_HEAP_BYTES && usedBytes - keptBytes >= WORTH_BYTES;
+}
+
+/** Looks every few seconds until the returned function is called. */
+export function collectWhenQuiet(clock: Clock, collect = globalThis.gc): () => void {
+  if (collect === undefined) return () => {};
+  let keptBytes = 0;
+  let before = performance.eventLoopUtilization();
+  let cancel = clock.schedule(LOOK_MS, look);
+  function look(): void {
+    const now = performance.eventLoopUtilization();
+    if (isWorthCollecting({ busyShare: performance.eventLoopUtilization(now, before).utilization, usedBytes: usedBytes(), keptBytes })) {
+      void collect?.({ type: 'major', execution: 'sync', flavor: 'last-resort' });
+      keptBytes = usedBytes();
+    }
+    // What V8 has collected by itself counts, too.
+    keptBytes = Math.min(keptBytes, usedBytes());
+    before = performance.eventLoopUtilization();
+    cancel = clock.schedule(LOOK_MS, look);
+  }
+  return () => cancel();
+}
+
+function usedBytes(): number {
+  const { used_heap_size: heap, external_memory: external } = getHeapStatistics();
+  return heap + external;
+}
