@@ -28,7 +28,7 @@ export interface AllocatorLoop {
 /** Looks at everything that still waits: something became free, or a network came. */
 const EVERYTHING = '*';
 /** As many as a commit takes well (see manager/control-loop.ts). */
-const MAX_CHANGES = 2_000;
+const MAX_CHANGES = 500;
 
 export function createAllocator({ maxChanges = MAX_CHANGES }: { readonly maxChanges?: number } = {}): AllocatorLoop {
   return {

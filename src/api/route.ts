@@ -85,6 +85,24 @@ export function jsonText(text: string | Buffer, status = 200): RouteResult {
   return { kind: 'json-text', status, text };
 }
 
+/** More items than this are sent as they are put into text, some at a time: an answer of many MB neither stops everything else nor is held as a whole. */
+const ITEMS_AT_ONCE = 500;
+
+/** A list of what `toText` makes JSON texts of. */
+export function jsonList<T>(items: readonly T[], toText: (item: T) => string): RouteResult {
+  if (items.length <= ITEMS_AT_ONCE) return jsonText(`[${items.map(toText).join(',')}]`);
+  return { kind: 'stream', status: 200, contentType: 'application/json', body: listInParts(items, toText) };
+}
+
+async function* listInParts<T>(items: readonly T[], toText: (item: T) => string): AsyncIterable<Uint8Array> {
+  for (let start = 0; start < items.length; start += ITEMS_AT_ONCE) {
+    const end = start + ITEMS_AT_ONCE;
+    const part = items.slice(start, end).map(toText).join(',');
+    yield Buffer.from(`${start === 0 ? '[' : ','}${part}${end >= items.length ? ']\n' : ''}`);
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+}
+
 export function empty(status = 200): RouteResult {
   return { kind: 'empty', status };
 }

@@ -24,8 +24,8 @@ export interface ControlLoop {
   decide(view: View, keys: ReadonlySet<string>, now: number): LoopDecision;
 }
 
-/** A commit of this many changes takes some 10 ms in SQLite: long enough to be efficient, short enough not to delay a request. */
-const MAX_CHANGES_PER_COMMIT = 2_000;
+/** Deciding and committing this many changes, and telling everybody, holds the event loop for 20 ms and more: heartbeats and requests wait meanwhile. */
+const MAX_CHANGES_PER_COMMIT = 500;
 
 /** Turns a decision about one key into one about many, in order of key, until a commit is full. */
 export function perKey(decideOne: (view: View, key: string, now: number) => Decision): ControlLoop['decide'] {

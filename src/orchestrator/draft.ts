@@ -7,7 +7,7 @@ import type { Change, Decision, View } from '#domain/view.ts';
 import { compareAge, newTask } from './task.ts';
 
 /** More changes than this are left for the next decision: a commit stays short, whatever the size of a service. */
-export const MAX_CHANGES_PER_DECISION = 2_000;
+export const MAX_CHANGES_PER_DECISION = 500;
 
 /** All tasks that share a slot number or a node, oldest first. */
 export interface Slot {

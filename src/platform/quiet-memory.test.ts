@@ -7,11 +7,12 @@ const MEGABYTE = 1_024 ** 2;
 
 describe('memory of a quiet process', () => {
   it('is collected when it has grown and nothing else is to be done', () => {
-    const grown = { busyShare: 0.01, usedBytes: 40 * MEGABYTE, keptBytes: 20 * MEGABYTE };
+    const grown = { busyShare: 0.01, usedBytes: 40 * MEGABYTE, walkedBytes: 30 * MEGABYTE, keptBytes: 20 * MEGABYTE };
     assert.equal(isWorthCollecting(grown), true);
     assert.equal(isWorthCollecting({ ...grown, busyShare: 0.3 }), false, 'busy');
     assert.equal(isWorthCollecting({ ...grown, keptBytes: 39 * MEGABYTE }), false, 'hardly grown');
-    assert.equal(isWorthCollecting({ ...grown, usedBytes: 400 * MEGABYTE }), false, 'it would stand still for too long');
+    assert.equal(isWorthCollecting({ ...grown, usedBytes: 400 * MEGABYTE }), true, 'large objects only');
+    assert.equal(isWorthCollecting({ ...grown, walkedBytes: 400 * MEGABYTE }), false, 'it would stand still for too long');
   });
 
   it('is looked at again and again until that is called off', () => {

@@ -1,6 +1,6 @@
 // Gives back what a busy moment has left. V8 collects when much is allocated: a daemon that has started, or was busy for a minute, and then does little
 // would hold that garbage for days. It needs `--expose-gc` on the process' start line, and does nothing without.
-import { getHeapStatistics } from 'node:v8';
+import { getHeapSpaceStatistics, getHeapStatistics } from 'node:v8';
 import type { Clock } from '#lib/clock.ts';
 
 const LOOK_MS = 5_000;
@@ -8,20 +8,25 @@ const LOOK_MS = 5_000;
 const QUIET_SHARE = 0.05;
 /** Growth since the last collection that is worth another. */
 const WORTH_BYTES = 4 * 1_024 ** 2;
-/** A collection takes about a millisecond per MB, and nothing else happens meanwhile. A larger heap is left to V8, which does it in small steps. */
-const MAX_HEAP_BYTES = 48 * 1_024 ** 2;
+/**
+ * A collection walks through all small objects, about a MB in a millisecond, and nothing else happens meanwhile. More than this is left to V8, which does it
+ * in small steps when it gets round to it. Large objects (answers of many MB, gone with their reader) are not walked through.
+ */
+const MAX_WALKED_BYTES = 64 * 1_024 ** 2;
 
 export interface Memory {
   /** Share of the last seconds in which the process did something. */
   readonly busyShare: number;
   /** On the heap, and outside of it for objects on it. */
   readonly usedBytes: number;
+  /** On the heap in small objects. */
+  readonly walkedBytes: number;
   /** The same after the last collection. */
   readonly keptBytes: number;
 }
 
-export function isWorthCollecting({ busyShare, usedBytes, keptBytes }: Memory): boolean {
-  return busyShare <= QUIET_SHARE && usedBytes <= MAX_HEAP_BYTES && usedBytes - keptBytes >= WORTH_BYTES;
+export function isWorthCollecting({ busyShare, usedBytes, walkedBytes, keptBytes }: Memory): boolean {
+  return busyShare <= QUIET_SHARE && walkedBytes <= MAX_WALKED_BYTES && usedBytes - keptBytes >= WORTH_BYTES;
 }
 
 /** Looks every few seconds until the returned function is called. */
@@ -32,8 +37,9 @@ export function collectWhenQuiet(clock: Clock, collect = globalThis.gc): () => v
   let cancel = clock.schedule(LOOK_MS, look);
   function look(): void {
     const now = performance.eventLoopUtilization();
-    if (isWorthCollecting({ busyShare: performance.eventLoopUtilization(now, before).utilization, usedBytes: usedBytes(), keptBytes })) {
-      void collect?.({ type: 'major', execution: 'sync', flavor: 'last-resort' });
+    const busyShare = performance.eventLoopUtilization(now, before).utilization;
+    if (isWorthCollecting({ busyShare, usedBytes: usedBytes(), walkedBytes: walkedBytes(), keptBytes })) {
+      void collect?.({ type: 'major', execution: 'sync' });
       keptBytes = usedBytes();
     }
     // What V8 has collected by itself counts, too.
@@ -42,6 +48,11 @@ export function collectWhenQuiet(clock: Clock, collect = globalThis.gc): () => v
     cancel = clock.schedule(LOOK_MS, look);
   }
   return () => cancel();
+}
+
+function walkedBytes(): number {
+  const spaces = getHeapSpaceStatistics().filter(({ space_name: name }) => !name.includes('large_object') && !name.startsWith('read_only'));
+  return spaces.reduce((sum, { space_used_size: bytes }) => sum + bytes, 0);
 }
 
 function usedBytes(): number {

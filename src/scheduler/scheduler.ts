@@ -33,7 +33,7 @@ const NODE_KEY = 'node/';
 const MANY_FAILURES = 5;
 const FAILURE_WINDOW_MS = 5 * 60_000;
 /** As many as a commit takes well (see manager/control-loop.ts). */
-const MAX_CHANGES = 2_000;
+const MAX_CHANGES = 500;
 
 export function createScheduler({ maxChanges = MAX_CHANGES }: { readonly maxChanges?: number } = {}): SchedulerLoop {
   const index = createClusterIndex();

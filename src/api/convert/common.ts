@@ -86,8 +86,3 @@ export function memoized<K extends object, V>(convert: (key: K) => V): (key: K) 
     return value;
   };
 }
-
-/** A JSON array of texts that are JSON already. */
-export function joinJson(items: readonly string[]): string {
-  return `[${items.join(',')}]`;
-}

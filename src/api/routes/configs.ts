@@ -1,9 +1,8 @@
 // /configs
 import { configSpecShape } from '#docker-api/secret-config.ts';
 import { decodeBody } from '#docker-api/shape.ts';
-import { joinJson } from '../convert/common.ts';
 import { configSpecFromJson, configToText } from '../convert/config.ts';
-import { empty, json, jsonText, type Route } from '../route.ts';
+import { empty, json, jsonList, jsonText, type Route } from '../route.ts';
 import { param } from './params.ts';
 import { onlyKeys, parseFilters } from './parse.ts';
 import { plainVersion, templatingTooNew } from './secrets.ts';
@@ -17,7 +16,7 @@ export const configRoutes: readonly Route[] = [
     handler({ query }, { membership }) {
       const filters = parseFilters(query);
       const { configs } = membership.control();
-      return jsonText(joinJson(configs.list(onlyKeys(filters, filterKeys)).map(configToText)));
+      return jsonList(configs.list(onlyKeys(filters, filterKeys)), configToText);
     },
   },
   {

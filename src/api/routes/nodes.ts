@@ -1,10 +1,9 @@
 // /nodes
 import { nodeSpecShape } from '#docker-api/node.ts';
 import { decodeBody } from '#docker-api/shape.ts';
-import { joinJson } from '../convert/common.ts';
 import { nodeSpecFromJson, nodeSpecToJson, nodeToText } from '../convert/node.ts';
 import { withUnknownFields } from '../convert/unknown-fields.ts';
-import { empty, jsonText, type Route } from '../route.ts';
+import { empty, jsonList, jsonText, type Route } from '../route.ts';
 import { param } from './params.ts';
 import { flag, objectVersion, onlyKeys, parseFilters } from './parse.ts';
 
@@ -17,7 +16,7 @@ export const nodeRoutes: readonly Route[] = [
     handler({ query }, { membership }) {
       const filters = parseFilters(query);
       const { nodes } = membership.control();
-      return jsonText(joinJson(nodes.list(onlyKeys(filters, filterKeys)).map(nodeToText)));
+      return jsonList(nodes.list(onlyKeys(filters, filterKeys)), nodeToText);
     },
   },
   {

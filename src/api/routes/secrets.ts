@@ -2,9 +2,8 @@
 import { secretSpecShape } from '#docker-api/secret-config.ts';
 import { decodeBody } from '#docker-api/shape.ts';
 import { AppError } from '#lib/errors.ts';
-import { joinJson } from '../convert/common.ts';
 import { secretSpecFromJson, secretToText } from '../convert/secret.ts';
-import { empty, json, jsonText, type Route } from '../route.ts';
+import { empty, json, jsonList, jsonText, type Route } from '../route.ts';
 import { param } from './params.ts';
 import { onlyKeys, parseFilters } from './parse.ts';
 
@@ -17,7 +16,7 @@ export const secretRoutes: readonly Route[] = [
     handler({ query }, { membership }) {
       const filters = parseFilters(query);
       const { secrets } = membership.control();
-      return jsonText(joinJson(secrets.list(onlyKeys(filters, filterKeys)).map(secretToText)));
+      return jsonList(secrets.list(onlyKeys(filters, filterKeys)), secretToText);
     },
   },
   {

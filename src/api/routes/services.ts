@@ -4,11 +4,10 @@ import { serviceSpecShape } from '#docker-api/service-spec.ts';
 import { decodeBody } from '#docker-api/shape.ts';
 import type { ServiceSpec } from '#domain/spec.ts';
 import { AppError } from '#lib/errors.ts';
-import { joinJson } from '../convert/common.ts';
 import { serviceSpecFromJson, serviceSpecToJson, serviceToText } from '../convert/service.ts';
 import { withUnknownFields } from '../convert/unknown-fields.ts';
 import { adjustServiceSpec } from '../convert/version.ts';
-import { empty, json, jsonText, type Route, type RouteContext, type RouteRequest } from '../route.ts';
+import { empty, json, jsonList, jsonText, type Route, type RouteContext, type RouteRequest } from '../route.ts';
 import { pinImage } from './image-pin.ts';
 import { serviceLogs } from './logs.ts';
 import { param } from './params.ts';
@@ -40,7 +39,7 @@ function listServices({ query, apiVersion }: RouteRequest, { membership }: Route
   const filters = parseFilters(query);
   const { services } = membership.control();
   const found = services.list(onlyKeys(filters, filterKeys));
-  return jsonText(joinJson(found.map((service) => serviceToText(service, withStatus ? services.status(service) : undefined))));
+  return jsonList(found, (service) => serviceToText(service, withStatus ? services.status(service) : undefined));
 }
 
 function inspectService(request: RouteRequest, { membership }: RouteContext) {

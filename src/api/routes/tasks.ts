@@ -1,9 +1,8 @@
 // /tasks
 import type { NetworkControl } from '#control/control.ts';
 import type { Network } from '#domain/objects.ts';
-import { joinJson } from '../convert/common.ts';
 import { type NetworkLookup, taskToText } from '../convert/task.ts';
-import { jsonText, type Route } from '../route.ts';
+import { jsonList, jsonText, type Route } from '../route.ts';
 import { storedOrGone, taskLogs } from './logs.ts';
 import { param } from './params.ts';
 import { onlyKeys, parseFilters } from './parse.ts';
@@ -18,7 +17,7 @@ export const taskRoutes: readonly Route[] = [
       const filters = parseFilters(query);
       const { tasks, networks } = membership.control();
       const networkOf = lookupOf(networks);
-      return jsonText(joinJson(tasks.list(onlyKeys(filters, filterKeys)).map((task) => taskToText(task, networkOf))));
+      return jsonList(tasks.list(onlyKeys(filters, filterKeys)), (task) => taskToText(task, networkOf));
     },
   },
   {

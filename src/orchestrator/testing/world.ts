@@ -6,6 +6,7 @@ import type { ServiceSpec } from '#domain/spec.ts';
 import { isTerminal, type TaskState, taskStateRank } from '#domain/task-state.ts';
 import type { Change } from '#domain/view.ts';
 import { createSwarm, makeCluster, makeNode, makeService, type Swarm } from '../../../test/lib/swarm.ts';
+import { MAX_CHANGES_PER_DECISION } from '../draft.ts';
 import {
   allEnforcerKeys,
   allReaperKeys,
@@ -240,7 +241,7 @@ export class World {
     this.commit(decision.changes, 'orchestrator');
     this.wakeUps.delete(key);
     if (decision.wakeAt !== undefined) this.wakeUps.set(key, decision.wakeAt);
-    if (decision.wakeAt === this.now && decision.changes.length >= 2_000) {
+    if (decision.wakeAt === this.now && decision.changes.length >= MAX_CHANGES_PER_DECISION) {
       this.dirty.add(key);
       return;
     }

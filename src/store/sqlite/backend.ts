@@ -18,8 +18,8 @@ interface Waiting {
   readonly reject: (error: unknown) => void;
 }
 
-/** A transaction holds the event loop: 2,000 writes take some 20 ms. One commit may be larger, it cannot be split. */
-const MAX_WRITES_PER_TRANSACTION = 2_000;
+/** A transaction holds the event loop, with the view and the watchers that hear of it: some 20 ms for 500 writes. One commit may be larger, it cannot be split. */
+const MAX_WRITES_PER_TRANSACTION = 500;
 /** Beyond this the disk has stopped; it bounds the memory that waiting commits take. */
 const MAX_WAITING_COMMITS = 10_000;
 /** Objects that are read between two turns of the event loop, about a millisecond. */
