@@ -54,6 +54,7 @@ const longFunctions: Readonly<Record<string, string>> = {};
 const ownTime: Readonly<Record<string, string>> = {
   'src/transport/strangers.ts': 'bounds the stay of a real connection',
   'src/engine-link/link.ts': 'bounds a connect on a real socket',
+  'src/api/route.ts': 'lets others have their turn between the parts of a long list',
   'src/api/proxy/create-container.ts': 'a name that nobody else has, for a container that has no id yet',
   'src/api/proxy/stop-signal.ts': "bounds a wait for the engine's answer on a real socket",
   'src/ca/external.ts': 'bounds a request on a real connection',
