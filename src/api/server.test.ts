@@ -199,6 +199,22 @@ describe('our own routes', () => {
     assert.deepEqual((answer.value as { Warnings: unknown }).Warnings, ['no swap', warning]);
   });
 
+  it('tells of the swarm while the engine is away, with what the engine last said', async () => {
+    const [, , , route] = systemRoutes({ version: '1', gitCommit: 'a' }, () => []);
+    let isAway = true;
+    const ask = () => (isAway ? Promise.reject(new AppError('unavailable', 'Cannot connect')) : Promise.resolve({ ID: 'e' }));
+    const context = { membership: createTestMembership({ nodeId: 'n' }), engine: { json: ask } } as unknown as RouteContext;
+    const info = async () => await route?.handler({ apiVersion: 50, signal: new AbortController().signal } as RouteRequest, context);
+    await assert.rejects(info, { code: 'unavailable' }, 'nothing is known of it yet');
+    isAway = false;
+    assert.equal((await info())?.kind, 'json');
+    isAway = true;
+    const answer = await info();
+    assert.ok(answer?.kind === 'json');
+    const { ID, Swarm, Warnings } = answer.value as { ID: string; Swarm: { NodeID: string }; Warnings: string[] };
+    assert.deepEqual([ID, Swarm.NodeID, Warnings], ['e', 'n', ['WARNING: Cannot connect. What is shown of the engine is what it last said.']]);
+  });
+
   it('names itself beside the engine in version', async () => {
     const { json: version } = await api.ask({ path: '/v1.41/version' });
     assert.deepEqual(version, {

@@ -2,6 +2,7 @@
 import type { SwarmInfo } from '#control/control.ts';
 import { swarmInfoToJson } from './convert/swarm.ts';
 import type { EngineFacts } from '#engine-link/connection.ts';
+import { AppError } from '#lib/errors.ts';
 import { json, type Route, type RouteContext, type RouteRequest, type RouteResult } from './route.ts';
 import { MAX_API_VERSION, MIN_API_VERSION, versionText } from './version.ts';
 
@@ -20,7 +21,7 @@ export function systemRoutes(identity: Identity, warnings: () => readonly string
     { method: 'GET', path: '/_ping', handler: ping },
     { method: 'HEAD', path: '/_ping', handler: ping },
     { method: 'GET', path: '/version', handler: (request, context) => version(request, context, identity) },
-    { method: 'GET', path: '/info', handler: (request, context) => info(request, context, warnings()) },
+    { method: 'GET', path: '/info', handler: createInfo(warnings) },
   ];
 }
 
@@ -76,9 +77,23 @@ async function version(request: RouteRequest, { engine }: RouteContext, identity
   return json({ ...answer, ...versions, Components: [...components, own] });
 }
 
-async function info(request: RouteRequest, { engine, membership }: RouteContext, own: readonly string[]): Promise<RouteResult> {
-  const answer = await engine.json<Record<string, unknown>>({ method: 'GET', path: '/info', apiVersion: request.apiVersion, signal: request.signal });
-  const engines = Array.isArray(answer['Warnings']) ? (answer['Warnings'] as readonly unknown[]) : [];
-  const warnings = own.length === 0 ? {} : { Warnings: [...engines, ...own] };
-  return json({ ...answer, ...warnings, Swarm: swarmInfoToJson(membership.info()) });
+/**
+ * An engine that is away is no reason not to tell of the swarm (`docker node ls` asks here which node it is on): what the engine last said of itself stands
+ * in for it, with a warning. Without any such answer the request fails.
+ */
+function createInfo(own: () => readonly string[]): Route['handler'] {
+  let last: Record<string, unknown> | undefined;
+  return async (request, { engine, membership }) => {
+    const missing: string[] = [];
+    try {
+      last = await engine.json<Record<string, unknown>>({ method: 'GET', path: '/info', apiVersion: request.apiVersion, signal: request.signal });
+    } catch (error) {
+      if (last === undefined || !(error instanceof AppError) || error.code !== 'unavailable') throw error;
+      missing.push(`WARNING: ${error.message}. What is shown of the engine is what it last said.`);
+    }
+    const engines = Array.isArray(last['Warnings']) ? (last['Warnings'] as readonly unknown[]) : [];
+    const ours = [...own(), ...missing];
+    const warnings = ours.length === 0 ? {} : { Warnings: [...engines, ...ours] };
+    return json({ ...last, ...warnings, Swarm: swarmInfoToJson(membership.info()) });
+  };
 }
