@@ -92,6 +92,20 @@ describe('GET /events', () => {
     assert.equal((await answered).body.length, 0);
   });
 
+  it('lets go of the engine at a time in the future, even when the engine does not end its stream', async () => {
+    api = await startTestApi((call) => {
+      call.socket.write('HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n');
+      call.socket.resume();
+    });
+    const answered = api.ask({ path: `/v1.41/events?until=${api.clock.now() / 1000 + 10}` });
+    await until('the engine is asked', () => api.engine.calls.length > 0);
+    // The timers are set once the engine has answered.
+    let isOver = false;
+    void answered.then(() => (isOver = true));
+    while (!isOver) await api.clock.advance(1_000);
+    await until('the engine’s stream is cut', () => api.engine.calls.every(({ socket }) => socket.readableEnded || socket.destroyed));
+  });
+
   it('refuses what the engine refuses, in its words', async () => {
     api = await startTestApi((call) => answer(call, '400 Bad Request', '{"message":"invalid filter"}'));
     const { status, json } = await api.ask({ path: '/v1.41/events?filters=nonsense' });

@@ -65,7 +65,10 @@ export function eventsRoute(options: EventsRouteOptions): Route {
       const window = { since: parseTime(request.query.get('since')), until: parseTime(request.query.get('until')) };
       const past = window.since === undefined ? [] : options.events.recent().filter((event) => inWindow(event, window) && matchesFilters(event, filters));
       const ofAll = mayComeFromEngine(filters) ? await options.ofAllNodes(request, context) : undefined;
-      const open = () => ofAll ?? openEngineEvents(engine, request.query, request.apiVersion, request.signal);
+      // At `until` we may be done before the engine is (its clock, or it hangs): then its stream ends with ours.
+      const over = new AbortController();
+      const signal = AbortSignal.any([request.signal, over.signal]);
+      const open = () => ofAll ?? openEngineEvents(engine, request.query, request.apiVersion, signal);
       const fromEngine = mayComeFromEngine(filters) ? await open() : undefined;
       const body = mergeEvents({
         past,
@@ -76,9 +79,17 @@ export function eventsRoute(options: EventsRouteOptions): Route {
         clock,
         signal: request.signal,
       });
-      return { kind: 'stream', status: 200, contentType: 'application/json', body };
+      return { kind: 'stream', status: 200, contentType: 'application/json', body: thenAbort(body, over) };
     },
   };
+}
+
+async function* thenAbort<T>(items: AsyncIterable<T>, over: AbortController): AsyncGenerator<T> {
+  try {
+    yield* items;
+  } finally {
+    over.abort();
+  }
 }
 
 interface Window {

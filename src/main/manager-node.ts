@@ -29,7 +29,7 @@ import { createManagerParts, type ManagerParts } from './manager-parts.ts';
 import { type ManagerStore, openManagerStore } from './manager-store.ts';
 import { NO_LEADER } from './membership-texts.ts';
 import { createGoneTasks } from './gone-tasks.ts';
-import { createNodeEngines } from './node-engines.ts';
+import { createNodeEngines, type NodeEngines } from './node-engines.ts';
 import { createNodeTunnels } from './node-tunnels.ts';
 import { type ManagerStart, type NodeFactoryOptions, type NodeRuntime, superviseParts } from './node-runtime.ts';
 import { createRemoteManagers, type KnownManager, type RemoteManagers } from './remote-managers.ts';
@@ -157,7 +157,7 @@ async function runManager(options: NodeFactoryOptions, start: ManagerStart, mana
     worker.describeAgain();
   });
   const stop = new AbortController();
-  const unwatch = followStore(options, start, { managerStore, parts, server, others });
+  const unwatch = followStore(options, start, { managerStore, parts, server, others, engines });
   const running = runAll([leading, agent, keeper, parts.machines, parts.backups.snapshots, ...besides(parts, clock)], stop.signal, log);
   return {
     manager: {
@@ -207,13 +207,14 @@ interface Followers {
   readonly parts: ManagerParts;
   readonly server: ManagerServer;
   readonly others: RemoteManagers;
+  readonly engines: NodeEngines;
 }
 
 /** Keeps what lies outside the store as the store says. */
 function followStore(
   { directory, log }: NodeFactoryOptions,
   { dataKey, emit, onRole, onDamage }: ManagerStart,
-  { managerStore, parts, server, others }: Followers,
+  { managerStore, parts, server, others, engines }: Followers,
 ): () => void {
   const { store, keeper, cluster, unlockKey, managers } = parts;
   const keepDataKey = createDataKeyKeeper({ file: directory.dataKeyFile, dataKey, unlockKey, onLocked: () => void parts.backups.lockSnapshots(), log });
@@ -225,7 +226,11 @@ function followStore(
     keepDataKey(isNewCluster);
     if (isNewCluster) keeper.follow(trustOf(cluster()));
     if (events.some(({ object }) => object.kind === 'node')) others.learn(managers());
-    for (const { action, object } of events) if (action === 'remove' && object.kind === 'node') server.disconnect(object.id);
+    for (const { action, object } of events) {
+      if (action !== 'remove' || object.kind !== 'node') continue;
+      server.disconnect(object.id);
+      engines.forget(object.id);
+    }
     emit(events);
   });
 }

@@ -106,3 +106,13 @@ test('a leader that has no session of the node says so at once, and one that is 
   assert.equal(await firstWord(failing('unavailable'), 'n1'), 'closed');
   assert.equal(await firstWord(failing('unimplemented'), 'n1'), 'relayed');
 });
+
+test('nothing stays of a node that is no member any more', async (context) => {
+  const { engines } = setUp(context, { askTunnel: async () => {}, openRelay: () => assert.fail('nobody asks') });
+  const [gone, other] = [await engines.linkTo('n1'), await engines.linkTo('n2')];
+  engines.forget('n1');
+  engines.forget('unheard-of');
+  await assert.rejects(gone.dial(), { code: 'unavailable' });
+  assert.notEqual(await engines.linkTo('n1'), gone);
+  assert.equal(await engines.linkTo('n2'), other);
+});

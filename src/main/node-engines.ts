@@ -35,6 +35,8 @@ export interface NodeEngines {
   linkTo(nodeId: string, to?: TunnelTarget): Promise<EngineLink>;
   /** The node's end of a tunnel that was asked for; one that nobody asked for is refused. */
   accept(nodeId: string, id: string, call: TunnelCall): void;
+  /** Lets go of a node that is no member any more. */
+  forget(nodeId: string): void;
   close(): void;
 }
 
@@ -49,11 +51,29 @@ interface Awaited {
   readonly opened: (call: TunnelCall) => void;
 }
 
+interface NodeSocket {
+  readonly server: Promise<Server>;
+  readonly link: EngineLink;
+}
+
+/** Its file goes with it. */
+function closeSocket({ server, link }: NodeSocket): void {
+  link.close();
+  server.then(
+    (open) => open.close(),
+    // Whoever asked for it was told.
+    () => {},
+  );
+}
+
+/** Short: the path of a socket has 107 letters at most. */
+const fileName = (nodeId: string, to: TunnelTarget) => `${nodeId}.${to === 'engine' ? 'sock' : 'kept'}`;
+
 export function createNodeEngines(options: NodeEnginesOptions): NodeEngines {
   const { stateDirectory, self, leader, nameOf, clock, random, log } = options;
   const folder = join(stateDirectory, 'nodes');
   /** By the path of the socket. */
-  const nodes = new Map<string, { readonly server: Promise<Server>; readonly link: EngineLink }>();
+  const nodes = new Map<string, NodeSocket>();
   const awaited = new Map<string, Awaited>();
   /** Nodes that are reached through the leader, and until when. */
   const detours = new Map<string, number>();
@@ -142,8 +162,7 @@ export function createNodeEngines(options: NodeEnginesOptions): NodeEngines {
   return {
     async linkTo(nodeId, to = 'engine') {
       if (nodeId === self.nodeId) return to === 'engine' ? self.engine : self.keptLogs;
-      // Short: the path of a socket has 107 letters at most.
-      const path = join(folder, `${nodeId}.${to === 'engine' ? 'sock' : 'kept'}`);
+      const path = join(folder, fileName(nodeId, to));
       let node = nodes.get(path);
       if (node === undefined) {
         const unreachableText = () => `node ${nameOf(nodeId)} is not available`;
@@ -166,15 +185,16 @@ export function createNodeEngines(options: NodeEnginesOptions): NodeEngines {
       // Thrown, so that the caller gets a status: a call that is destroyed would let it wait.
       else throw new AppError('notFound', 'nobody asked for this tunnel');
     },
-    close() {
-      for (const { server, link } of nodes.values()) {
-        link.close();
-        server.then(
-          (open) => open.close(),
-          // Whoever asked for it was told.
-          () => {},
-        );
+    forget(nodeId) {
+      for (const to of ['engine', 'kept-logs'] as const) {
+        const path = join(folder, fileName(nodeId, to));
+        const node = nodes.get(path);
+        nodes.delete(path);
+        if (node !== undefined) closeSocket(node);
       }
+    },
+    close() {
+      for (const node of nodes.values()) closeSocket(node);
       rmSync(folder, { recursive: true, force: true });
     },
   };

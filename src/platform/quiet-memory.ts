@@ -39,7 +39,7 @@ export function collectWhenQuiet(clock: Clock, collect = globalThis.gc): () => v
     const now = performance.eventLoopUtilization();
     const busyShare = performance.eventLoopUtilization(now, before).utilization;
     if (isWorthCollecting({ busyShare, usedBytes: usedBytes(), walkedBytes: walkedBytes(), keptBytes })) {
-      void collect?.({ type: 'major', execution: 'sync' });
+      collect?.({ type: 'major', execution: 'sync' });
       keptBytes = usedBytes();
     }
     // What V8 has collected by itself counts, too.
