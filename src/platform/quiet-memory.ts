@@ -13,6 +13,8 @@ const WORTH_BYTES = 4 * 1_024 ** 2;
  * in small steps when it gets round to it. Large objects (answers of many MB, gone with their reader) are not walked through.
  */
 const MAX_WALKED_BYTES = 64 * 1_024 ** 2;
+/** Up to this it may take twice as long: V8's last resort also gives back the pages that a usual collection keeps for what comes next, some 8 MB. */
+const THOROUGH_WALKED_BYTES = 24 * 1_024 ** 2;
 
 export interface Memory {
   /** Share of the last seconds in which the process did something. */
@@ -38,8 +40,9 @@ export function collectWhenQuiet(clock: Clock, collect = globalThis.gc): () => v
   function look(): void {
     const now = performance.eventLoopUtilization();
     const busyShare = performance.eventLoopUtilization(now, before).utilization;
-    if (isWorthCollecting({ busyShare, usedBytes: usedBytes(), walkedBytes: walkedBytes(), keptBytes })) {
-      collect?.({ type: 'major', execution: 'sync' });
+    const walked = walkedBytes();
+    if (isWorthCollecting({ busyShare, usedBytes: usedBytes(), walkedBytes: walked, keptBytes })) {
+      collect?.({ type: 'major', execution: 'sync', flavor: walked <= THOROUGH_WALKED_BYTES ? 'last-resort' : 'regular' });
       keptBytes = usedBytes();
     }
     // What V8 has collected by itself counts, too.
