@@ -6,7 +6,7 @@ import { findSource, logFlags, printLogs } from '../service/logs.ts';
 import { segment } from '../shared/each.ts';
 import { logFrames } from '../shared/log-stream.ts';
 import { parseMoment } from '../values/moment.ts';
-import { findContainer, type FoundContainer } from './find.ts';
+import { findContainer } from './find.ts';
 
 export const command: CommandSpec = {
   usage: '[OPTIONS] CONTAINER|SERVICE|TASK',
@@ -21,17 +21,15 @@ export const command: CommandSpec = {
     const { flags, args, context } = invocation;
     const [reference = ''] = args;
     const client = await invocation.client();
-    let container: FoundContainer;
-    try {
-      container = await findContainer(client, reference);
-    } catch (error) {
-      if (!(error instanceof AppError) || error.code !== 'notFound') throw error;
+    const container = await findContainer(client, reference).catch(unlessMissing);
+    if (container instanceof AppError) {
       const source = await findSource(client, reference).catch(() => undefined);
-      if (source === undefined) throw error;
-      return printLogs(invocation, client, source);
+      if (source !== undefined) return printLogs(invocation, client, source);
     }
     const moment = (name: string) => (flags.has(name) ? { [name]: parseMoment(flags.text(name), context.clock.now()) } : {});
-    const stream = await client.stream('GET', `/containers/${segment(container.Id)}/logs`, {
+    const id = container instanceof AppError ? reference : container.Id;
+    // A daemon of ours keeps the log of a task's container that is gone.
+    const stream = await client.stream('GET', `/containers/${segment(id)}/logs`, {
       query: {
         stdout: 1,
         stderr: 1,
@@ -43,8 +41,15 @@ export const command: CommandSpec = {
         ...(flags.bool('details') ? { details: 1 } : {}),
       },
     });
-    if (container.Config.Tty) for await (const chunk of stream as AsyncIterable<Buffer>) context.stdout.write(chunk);
+    const isTty = container instanceof AppError ? stream.headers['content-type'] === 'application/vnd.docker.raw-stream' : container.Config.Tty;
+    if (isTty) for await (const chunk of stream as AsyncIterable<Buffer>) context.stdout.write(chunk);
     else for await (const { output, data } of logFrames(stream)) (output === 'stderr' ? context.stderr : context.stdout).write(data);
     return undefined;
   },
 };
+
+/** `error` itself where there is no such container. */
+function unlessMissing(error: unknown): AppError {
+  if (error instanceof AppError && error.code === 'notFound') return error;
+  throw error;
+}
