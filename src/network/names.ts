@@ -61,12 +61,16 @@ export const MARK_OWNER_MASK = 0x40ff0000;
 /** The bridge that the engine gives every container that needs a way out; its name is fixed in Docker. */
 export const GATEWAY_BRIDGE = 'docker_gwbridge';
 
+/** The name of a slot's network driver, with which other names begin. */
+export function driverOf(slot: number): string {
+  return slot === DEFAULT_SLOT ? 'skep' : `skep${slot}`;
+}
+
 /** `ownsGateway`: the engine knows no gateway bridge (Podman). */
 export function namesOf(slot: number, stateKey: string, ownsGateway = false): Names {
   assert(Number.isInteger(slot) && slot >= FIRST_SLOT && slot <= LAST_SLOT, `slot ${slot} is out of range`);
-  const isDefault = slot === DEFAULT_SLOT;
-  const prefix = isDefault ? 'skep' : `skep${slot}`;
-  const number = isDefault ? 0 : slot;
+  const prefix = driverOf(slot);
+  const number = slot === DEFAULT_SLOT ? 0 : slot;
   const namespacePattern = new RegExp(`^${prefix}-([0-9]{1,8})$`);
   return {
     slot,

@@ -37,8 +37,8 @@ export interface Lab {
   container(name: string, networks: Readonly<Record<string, string>>): Promise<LabContainer>;
   /** Tells the data plane what is so now: all networks and containers made here, and these services and ports. */
   apply(state?: { readonly services?: readonly NetworkService[]; readonly ingress?: ClusterNetworkState['ingress'] }): Promise<void>;
-  /** Another connection, as skepd's after a restart; to another state directory: as another skepd's on the same machine. */
-  connect(directory?: string): Promise<ManagedDataPlane>;
+  /** Another connection, as skepd's after a restart; to another state directory: as another skepd's on the same machine, `apart` in a network namespace of its own. */
+  connect(directory?: string, options?: { readonly apart: boolean }): Promise<ManagedDataPlane>;
   /** The id of netd's process inside. */
   netdPid(): Promise<number>;
   stop(): Promise<void>;
@@ -94,10 +94,11 @@ async function prepareLab(engine: TestEngine, ipv6: boolean): Promise<Lab> {
   await engine.exec(['iptables', '-P', 'FORWARD', 'DROP']);
   const entry = join(import.meta.dirname, '../../src/main/skep-netd.ts');
   const connections: ManagedDataPlane[] = [];
-  const connect = async (directory = stateDirectory) => {
+  const connect = async (directory = stateDirectory, { apart } = { apart: false }) => {
+    const inside = ['nsenter', '-t', String(engine.pid), '-m', '-n', '-p', '--', ...(apart ? ['unshare', '-n', '--'] : [])];
     const connection = await createDataPlane({
       stateDirectory: directory,
-      netdCommand: ['nsenter', '-t', String(engine.pid), '-m', '-n', '-p', '--', process.execPath, '--disable-warning=ExperimentalWarning', entry],
+      netdCommand: [...inside, process.execPath, '--disable-warning=ExperimentalWarning', entry],
       settings: { pluginDirectory: '/run/docker/plugins', dataPathPort: 4789 },
       clock: systemClock,
       log: silentLogger,

@@ -102,6 +102,19 @@ test('two skepds live side by side on one machine', async () => {
   await first.destroy(AbortSignal.timeout(20_000));
 });
 
+test('one in another network namespace that has the same files takes no names of the first', async () => {
+  const apart = join(lab.engine.folder, 'apart');
+  await mkdir(apart);
+  const [first, second] = [await lab.connect(), await lab.connect(apart, { apart: true })];
+  assert.notEqual(second.driverName, first.driverName);
+  const options = ['-o', 'skep.network=x', '-o', 'skep.vni=4097', '--subnet', '10.98.0.0/24', '--gateway', '10.98.0.1'];
+  await lab.engine.docker('network', 'create', '-d', first.driverName, ...options, 'x');
+  await second.destroy(AbortSignal.timeout(20_000));
+  assert.match((await lab.engine.exec(['ip', 'netns', 'list'])).stdout, /^skep-4097/);
+  await lab.engine.docker('network', 'rm', 'x');
+  await first.destroy(AbortSignal.timeout(20_000));
+});
+
 test('names resolve although another program has port 53 of every address, and port 53 is not taken from it', async () => {
   await processGone();
   const script =

@@ -14,6 +14,10 @@ export interface PluginServer {
   close(): Promise<void>;
 }
 
+export function pluginSocket(directory: string, name: string): string {
+  return join(directory, `${name}.sock`);
+}
+
 /** `directory` is where the engine looks, /run/docker/plugins. */
 export async function servePlugin({
   directory,
@@ -27,7 +31,7 @@ export async function servePlugin({
   readonly log: Logger;
 }): Promise<PluginServer> {
   await mkdir(directory, { recursive: true });
-  const path = join(directory, `${name}.sock`);
+  const path = pluginSocket(directory, name);
   await rm(path, { force: true });
   const server = createServer((request, response) => {
     void answer(request, driver, log).then(({ status, body }) => {

@@ -220,7 +220,7 @@ async function takeNames(stateDirectory: string, directory: string, settings: Ne
   const path = join(directory, 'instance.json');
   const stateKey = stateKeyOf(realpathSync(stateDirectory));
   const previous = load<{ readonly slot: number }>(path, log)?.slot;
-  const slot = await claimSlot({ stateKey, previous });
+  const slot = await claimSlot({ stateKey, previous, pluginDirectory: settings.pluginDirectory });
   if (previous !== undefined && previous !== slot)
     log.warn({ previous, slot }, 'another skepd has taken this one’s names; networks of the engine must be made anew');
   writeDurably(path, JSON.stringify({ slot }));
