@@ -3,9 +3,11 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { serviceSpecShape } from '#docker-api/service-spec.ts';
 import { decodeBody } from '#docker-api/shape.ts';
-import type { ServiceSpec } from '#domain/spec.ts';
-import { anyServiceSpec } from './arbitraries.ts';
+import { swarmSpecShape } from '#docker-api/swarm.ts';
+import type { ClusterSpec, ServiceSpec } from '#domain/spec.ts';
+import { anyClusterSpec, anyServiceSpec } from './arbitraries.ts';
 import { serviceSpecFromJson, serviceSpecToJson } from './service.ts';
+import { swarmSpecFromJson, swarmSpecToJson } from './swarm.ts';
 import { withUnknownFields } from './unknown-fields.ts';
 
 const understood = (spec: ServiceSpec) => serviceSpecFromJson(decodeBody(serviceSpecShape, JSON.parse(JSON.stringify(serviceSpecToJson(spec)))), undefined);
@@ -14,6 +16,16 @@ test('without anything unknown an update is what was sent', () => {
   fc.assert(
     fc.property(anyServiceSpec, anyServiceSpec, (stored, next) => {
       assert.deepEqual(withUnknownFields(stored, understood(stored), next), next);
+    }),
+  );
+});
+
+test('likewise the swarm’s: a signing certificate of an earlier update is no part of the next', () => {
+  fc.assert(
+    fc.property(anyClusterSpec, anyClusterSpec, (before, next) => {
+      const stored = { ...before, ca: { ...before.ca, signingCaCert: 'of an earlier update' } };
+      const known = swarmSpecFromJson(decodeBody(swarmSpecShape, JSON.parse(JSON.stringify(swarmSpecToJson(stored)))));
+      assert.deepEqual(withUnknownFields<ClusterSpec>(stored, known, next), next);
     }),
   );
 });

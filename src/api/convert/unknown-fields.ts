@@ -9,8 +9,11 @@ export function withUnknownFields<T>(stored: T, understood: T, next: T): T {
   return carry(stored, understood, next) as T;
 }
 
-/** Not unknown: it is never shown, and who decides about it looks at both specs (control/service-update.ts). */
-const NEVER_SHOWN: readonly string[] = ['registryAuth'];
+/**
+ * Not unknown: they are never shown, and who decides about them looks at both specs (control/service-update.ts, control/root-rotation.ts): a signing
+ * certificate of an earlier update would be a wish for it in the next one.
+ */
+const NEVER_SHOWN: readonly string[] = ['registryAuth', 'signingCaCert'];
 
 function carry(stored: unknown, understood: unknown, next: unknown): unknown {
   if (Array.isArray(stored)) return Array.isArray(understood) && Array.isArray(next) ? carryElements(stored, understood, next) : next;
