@@ -76,7 +76,9 @@ async function runGroup({ files: pattern, isolation, concurrency }: (typeof grou
   stream.on('test:fail', (data) => {
     // A file that fails as a whole counts too, or a crash while loading would go unseen.
     total.failed++;
-    console.log(`FAILED: ${data.name} (${relative(root, data.file ?? '')})`);
+    // In full it comes at the end of the group, which may be many minutes away.
+    const { message, cause } = data.details.error as Error;
+    console.log(`FAILED: ${data.name} (${relative(root, data.file ?? '')}): ${cause instanceof Error ? cause.message : message}`);
   });
   const output = stream.compose(new spec());
   for await (const chunk of output) process.stdout.write(chunk as string);

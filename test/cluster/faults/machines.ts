@@ -115,9 +115,12 @@ export async function powerOn(node: ClusterNode): Promise<void> {
   await node.startDaemon();
 }
 
-/** What a boot of the machine does away with: rules, bridges, tunnels, sockets and mounts of containers. */
+/**
+ * What a boot of the machine does away with: rules, bridges, tunnels, sockets and mounts of containers. The kernel takes its time with the namespaces of
+ * what was killed: one that still hung on a bridge would answer for the address that a new container has. (/sys may show another namespace's links.)
+ */
 const FORGET = `nft flush ruleset; iptables -t nat -F; iptables -F
-for link in $(ls /sys/class/net); do case $link in lo|lan0|uplink) ;; *) ip link del $link;; esac; done
+for link in $(ip -o link | sed 's/^[0-9]*: //; s/[:@].*//'); do case $link in lo|lan0|uplink) ;; *) ip link del $link;; esac; done
 for rule in $(ip rule | cut -d: -f1); do case $rule in 0|32766|32767) ;; *) ip rule del pref $rule;; esac; done
 umount -a -t nsfs 2>/dev/null; umount $(grep -o '/[^ ]*/merged' /proc/mounts) 2>/dev/null
 rm -rf /run/docker /run/skep* /run/netns/*; mkdir -p /run/docker/plugins; true`;
