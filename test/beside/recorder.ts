@@ -2,6 +2,7 @@
 // and by asking again and again. Ids become numbers, so that two sides can be compared; times are only checked for their order.
 import { request } from 'node:http';
 import { setTimeout } from 'node:timers/promises';
+import { STATES } from '#cli/service/task-progress.ts';
 import type { Answer } from './side.ts';
 
 /** A state that lasts longer than this is seen. */
@@ -64,22 +65,6 @@ interface RecorderOptions {
 const byAge = (a: ApiTask, b: ApiTask) =>
   Date.parse(a.CreatedAt) - Date.parse(b.CreatedAt) || (a.CreatedAt.length === b.CreatedAt.length && a.CreatedAt > b.CreatedAt ? 1 : -1);
 
-const ranks = [
-  'new',
-  'allocated',
-  'pending',
-  'assigned',
-  'accepted',
-  'preparing',
-  'ready',
-  'starting',
-  'running',
-  'complete',
-  'shutdown',
-  'failed',
-  'rejected',
-];
-
 export function createRecorder({ socket, call, nodeIds }: RecorderOptions): Recorder {
   const names = new Map<string, string>();
   const statuses = new Map<string, string[]>();
@@ -100,7 +85,7 @@ export function createRecorder({ socket, call, nodeIds }: RecorderOptions): Reco
     const seen = tasks.get(task.ID) ?? { states: [], desired: [], last: task, isGone: false };
     if (seen.states.at(-1) !== task.Status.State) seen.states.push(task.Status.State);
     if (seen.desired.at(-1) !== task.DesiredState) seen.desired.push(task.DesiredState);
-    const goesBack = ranks.indexOf(task.Status.State) < ranks.indexOf(seen.last.Status.State) && !ranks.slice(-4).includes(task.Status.State);
+    const goesBack = STATES.indexOf(task.Status.State) < STATES.indexOf(seen.last.Status.State) && !STATES.slice(-4).includes(task.Status.State);
     if (goesBack) wrong.push({ service: task.ServiceID, text: `state ${seen.last.Status.State} → ${task.Status.State}` });
     if (Date.parse(task.UpdatedAt) < Date.parse(task.CreatedAt)) wrong.push({ service: task.ServiceID, text: 'updated before it was created' });
     seen.last = task;

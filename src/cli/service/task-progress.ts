@@ -23,7 +23,8 @@ export interface ProgressState {
   readonly converged: boolean;
 }
 
-const STATES = [
+/** In the order in which a task has them, as Docker's progress display counts them. */
+export const STATES = [
   'new',
   'allocated',
   'pending',

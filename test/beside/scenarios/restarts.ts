@@ -49,42 +49,9 @@ export const restarts: readonly Scenario[] = [
   ending('ends before it is healthy', 'sleep 0.7; exit 0', { Condition: 'any', MaxAttempts: 1 }, (spec) => {
     spec.TaskTemplate.ContainerSpec.Healthcheck = { Test: ['CMD', 'false'], Interval: seconds(30), Timeout: seconds(1), Retries: 2 };
   }),
-  {
-    name: 'killed from outside',
-    async run(stage) {
-      const spec = base();
-      spec.TaskTemplate.Placement = { Constraints: ['node.role==manager'] };
-      await stage.create(spec);
-      await stage.running(1);
-      const [task] = await stage.tasks();
-      await stage.side.nodes[0]?.engine.docker('kill', task.Status.ContainerStatus.ContainerID);
-      await stage.quiet();
-    },
-  },
-  {
-    name: 'stopped from outside',
-    async run(stage) {
-      const spec = base();
-      spec.TaskTemplate.Placement = { Constraints: ['node.role==manager'] };
-      await stage.create(spec);
-      await stage.running(1);
-      const [task] = await stage.tasks();
-      await stage.side.nodes[0]?.engine.docker('stop', task.Status.ContainerStatus.ContainerID);
-      await stage.quiet();
-    },
-  },
-  {
-    name: 'removed from outside',
-    async run(stage) {
-      const spec = base();
-      spec.TaskTemplate.Placement = { Constraints: ['node.role==manager'] };
-      await stage.create(spec);
-      await stage.running(1);
-      const [task] = await stage.tasks();
-      await stage.side.nodes[0]?.engine.docker('rm', '-f', task.Status.ContainerStatus.ContainerID);
-      await stage.quiet();
-    },
-  },
+  fromOutside('killed', 'kill'),
+  fromOutside('stopped', 'stop'),
+  fromOutside('removed', 'rm', '-f'),
   {
     name: 'given up, then scaled and forced',
     async run(stage) {
@@ -99,3 +66,19 @@ export const restarts: readonly Scenario[] = [
     },
   },
 ];
+
+/** Somebody does this to the container of a task that runs, past the swarm. */
+function fromOutside(done: string, ...command: readonly string[]): Scenario {
+  return {
+    name: `${done} from outside`,
+    async run(stage) {
+      const spec = base();
+      spec.TaskTemplate.Placement = { Constraints: ['node.role==manager'] };
+      await stage.create(spec);
+      await stage.running(1);
+      const [task] = await stage.tasks();
+      await stage.side.nodes[0]?.engine.docker(...command, task.Status.ContainerStatus.ContainerID);
+      await stage.quiet();
+    },
+  };
+}
