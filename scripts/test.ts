@@ -1,10 +1,10 @@
 // `npm test`: brings what the tests need, checks types and style, runs every test, and counts. The last line says how it went.
 import { spawnSync } from 'node:child_process';
-import { existsSync, globSync } from 'node:fs';
+import { existsSync, globSync, readFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { run } from 'node:test';
 import { spec } from 'node:test/reporters';
-import { fileURLToPath } from 'node:url';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 import { ensureDebianPackages } from './debian.ts';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
@@ -55,6 +55,8 @@ interface Count {
 
 /** A test that hangs is a failure, not a run that never ends. */
 const TEST_TIMEOUT_MS = 10 * 60_000;
+/** So is a file that neither ends nor says anything: Node's limit is for tests only, and a process that is stuck cannot look at a clock of its own. */
+const SILENCE_MS = 15 * 60_000;
 
 function check(): boolean {
   const result = spawnSync(process.execPath, [join(root, 'scripts', 'check.ts')], { stdio: 'inherit', cwd: root });
@@ -66,7 +68,9 @@ async function runGroup({ files: pattern, isolation, concurrency }: (typeof grou
     .sort()
     .map((file) => join(root, file));
   if (files.length === 0) return;
-  const stream = run({ files, isolation, concurrency, cwd: root, timeout: TEST_TIMEOUT_MS, execArgv: ['--disable-warning=ExperimentalWarning'] });
+  const execArgv = ['--disable-warning=ExperimentalWarning', `--import=${pathToFileURL(join(root, 'scripts', 'test-file-end.ts')).href}`];
+  const stream = run({ files, isolation, concurrency, cwd: root, timeout: TEST_TIMEOUT_MS, execArgv });
+  const unwatch = endSilent(stream);
   const isTest = (data: { details: { type?: string }; name: string; file?: string }) => data.details.type !== 'suite' && !files.includes(join(root, data.name));
   stream.on('test:pass', (data) => {
     if (!isTest(data)) return;
@@ -82,6 +86,46 @@ async function runGroup({ files: pattern, isolation, concurrency }: (typeof grou
   });
   const output = stream.compose(new spec());
   for await (const chunk of output) process.stdout.write(chunk as string);
+  unwatch();
+}
+
+/** Ends the files that say nothing for SILENCE_MS, until the result is called. */
+function endSilent(stream: ReturnType<typeof run>): () => void {
+  let heardAt = Date.now();
+  const heard = () => {
+    heardAt = Date.now();
+  };
+  for (const event of ['test:dequeue', 'test:complete', 'test:stdout', 'test:stderr'] as const) stream.on(event, heard);
+  const watch = setInterval(() => {
+    if (Date.now() - heardAt < SILENCE_MS) return;
+    const silent = testProcesses();
+    for (const { pid, file } of silent) {
+      console.log(`${file} has said nothing for ${SILENCE_MS / 60_000} minutes: it is ended`);
+      process.kill(pid, 'SIGKILL');
+    }
+    if (silent.length === 0) {
+      console.log('no test file runs any more, but something that one of them started holds its output: a leak');
+      process.exit(1);
+    }
+    heard();
+  }, 10_000);
+  return () => clearInterval(watch);
+}
+
+/** The processes of test files that run now. */
+function testProcesses(): readonly { readonly pid: number; readonly file: string }[] {
+  const pids = readFileSync(`/proc/${process.pid}/task/${process.pid}/children`, 'utf8').trim().split(' ').filter(Boolean).map(Number);
+  return pids.flatMap((pid) => {
+    try {
+      const file = readFileSync(`/proc/${pid}/cmdline`, 'utf8')
+        .split('\0')
+        .findLast((word) => word.endsWith('.test.ts'));
+      return file === undefined ? [] : [{ pid, file: relative(root, file) }];
+    } catch {
+      // It has just ended.
+      return [];
+    }
+  });
 }
 
 async function main(): Promise<void> {

@@ -109,10 +109,7 @@ describe('a TLS port', { skip: spawnSync('openssl', ['version']).status !== 0 &&
     server = await listenOn({ kind: 'tcp', host: '127.0.0.1', port: 0, tls }, afterTheEnd);
     port = Number(new URL(server.address.replace('tcp:', 'http:')).port);
   });
-  after(async () => {
-    server.server.close();
-    await rm(folder, { recursive: true });
-  });
+  after(() => rm(folder, { recursive: true }));
 
   it('lets a client with a known certificate in, and keeps its own side open after the client’s end', async () => {
     const socket = tlsConnect({ socket: connect({ host: '127.0.0.1', port, allowHalfOpen: true }), host: '127.0.0.1', ca: authority, ...client });
@@ -138,5 +135,14 @@ describe('a TLS port', { skip: spawnSync('openssl', ['version']).status !== 0 &&
     const socket: TLSSocket = tlsConnect({ host: '127.0.0.1', port, ca: authority, ...client });
     await new Promise((resolve) => socket.once('secureConnect', resolve));
     for (const each of [...silent, socket]) each.destroy();
+  });
+
+  it('closes at once, whoever has not ended his handshake', { timeout: 5_000 }, async () => {
+    const silent = connect({ host: '127.0.0.1', port }).resume();
+    const isClosed = new Promise((resolve) => silent.once('close', resolve));
+    await new Promise((resolve) => server.server.once('connection', resolve));
+    const closed = new Promise((resolve) => server.server.close(resolve));
+    server.handshakes.end();
+    await Promise.all([closed, isClosed]);
   });
 });

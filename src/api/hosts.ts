@@ -3,7 +3,7 @@ import { lstat, readFile, unlink, chmod, chown } from 'node:fs/promises';
 import { connect, createServer as createNetServer, type Server, type Socket } from 'node:net';
 import { createServer as createTlsServer } from 'node:tls';
 import { AppError, errorMessage } from '#lib/errors.ts';
-import { limitHandshakes } from '#lib/handshakes.ts';
+import { type Handshakes, limitHandshakes } from '#lib/handshakes.ts';
 
 export interface ServerTls {
   readonly cert: Buffer;
@@ -48,14 +48,22 @@ export function exposureWarning(host: HostSpec): string | undefined {
   return `WARNING: API is accessible on https://${address} without TLS client verification.${EXPOSED}`;
 }
 
-/** Listens and calls back for every connection, after its TLS handshake. Resolves with the address as a user would write it. */
-export async function listenOn(host: HostSpec, onConnection: (socket: Socket) => void): Promise<{ readonly server: Server; readonly address: string }> {
-  const server = createListener(host, onConnection);
+export interface Listener {
+  readonly server: Server;
+  /** As a user would write it. */
+  readonly address: string;
+  /** Connections that nobody was called back for yet. */
+  readonly handshakes: Handshakes;
+}
+
+/** Listens and calls back for every connection, after its TLS handshake. */
+export async function listenOn(host: HostSpec, onConnection: (socket: Socket) => void): Promise<Listener> {
+  const { server, handshakes } = createListener(host, onConnection);
   if (host.kind === 'tcp') {
     await listening(server, { host: host.host, port: host.port }, `tcp ${host.host}:${host.port}`);
     const bound = server.address();
     const port = typeof bound === 'object' && bound !== null ? bound.port : host.port;
-    return { server, address: `tcp://${host.host.includes(':') ? `[${host.host}]` : host.host}:${port}` };
+    return { server, handshakes, address: `tcp://${host.host.includes(':') ? `[${host.host}]` : host.host}:${port}` };
   }
   const gid = host.group === undefined ? undefined : await findGroup(host.group);
   await removeStaleSocket(host.path);
@@ -63,11 +71,12 @@ export async function listenOn(host: HostSpec, onConnection: (socket: Socket) =>
   // Until the mode is set only root may connect: the umask never gives others the write permission that connecting needs.
   if (gid !== undefined) await chown(host.path, 0, gid);
   await chmod(host.path, 0o660);
-  return { server, address: `unix://${host.path}` };
+  return { server, handshakes, address: `unix://${host.path}` };
 }
 
-function createListener(host: HostSpec, onConnection: (socket: Socket) => void): Server {
-  if (host.kind === 'unix' || host.tls === undefined) return createNetServer({ allowHalfOpen: true, noDelay: true }, onConnection);
+function createListener(host: HostSpec, onConnection: (socket: Socket) => void): Pick<Listener, 'server' | 'handshakes'> {
+  if (host.kind === 'unix' || host.tls === undefined)
+    return { server: createNetServer({ allowHalfOpen: true, noDelay: true }, onConnection), handshakes: { end() {} } };
   const { verify, ...material } = host.tls;
   // Half-open matters: a client that has sent all its input still reads output.
   const server = createTlsServer(
@@ -82,8 +91,7 @@ function createListener(host: HostSpec, onConnection: (socket: Socket) => void):
     },
     onConnection,
   );
-  limitHandshakes(server, HANDSHAKES);
-  return server;
+  return { server, handshakes: limitHandshakes(server, HANDSHAKES) };
 }
 
 function listening(server: Server, target: { readonly path: string } | { readonly host: string; readonly port: number }, what: string): Promise<void> {

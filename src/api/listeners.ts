@@ -1,7 +1,7 @@
 // The sockets of the API: what listens, what is connected, and how all of it ends.
-import type { Server, Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import type { Clock } from '#lib/clock.ts';
-import { exposureWarning, type HostSpec, listenOn } from './hosts.ts';
+import { exposureWarning, type HostSpec, type Listener, listenOn } from './hosts.ts';
 
 export interface Listeners {
   /** Resolves with the address as a user would write it, the chosen port in it. */
@@ -21,7 +21,7 @@ export function createListeners(options: {
   readonly isBusy: (socket: Socket) => boolean;
   readonly clock: Clock;
 }): Listeners {
-  const servers = new Set<Server>();
+  const open = new Set<Listener>();
   const sockets = new Set<Socket>();
   const warnings: string[] = [];
   const accept = (socket: Socket) => {
@@ -31,16 +31,17 @@ export function createListeners(options: {
   };
   return {
     async listen(host) {
-      const { server, address } = await listenOn(host, accept);
-      servers.add(server);
+      const listener = await listenOn(host, accept);
+      open.add(listener);
       const warning = exposureWarning(host);
       if (warning !== undefined) warnings.push(warning);
-      return { address };
+      return listener;
     },
     warnings: () => warnings,
     async close() {
-      const closed = [...servers].map((server) => new Promise<void>((resolve) => server.close(() => resolve())));
-      servers.clear();
+      const closed = [...open].map(({ server }) => new Promise<void>((resolve) => server.close(() => resolve())));
+      for (const { handshakes } of open) handshakes.end();
+      open.clear();
       for (const socket of sockets) if (!options.isBusy(socket)) socket.destroy();
       const cancel = options.clock.schedule(CLOSE_GRACE_MS, () => {
         for (const socket of sockets) socket.destroy();

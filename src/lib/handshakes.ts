@@ -17,8 +17,13 @@ interface Shaking {
   on(event: 'tlsClientError', listener: (error: Error, socket: Connection) => void): unknown;
 }
 
+export interface Handshakes {
+  /** Closes the connections that are in their handshake: a server that closes knows only those that are past it. */
+  end(): void;
+}
+
 /** `onFull` hears of a connection that is closed to make room. The server's own handshake timeout ends those that stay. */
-export function limitHandshakes(server: Shaking, limits: FairRoomLimits, onFull: (socket: Connection) => void = () => {}): void {
+export function limitHandshakes(server: Shaking, limits: FairRoomLimits, onFull: (socket: Connection) => void = () => {}): Handshakes {
   const room = createFairRoom<Connection>(limits);
   // The socket before the handshake and the one after it are two: they are told by where they call from.
   const shaking = new Map<string, Connection>();
@@ -37,11 +42,19 @@ export function limitHandshakes(server: Shaking, limits: FairRoomLimits, onFull:
     evicted.destroy();
   });
   server.on('secureConnection', (socket) => {
-    const before = shaking.get(nameOf(socket));
-    if (before !== undefined) room.leave(before);
+    const name = nameOf(socket);
+    const before = shaking.get(name);
+    if (before === undefined) return;
+    shaking.delete(name);
+    room.leave(before);
   });
   // One that took too long is still open.
   server.on('tlsClientError', (_error, socket) => socket.destroy());
+  return {
+    end() {
+      for (const socket of shaking.values()) socket.destroy();
+    },
+  };
 }
 
 function nameOf({ remoteAddress, remotePort }: Connection): string {

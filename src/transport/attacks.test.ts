@@ -298,3 +298,18 @@ test('a server that accepts and says nothing does not hold a join up for ever', 
   const token = formatJoinToken(root.certificate, createJoinSecret(createSeededRandom(1)));
   await assert.rejects(requestIdentity({ ...options, address, token }), ({ code }: AppError) => ['deadlineExceeded', 'unavailable'].includes(code));
 });
+
+test('whoever is in a handshake when the server closes is cut off, not served by nobody for ever', { timeout: 20_000 }, async (context) => {
+  const { server, root } = await setUp(context, { limits: { handshakeMs: 300_000, guestLifeMs: 300_000 } });
+  const silent = connectTcp(server.port, '127.0.0.1').resume();
+  await once(silent, 'connect');
+  // At every stage of a handshake.
+  const guests: TLSSocket[] = [];
+  for (let count = 0; count < 40; count++) {
+    guests.push(guestOf(server.port, root));
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  const ends = [silent, ...guests].map((socket) => new Promise((resolve) => socket.once('close', resolve)));
+  await server.close();
+  await Promise.all(ends);
+});

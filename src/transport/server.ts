@@ -173,7 +173,7 @@ export async function startManagerServer({ host, port, tls, handlers, log, limit
     if ((error as NodeJS.ErrnoException).code !== 'ECONNRESET')
       log.debug({ address: (socket as Socket).remoteAddress, error: errorMessage(error) }, 'a TLS handshake failed');
   });
-  strangers.guard(server);
+  const handshakes = strangers.guard(server);
   const bound = await listen(server, host, port);
   return {
     port: bound,
@@ -186,6 +186,8 @@ export async function startManagerServer({ host, port, tls, handlers, log, limit
     },
     async close() {
       server.close();
+      // What ended its handshake after this would be given to servers that are shut down, and would stay open for ever.
+      handshakes.end();
       members.rpc.forceShutdown();
       guests.rpc.forceShutdown();
       for (const socket of connections.keys()) socket.destroy();

@@ -2,7 +2,7 @@
 // others out: there is room for so many, it is shared by where they come from, and nobody stays long.
 import type { Server, TLSSocket } from 'node:tls';
 import { createFairRoom, type FairRoomLimits, placeOfAddress } from '#lib/fair-room.ts';
-import { limitHandshakes } from '#lib/handshakes.ts';
+import { type Handshakes, limitHandshakes } from '#lib/handshakes.ts';
 import type { Logger } from '#lib/log.ts';
 
 export interface StrangerLimits {
@@ -27,7 +27,7 @@ export const strangerLimits: StrangerLimits = {
 
 export interface Strangers {
   /** Looks after the server's handshakes. */
-  guard(server: Server): void;
+  guard(server: Server): Handshakes;
   guest(socket: TLSSocket): void;
   member(socket: TLSSocket, nodeId: string): void;
 }
