@@ -109,6 +109,8 @@ function endSilent(stream: ReturnType<typeof run>): () => void {
     }
     heard();
   }, 10_000);
+  // Tests in this process end when nothing else keeps it.
+  watch.unref();
   return () => clearInterval(watch);
 }
 
