@@ -1,9 +1,9 @@
 // Finds a container engine, or brings Debian's when there is none.
 import { spawn, spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, openSync } from 'node:fs';
+import { existsSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ensureDebianPackages, findExecutable } from './debian.ts';
-import { answersPing, endpointOf } from './docker-api.ts';
+import { answersPing, callJson, endpointOf } from './docker-api.ts';
 import { waitFor } from './wait.ts';
 
 const DOCKER_SOCKET = 'unix:///var/run/docker.sock';
@@ -42,5 +42,24 @@ function startDocker(folder: string): void {
   if (existsSync('/run/systemd/system') && spawnSync('systemctl', ['start', 'docker']).status === 0) return;
   mkdirSync(folder, { recursive: true });
   const log = openSync(join(folder, 'dockerd.log'), 'a', 0o600);
-  spawn(findExecutable('dockerd') ?? 'dockerd', [], { detached: true, stdio: ['ignore', log, log] }).unref();
+  const dockerd = spawn(findExecutable('dockerd') ?? 'dockerd', [], { detached: true, stdio: ['ignore', log, log] });
+  dockerd.unref();
+  if (dockerd.pid !== undefined) writeFileSync(pidFile(folder), String(dockerd.pid));
+}
+
+const pidFile = (folder: string) => join(folder, 'dockerd.pid');
+
+/** Ends the engine that `ensureEngine` started here; not one whose containers somebody still uses. Resolves with what there is to say. */
+export async function endOwnEngine(folder: string): Promise<string | undefined> {
+  const file = pidFile(folder);
+  const pid = existsSync(file) ? Number(readFileSync(file, 'utf8')) : undefined;
+  const isThere = () => existsSync(`/proc/${pid}/cmdline`) && /(^|\/)dockerd\0/.test(readFileSync(`/proc/${pid}/cmdline`, 'utf8'));
+  if (pid !== undefined && isThere()) {
+    const running = await callJson<unknown[]>(DOCKER_SOCKET, 'GET', '/containers/json');
+    if (running.length > 0) return `Docker, which was started here, goes on: it runs ${running.length} other containers (its pid is ${pid})`;
+    process.kill(pid, 'SIGTERM');
+    if (!(await waitFor(() => Promise.resolve(!isThere()), 30_000))) return `Docker (pid ${pid}) does not stop`;
+  }
+  rmSync(file, { force: true });
+  return undefined;
 }

@@ -167,7 +167,7 @@ ${ending()}`);
 }
 
 function ending(): string {
-  return `\`npm run stop\` ends the swarm and removes everything that it made on this machine. Logs: ${join(stateFolder, 'skepd.log')}`;
+  return `\`npm run stop\` ends the swarm and what was started for it; images, volumes and packages stay. Logs: ${join(stateFolder, 'skepd.log')}`;
 }
 
 await main(process.argv[2]).catch((error: unknown) => fail(error instanceof Error ? error.message : String(error)));

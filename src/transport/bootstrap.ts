@@ -84,11 +84,32 @@ function assertOwn({ certificate, nodeId, clusterId, role }: IssuedCertificate, 
   if (problem !== undefined) throw new AppError('failedPrecondition', problem);
 }
 
+/** A manager that is busy, or just starting, drops connections; so do the networks between. */
+const MAX_TRIES = 5;
+const RETRY_MS = 500;
+
 /**
  * The root that a manager names. Nothing is trusted yet: the caller compares its digest, and the call that sends the token goes over a connection that
- * is checked against it.
+ * is checked against it. Nothing has changed yet either: a connection that is dropped is tried again.
  */
 async function fetchRoot(address: string, clock: Clock, signal: AbortSignal): Promise<string> {
+  for (let tries = 1; ; tries++) {
+    try {
+      return await askForRoot(address, clock, signal);
+    } catch (error) {
+      if (tries === MAX_TRIES || !(error instanceof AppError) || error.code !== 'unavailable' || isFinal(error)) throw error;
+    }
+    await clock.sleep(RETRY_MS, signal);
+  }
+}
+
+/** Nobody listens there, no way leads there, or it speaks something else: that is said at once. */
+function isFinal({ cause }: AppError): boolean {
+  const code = cause instanceof Error && 'code' in cause ? cause.code : undefined;
+  return typeof code === 'string' && code !== 'ECONNRESET' && code !== 'EPIPE';
+}
+
+async function askForRoot(address: string, clock: Clock, signal: AbortSignal): Promise<string> {
   // gRPC does not say why a connection fails: TLS is asked first.
   await dial(address, clock, signal);
   const client = createManagerClient(address, {});

@@ -237,6 +237,31 @@ test('joining: the token says which root to trust, and its secret reaches nobody
   await assert.rejects(requestIdentity({ ...options, address: '127.0.0.1:1', token }), { code: 'unavailable' });
 });
 
+test('joining: connections that are dropped before anything was said are tried again', async (context) => {
+  const certificates: string[] = [];
+  const { root, server } = await setUp(context, {
+    async issueCertificate({ request }) {
+      const certificate = await signCertificateRequest(root, request, { nodeId: 'w2', role: 'worker', clusterId: 'c1' }, { now });
+      certificates.push(certificate);
+      return { nodeId: 'w2', role: 'worker', clusterId: 'c1', dataPathPort: 4789, certificate };
+    },
+  });
+  let count = 0;
+  const moody = createServer((socket) => {
+    socket.on('error', () => {});
+    if (count++ < 2) return void socket.destroy();
+    const through = connect(server.port, '127.0.0.1').on('error', () => {});
+    socket.pipe(through).pipe(socket);
+    socket.once('close', () => through.destroy());
+  });
+  await new Promise<void>((resolve) => moody.listen(0, '127.0.0.1', resolve));
+  context.after(() => moody.close());
+  const token = formatJoinToken(root.certificate, createJoinSecret(createSeededRandom(1)));
+  const options = { availability: 'active', cannotManage: undefined, clock: systemClock, signal: new AbortController().signal } as const;
+  const joined = await requestIdentity({ ...options, address: `127.0.0.1:${(moody.address() as AddressInfo).port}`, token });
+  assert.deepEqual([joined.certificate], certificates);
+});
+
 test('a tunnel carries bytes both ways', async (context) => {
   const { root, clientOf } = await setUp(context, {
     tunnel(peer, id, stream) {
