@@ -36,9 +36,9 @@ test('the restored node is the only manager; the others are workers, and the old
   assert.deepEqual(restored[4], objects[4]);
 });
 
-test('the user is told which managers must not go on, and what workers that know another address need', () => {
+test('the user is told what becomes of the managers of before, and what workers that know another address need', () => {
   const [others, lost] = restoreWarnings(objects, { nodeId: 'b', advertiseAddr: '192.0.2.9:2377' });
-  assert.match(others ?? '', /use "docker swarm leave --force" on it and join it again: a\.$/);
+  assert.match(others ?? '', /become its workers once they can be reached from here, and may be promoted again: a\.$/);
   assert.match(lost ?? '', /Workers look for their managers at 192\.0\.2\.1:2377, 192\.0\.2\.2:2377, and this one is at 192\.0\.2\.9:2377/);
   assert.equal(restoreWarnings(objects, { nodeId: 'b', advertiseAddr: '192.0.2.1:2377' }).length, 1);
   assert.deepEqual(restoreWarnings([cluster, aNode('a', 1, '192.0.2.1:2377')], { nodeId: 'a', advertiseAddr: '192.0.2.7:2377' }), []);

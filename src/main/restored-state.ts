@@ -78,7 +78,7 @@ export function restoreWarnings(objects: readonly StoreObject[], self: Pick<Rest
   const warnings: string[] = [];
   if (others.length > 0)
     warnings.push(
-      `This node is the only manager now. If any of these is still running, use "docker swarm leave --force" on it and join it again: ${others.map(nameOf).join(', ')}.`,
+      `This node is the only manager now. Those of before give their part up and become its workers once they can be reached from here, and may be promoted again: ${others.map(nameOf).join(', ')}.`,
     );
   if (workers.length > 0 && !known.includes(self.advertiseAddr))
     warnings.push(

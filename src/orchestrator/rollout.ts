@@ -79,12 +79,12 @@ export function advanceRollout(draft: Draft, slots: readonly Slot[]): void {
   const config = rolloutConfigOf(draft.service);
   const waiting = slots.filter((slot) => isWaitingForUpdate(draft, slot));
   const isHeld = waiting.length > 0 && holdForDependencies(draft);
-  const busy = draft
-    .slots()
-    .map((slot) => busyUntil(draft, slot, milliseconds(config.delayNs)))
-    .filter((at) => at > draft.now);
+  const busyUntilAt = new Map(draft.slots().map((slot) => [slot, busyUntil(draft, slot, milliseconds(config.delayNs))]));
+  const isBusy = (slot: Slot) => (busyUntilAt.get(slot) ?? 0) > draft.now;
+  const busy = [...busyUntilAt.values()].filter((at) => at > draft.now);
   const limit = isHeld ? 0 : config.parallelism === 0 ? Number.POSITIVE_INFINITY : config.parallelism;
-  const next = waiting.slice(0, Math.max(0, limit - busy.length));
+  // A slot whose new task ended, or was given up for the spec before, has its place until the delay is over, and does not take a second one.
+  const next = limit === Number.POSITIVE_INFINITY ? waiting : waiting.filter((slot) => !isBusy(slot)).slice(0, Math.max(0, limit - busy.length));
   let started = 0;
   for (const slot of next) {
     if (draft.isFull()) break;

@@ -182,8 +182,18 @@ const rollbackToMoreReplicas: History = {
   ],
 };
 
+/** A slot waits for its update while the task of the one before still has its place among those that are updated. */
+const rollbackOfARollback: History = {
+  mode: { kind: 'global' },
+  restart: {},
+  update: { parallelism: 1, delayNs: 0, failureAction: 'pause', maxFailureRatio: 0, order: 'stop-first' },
+  rollback: { parallelism: 2, delayNs: 2 * SECOND_NS, failureAction: 'pause', maxFailureRatio: 0, order: 'stop-first' },
+  historyLimit: -1,
+  steps: [{ kind: 'image', version: 2 }, { kind: 'rollback' }, { kind: 'rollback' }],
+};
+
 describe('for every history, the orchestrator', () => {
-  const parameters = { numRuns: 400, examples: [[rollbackToMoreReplicas]] as [History][] };
+  const parameters = { numRuns: 400, examples: [[rollbackToMoreReplicas], [rollbackOfARollback]] as [History][] };
 
   it('runs one task per slot unless told to start first, keeps to attempts, and never acts twice on the same', () => {
     fc.assert(

@@ -38,6 +38,11 @@ const BASE = [
     '1000',
   ],
 ];
+interface ComparedSpec {
+  readonly TaskTemplate: { readonly ContainerSpec: { readonly Env?: string[] } };
+  readonly EndpointSpec?: { readonly Ports?: { readonly TargetPort: number }[] };
+}
+
 const NOW = ['-d', '--no-resolve-image', '--name', 'compared'];
 
 describe('skep and docker against one swarm', { skip: skipWithoutDocker }, () => {
@@ -119,9 +124,10 @@ describe('skep and docker against one swarm', { skip: skipWithoutDocker }, () =>
 
   const specOf = async () => {
     const { json } = await skepd.http('GET', '/services/compared');
-    const { Spec } = (json ?? {}) as { Spec?: { TaskTemplate: { ContainerSpec: { Env?: string[] } } } };
-    // docker writes variables in the random order of a map.
+    const { Spec } = (json ?? {}) as { Spec?: ComparedSpec };
+    // docker writes variables, and the ports of a range, in the random order of a map.
     Spec?.TaskTemplate.ContainerSpec.Env?.sort();
+    Spec?.EndpointSpec?.Ports?.sort((a, b) => a.TargetPort - b.TargetPort);
     return Spec;
   };
   /** What comes of a command on a service that is made for it and removed after it. */

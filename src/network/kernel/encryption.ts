@@ -2,6 +2,7 @@
 // long as its device, so the device is all there is to find and to remove: whoever finds one after a restart goes on with it.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { closeSync, openSync, readFileSync, statSync, truncateSync } from 'node:fs';
 import type { Clock } from '#lib/clock.ts';
 import { AppError, errorMessage } from '#lib/errors.ts';
 import type { Logger } from '#lib/log.ts';
@@ -23,6 +24,10 @@ const INSTALL = 'install wireguard-tools and, where the kernel has no WireGuard,
 /** Until wireguard-go has made its device and listens for its configuration. */
 const READY_TRIES = 100;
 const READY_PAUSE_MS = 50;
+/** One that ends at once is started again: a device of the same name may just be on its way out. */
+const MAX_STARTS = 3;
+/** What wireguard-go says is of use when it does not start; for the rest of its life it is kept from filling a disk. */
+const MAX_LOG_BYTES = 256 * 1024;
 
 /** What this machine has, by trying. */
 export async function findWireGuard({ encryptionDevice }: Names): Promise<WireGuard> {
@@ -40,6 +45,8 @@ export interface EncryptionApplierOptions {
   readonly names: Names;
   readonly wireGuard: WireGuard;
   readonly privateKey: string;
+  /** Gets what wireguard-go says. */
+  readonly logFile: string;
   readonly clock: Clock;
   readonly log: Logger;
   /** The process behind the device has ended, and nobody here has asked for that. */
@@ -71,6 +78,7 @@ export function createEncryptionApplier(options: EncryptionApplierOptions): Encr
       const text = renderWireGuard(encryption, privateKey);
       const key = JSON.stringify(encryption);
       if (actual !== undefined && applied === key && !verify) return false;
+      trim(options.logFile);
       applied = undefined;
       if (actual === undefined) await make();
       try {
@@ -92,20 +100,56 @@ async function configure(device: string, text: string): Promise<void> {
   await runOrThrow(['sh', '-c', 'cat | wg syncconf "$0" /dev/stdin', device], text);
 }
 
+/** It is written to by appending: what comes next begins at the start again. */
+function trim(logFile: string): void {
+  if ((statSync(logFile, { throwIfNoEntry: false })?.size ?? 0) > MAX_LOG_BYTES) truncateSync(logFile);
+}
+
 /** Resolves when the device is there and can be configured. The process goes on when we end. */
-async function startProcess(device: string, { clock, log, onEnd }: EncryptionApplierOptions): Promise<void> {
+async function startProcess(device: string, options: EncryptionApplierOptions): Promise<void> {
+  for (let starts = 1; ; starts++) {
+    const code = await startOnce(device, options);
+    if (code === undefined) return;
+    const said = lastErrorIn(options.logFile);
+    if (starts === MAX_STARTS || code === 'late')
+      throw new AppError(
+        'unavailable',
+        `wireguard-go does not serve ${device} (${code === 'late' ? 'no answer' : `exit code ${code}`}${said === '' ? '' : `: ${said}`})`,
+      );
+    options.log.warn({ device, code, said }, 'wireguard-go ended at once; it is started again');
+    await options.clock.sleep(READY_PAUSE_MS, new AbortController().signal);
+  }
+}
+
+/** Undefined when it serves; how it ended when it does not. */
+async function startOnce(device: string, { logFile, clock, log, onEnd }: EncryptionApplierOptions): Promise<number | string | undefined> {
   const env = { ...process.env, WG_I_PREFER_BUGGY_USERSPACE_TO_POLISHED_KMOD: '1', LOG_LEVEL: 'error' };
-  const child = spawn('wireguard-go', ['-f', device], { detached: true, cwd: '/', stdio: 'ignore', env });
+  const output = openSync(logFile, 'a', 0o600);
+  const child = spawn('wireguard-go', ['-f', device], { detached: true, cwd: '/', stdio: ['ignore', output, output], env });
+  closeSync(output);
   await Promise.race([once(child, 'spawn'), once(child, 'error').then(([error]) => Promise.reject(error as Error))]);
   child.unref();
+  let serves = false;
   child.once('exit', (code) => {
     log.info({ device, code }, 'wireguard-go has ended');
-    onEnd();
+    if (serves) onEnd();
   });
-  for (let tries = 0; tries < READY_TRIES && child.exitCode === null; tries++) {
-    if ((await run(['wg', 'show', device, 'listen-port'])).code === 0) return;
+  for (let tries = 0; tries < READY_TRIES; tries++) {
+    const ended = child.exitCode ?? child.signalCode;
+    if (ended !== null) return ended;
+    serves = (await run(['wg', 'show', device, 'listen-port'])).code === 0;
+    if (serves) return undefined;
     await clock.sleep(READY_PAUSE_MS, new AbortController().signal);
   }
   child.kill('SIGKILL');
-  throw new AppError('unavailable', `wireguard-go does not serve ${device}; is /dev/net/tun there?`);
+  return 'late';
+}
+
+function lastErrorIn(file: string): string {
+  try {
+    const lines = readFileSync(file, 'utf8').split('\n');
+    return lines.findLast((line) => line.startsWith('ERROR: '))?.replace(/^ERROR: \(\w+\) \S+ \S+ /, '') ?? '';
+  } catch {
+    return '';
+  }
 }

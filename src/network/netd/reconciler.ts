@@ -148,7 +148,12 @@ async function applyAll(dependencies: ReconcilerDependencies, exclusive: Serial,
   // The rules that keep encrypted networks from the open come before their tunnels.
   await attempt(() => host.apply(wanted, links, scope !== 'changes'));
   let isMade = false;
-  await attempt(async () => void (isMade = await dependencies.encryption.apply(deriveEncryption(inputs), links, scope !== 'changes')));
+  const encryption = deriveEncryption(inputs);
+  await attempt(async () => {
+    // A container that started since the links were looked at may have brought the device.
+    const now = encryption === undefined ? links : await observeHostLinks(names.gatewayBridge);
+    isMade = await dependencies.encryption.apply(encryption, now, scope !== 'changes');
+  });
   for (const overlay of deriveOverlays(inputs)) {
     // Tunnels have gone with the device that they were bound to.
     await attempt(() => overlays.apply(overlay, scope === 'everything' || (isMade && overlay.tunnel?.encrypted === true)));
