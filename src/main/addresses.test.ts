@@ -62,3 +62,10 @@ test('whoever advertises an address of IPv6 listens on it, and it is written in 
   assert.equal(ask({ advertiseAddr: '[2001:db8::1]:4000' }).advertiseAddr, '[2001:db8::1]:4000');
   assert.equal(ask({ listenAddr: '[2001:db8::1]:2377', advertiseAddr: '2001:db8::1' }).listenAddr, '[2001:db8::1]:2377');
 });
+
+test('an address on a link that has no carrier yet is the data path when it is advertised, and is not chosen unasked', () => {
+  const comingUp = { ...one, lan0: [ipv4('198.51.100.7', true)] };
+  assert.equal(ask({ advertiseAddr: '198.51.100.7' }, comingUp).dataPathAddr, '198.51.100.7');
+  assert.equal(ask({ advertiseAddr: 'lan0' }, comingUp).dataPathAddr, '198.51.100.7');
+  assert.equal(ask({}, comingUp).advertiseAddr, '192.0.2.10:2377');
+});

@@ -1,6 +1,5 @@
 // The daemon: reads its options, takes its state directory, serves the API, and takes up its place in the swarm. Composition only.
 import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
-import { networkInterfaces } from 'node:os';
 import { dirname } from 'node:path';
 import { createEngineConnection } from '#engine-link/link.ts';
 import { type HostSpec, parseHost, type ServerTls } from '#api/hosts.ts';
@@ -11,6 +10,7 @@ import type { Logger } from '#lib/log.ts';
 import { ownLevel } from '#protocol/level.ts';
 import { systemClock, systemRandom } from '#platform/clock.ts';
 import { ensurePrivateDirectory, writeFileAtomically } from '#platform/files.ts';
+import { systemInterfaces } from '#platform/interfaces.ts';
 import { createLogger } from '#platform/log.ts';
 import { collectWhenQuiet } from '#platform/quiet-memory.ts';
 import { lockStateDirectory } from '#platform/state-lock.ts';
@@ -57,7 +57,7 @@ export async function runDaemon(argv: readonly string[]): Promise<void> {
   const membership = createMembership({
     directory,
     nodes,
-    interfaces: networkInterfaces,
+    interfaces: systemInterfaces,
     engineAnswers: () => engine.facts(),
     defaults: options,
     clock: systemClock,

@@ -110,9 +110,11 @@ test('names resolve to virtual addresses, tasks and containers of shared network
   assert.match(await client.sh('nslookup 10.99.1.100'), /name = web\.app/);
 });
 
-test('dnsrr begins its list elsewhere with each query', async () => {
-  const firsts = await times(6, () => client.sh('wget -qO- http://rr/ | cut -d" " -f1'));
-  assert.deepEqual(distinct(firsts), ['web1', 'web2']);
+test('dnsrr gives its list in another order now and then', async () => {
+  const firsts = new Set<string>();
+  // Each of two is the first by chance: all of these are the same once in half a million runs.
+  for (let count = 0; count < 20 && firsts.size < 2; count++) firsts.add((await client.sh('wget -qO- http://rr/ | cut -d" " -f1')).trim());
+  assert.deepEqual([...firsts].toSorted(), ['web1', 'web2']);
 });
 
 test('a published port keeps the address of a client outside, over TCP and UDP', async () => {
