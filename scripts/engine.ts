@@ -58,7 +58,7 @@ export async function endOwnEngine(folder: string): Promise<string | undefined> 
     const running = await callJson<unknown[]>(DOCKER_SOCKET, 'GET', '/containers/json');
     if (running.length > 0) return `Docker, which was started here, goes on: it runs ${running.length} other containers (its pid is ${pid})`;
     process.kill(pid, 'SIGTERM');
-    if (!(await waitFor(() => Promise.resolve(!isThere()), 30_000))) return `Docker (pid ${pid}) does not stop`;
+    if (!(await waitFor(() => Promise.resolve(!isThere()), 30_000))) throw new Error(`Docker (pid ${pid}) does not stop`);
   }
   rmSync(file, { force: true });
   return undefined;

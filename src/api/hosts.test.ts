@@ -109,7 +109,10 @@ describe('a TLS port', { skip: spawnSync('openssl', ['version']).status !== 0 &&
     server = await listenOn({ kind: 'tcp', host: '127.0.0.1', port: 0, tls }, afterTheEnd);
     port = Number(new URL(server.address.replace('tcp:', 'http:')).port);
   });
-  after(() => rm(folder, { recursive: true }));
+  after(async () => {
+    server.server.close();
+    await rm(folder, { recursive: true });
+  });
 
   it('lets a client with a known certificate in, and keeps its own side open after the client’s end', async () => {
     const socket = tlsConnect({ socket: connect({ host: '127.0.0.1', port, allowHalfOpen: true }), host: '127.0.0.1', ca: authority, ...client });

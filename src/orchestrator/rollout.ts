@@ -79,20 +79,19 @@ export function advanceRollout(draft: Draft, slots: readonly Slot[]): void {
   const config = rolloutConfigOf(draft.service);
   const waiting = slots.filter((slot) => isWaitingForUpdate(draft, slot));
   const isHeld = waiting.length > 0 && holdForDependencies(draft);
-  const busyUntilAt = new Map(draft.slots().map((slot) => [slot, busyUntil(draft, slot, milliseconds(config.delayNs))]));
-  const isBusy = (slot: Slot) => (busyUntilAt.get(slot) ?? 0) > draft.now;
-  const busy = [...busyUntilAt.values()].filter((at) => at > draft.now);
+  const until = draft.slots().map((slot) => [slot, busyUntil(draft, slot, milliseconds(config.delayNs))] as const);
+  const busy = new Map(until.filter(([, at]) => at > draft.now));
   const limit = isHeld ? 0 : config.parallelism === 0 ? Number.POSITIVE_INFINITY : config.parallelism;
   // A slot whose new task ended, or was given up for the spec before, has its place until the delay is over, and does not take a second one.
-  const next = limit === Number.POSITIVE_INFINITY ? waiting : waiting.filter((slot) => !isBusy(slot)).slice(0, Math.max(0, limit - busy.length));
+  const next = limit === Number.POSITIVE_INFINITY ? waiting : waiting.filter((slot) => !busy.has(slot)).slice(0, Math.max(0, limit - busy.size));
   let started = 0;
   for (const slot of next) {
     if (draft.isFull()) break;
     startSlotUpdate(draft, slot, config.order);
     started++;
   }
-  if (started < waiting.length) for (const at of busy) if (at !== Number.POSITIVE_INFINITY) draft.wakeAt(at);
-  const idle = waiting.length === 0 && !busy.includes(Number.POSITIVE_INFINITY);
+  if (started < waiting.length) for (const at of busy.values()) if (at !== Number.POSITIVE_INFINITY) draft.wakeAt(at);
+  const idle = waiting.length === 0 && ![...busy.values()].includes(Number.POSITIVE_INFINITY);
   if (isRollingOut(draft.service)) finishRollout(draft, idle, monitorMsOf(config));
 }
 

@@ -38,9 +38,10 @@ const BASE = [
     '1000',
   ],
 ];
+
 interface ComparedSpec {
   readonly TaskTemplate: { readonly ContainerSpec: { readonly Env?: string[] } };
-  readonly EndpointSpec?: { readonly Ports?: { readonly TargetPort: number }[] };
+  readonly EndpointSpec?: { Ports?: { readonly Protocol: string; readonly TargetPort: number }[] };
 }
 
 const NOW = ['-d', '--no-resolve-image', '--name', 'compared'];
@@ -127,7 +128,9 @@ describe('skep and docker against one swarm', { skip: skipWithoutDocker }, () =>
     const { Spec } = (json ?? {}) as { Spec?: ComparedSpec };
     // docker writes variables, and the ports of a range, in the random order of a map.
     Spec?.TaskTemplate.ContainerSpec.Env?.sort();
-    Spec?.EndpointSpec?.Ports?.sort((a, b) => a.TargetPort - b.TargetPort);
+    const { EndpointSpec } = Spec ?? {};
+    const range = (EndpointSpec?.Ports ?? []).filter(({ Protocol }) => Protocol === 'udp').sort((a, b) => a.TargetPort - b.TargetPort);
+    if (EndpointSpec?.Ports !== undefined) EndpointSpec.Ports = EndpointSpec.Ports.map((port) => (port.Protocol === 'udp' ? (range.shift() ?? port) : port));
     return Spec;
   };
   /** What comes of a command on a service that is made for it and removed after it. */

@@ -2,7 +2,7 @@
 // long as its device, so the device is all there is to find and to remove: whoever finds one after a restart goes on with it.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, openSync, readFileSync, statSync, truncateSync } from 'node:fs';
+import { closeSync, openSync, readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import type { Clock } from '#lib/clock.ts';
 import { AppError, errorMessage } from '#lib/errors.ts';
 import type { Logger } from '#lib/log.ts';
@@ -124,7 +124,9 @@ async function startProcess(device: string, options: EncryptionApplierOptions): 
 /** Undefined when it serves; how it ended when it does not. */
 async function startOnce(device: string, { logFile, clock, log, onEnd }: EncryptionApplierOptions): Promise<number | string | undefined> {
   const env = { ...process.env, WG_I_PREFER_BUGGY_USERSPACE_TO_POLISHED_KMOD: '1', LOG_LEVEL: 'error' };
-  const output = openSync(logFile, 'a', 0o600);
+  // What an earlier one said is no reason of this one's end.
+  writeFileSync(logFile, '', { mode: 0o600 });
+  const output = openSync(logFile, 'a');
   const child = spawn('wireguard-go', ['-f', device], { detached: true, cwd: '/', stdio: ['ignore', output, output], env });
   closeSync(output);
   await Promise.race([once(child, 'spawn'), once(child, 'error').then(([error]) => Promise.reject(error as Error))]);

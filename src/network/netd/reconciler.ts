@@ -151,7 +151,8 @@ async function applyAll(dependencies: ReconcilerDependencies, exclusive: Serial,
   const encryption = deriveEncryption(inputs);
   await attempt(async () => {
     // A container that started since the links were looked at may have brought the device.
-    const now = encryption === undefined ? links : await observeHostLinks(names.gatewayBridge);
+    const isThere = links.links.some(({ name }) => name === names.encryptionDevice);
+    const now = encryption === undefined || isThere ? links : await observeHostLinks(names.gatewayBridge);
     isMade = await dependencies.encryption.apply(encryption, now, scope !== 'changes');
   });
   for (const overlay of deriveOverlays(inputs)) {
