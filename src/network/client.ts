@@ -1,12 +1,13 @@
 // skepd's side of the data plane: starts skep-netd when it does not run, replaces one of other code or settings, hands it the newest states, and does
 // so again whenever it was away. netd is not our child in any sense that matters: it goes on when we end.
+import { join } from 'node:path';
 import { createBackoff } from '#lib/backoff.ts';
 import type { Clock } from '#lib/clock.ts';
 import { AppError, errorMessage } from '#lib/errors.ts';
 import type { ClusterNetworkState, LocalNetworkState } from '#protocol/network-state.ts';
 import type { SandboxPlace, Sandboxes } from '#protocol/sandbox.ts';
 import type { DataPlane } from './data-plane.ts';
-import type { NetdNews } from './netd/protocol.ts';
+import { LOG_FILE, type NetdNews } from './netd/protocol.ts';
 import { createNetdProcess, type NetdProcess, type NetdProcessOptions, POLL_MS } from './netd-process.ts';
 
 export type DataPlaneOptions = NetdProcessOptions;
@@ -72,7 +73,7 @@ interface Supervision {
 }
 
 /** Waits for netd's end and starts it again, until the signal aborts. */
-async function supervise({ netd, options: { clock, log }, takeNews, resend, signal }: Supervision): Promise<void> {
+async function supervise({ netd, options: { clock, log, stateDirectory }, takeNews, resend, signal }: Supervision): Promise<void> {
   const backoff = createBackoff({ initialMs: 50, maximumMs: 5_000 });
   let isFirst = true;
   while (!signal.aborted) {
@@ -84,7 +85,7 @@ async function supervise({ netd, options: { clock, log }, takeNews, resend, sign
       const since = clock.elapsed();
       await netd.untilEnd(takeNews, signal);
       if (clock.elapsed() - since > STABLE_MS) backoff.reset();
-      if (!signal.aborted) log.warn({}, 'skep-netd has ended; it is started again');
+      if (!signal.aborted) log.warn({ why: join(stateDirectory, LOG_FILE) }, 'skep-netd has ended; it is started again');
     } catch (error) {
       if (!signal.aborted) log.error({ error: errorMessage(error) }, 'skep-netd cannot be started');
     }

@@ -4,8 +4,10 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { silentLogger } from '#lib/log.ts';
 import { createDataPlane, type ManagedDataPlane } from '#network/client.ts';
+import { LOG_FILE } from '#network/netd/protocol.ts';
 import { systemClock } from '#platform/clock.ts';
 import type { ClusterNetworkState, LocalEndpoint, NetworkService, OverlayNetwork } from '#protocol/network-state.ts';
+import { assertNoCrash } from '../lib/crashes.ts';
 import { run, startEngine, type TestEngine, until } from '../lib/engine.ts';
 
 export interface LabContainer {
@@ -173,7 +175,11 @@ async function prepareLab(engine: TestEngine, ipv6: boolean): Promise<Lab> {
     },
     async stop() {
       for (const connection of connections) await connection.close();
-      await engine.stop();
+      try {
+        await assertNoCrash(engine, [join(stateDirectory, LOG_FILE)]);
+      } finally {
+        await engine.stop();
+      }
     },
   };
 }

@@ -70,8 +70,11 @@ export async function startCluster({ nodes: count, args = [], ipv6, engineOf = (
       cut: async () => void (await inLan('link', 'set', `port${index + 1}`, 'nomaster')),
       heal: async () => void (await inLan('link', 'set', `port${index + 1}`, 'master', 'br0')),
       async stop() {
-        await skepd.stop();
-        await engine.stop();
+        try {
+          await skepd.stop();
+        } finally {
+          await engine.stop();
+        }
       },
     };
   }
@@ -83,8 +86,9 @@ export async function startCluster({ nodes: count, args = [], ipv6, engineOf = (
     manager,
     client: { ...lan, address: ipv6 === 'only' ? `${base6}:fe` : `${base}.254`, address6: `${base6}:fe` },
     async stop() {
-      await Promise.allSettled(nodes.map((node) => node.stop()));
+      const stopped = await Promise.allSettled(nodes.map((node) => node.stop()));
       await lan.destroy();
+      for (const result of stopped) if (result.status === 'rejected') throw result.reason;
     },
   };
 }

@@ -4,7 +4,9 @@ import { mkdir, readFile } from 'node:fs/promises';
 import { request } from 'node:http';
 import { join } from 'node:path';
 import { type ExecResult, type InsideProcess, type ExecOptions } from './namespace.ts';
+import { assertNoCrash } from './crashes.ts';
 import { errorMessage } from '#lib/errors.ts';
+import { LOG_FILE } from '#network/netd/protocol.ts';
 import { type EngineOptions, startEngine, type TestEngine, until } from './engine.ts';
 
 export interface TestSkepd {
@@ -26,7 +28,7 @@ export interface TestSkepd {
   startDaemon(more?: readonly string[], options?: DaemonStart): Promise<void>;
   /** The last lines of skepd's log. */
   daemonLog(lines?: number): Promise<string>;
-  /** Leaves the swarm, stops skepd and its engine, and removes every file. */
+  /** Leaves the swarm, stops skepd and its engine, and removes every file. Rejects after that when skepd or skep-netd had ended by an exception. */
   stop(): Promise<void>;
 }
 
@@ -117,7 +119,11 @@ export async function startSkepd({ engine: given, engineOptions, args = [] }: Sk
     async stop() {
       if (current !== undefined) await http('POST', '/swarm/leave?force=1').catch(() => {});
       await stopDaemon();
-      if (given === undefined) await engine.stop();
+      try {
+        await assertNoCrash(engine, [logFile, join(stateDirectory, LOG_FILE)]);
+      } finally {
+        if (given === undefined) await engine.stop();
+      }
     },
   };
 }

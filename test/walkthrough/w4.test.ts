@@ -172,6 +172,9 @@ describe('W4: networks over several nodes', { skip: process.getuid?.() !== 0 && 
     await docker('network', 'create', '--driver', 'overlay', 'meeting');
     await deploy('left', await file('left.yml', joined('one')));
     await deploy('right', await file('right.yml', joined('two')));
+    // Task after task, each watched for the five seconds that are the default.
+    const update = (name: string) => docker('service', 'inspect', '--format', '{{.UpdateStatus.State}}', name);
+    await until('both are updated', async () => (await update('left_one')) === 'completed' && (await update('right_two')) === 'completed', 60_000);
     for (const node of nodes) await until(`${node.name} reaches the other stack`, async () => /^[0-9a-f]{12} /.test(await reach(node, 'left_one', 'two')));
     await docker('stack', 'rm', 'left', 'right');
   });

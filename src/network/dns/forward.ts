@@ -131,10 +131,12 @@ function askOverUdp({ id, bytes, question }: Outgoing, { address, port }: Upstre
       end();
       resolve(message);
     });
-    // Connected: only packets of this resolver are received, and "port unreachable" is reported.
-    socket.connect(port, address, () => {
+    socket.on('connect', () => {
       if (!signal.aborted) socket.send(bytes);
     });
+    // Connected: only packets of this resolver are received, and "port unreachable" is reported. Without a callback, which would be called for
+    // an address that no route leads to as well: that is an 'error' then, like any other.
+    socket.connect(port, address);
   });
 }
 

@@ -181,6 +181,16 @@ test('other names are asked of the host’s resolvers, and their answer comes ba
   assert.equal(upstream.count(), 2);
 });
 
+test('a resolver that no packet can be sent to is passed over like one that refuses', async (t) => {
+  const good = await startUpstream(t, answering('9.9.9.9'));
+  // The kernel refuses both before anything is sent, as it does where there is no route: a broadcast, and a link-local address without its link.
+  const unreachable = ['255.255.255.255', 'fe80::1'];
+  const server = await serve(t, { upstreams: () => [...unreachable, good.text] });
+  assert.equal((await ask(server, 'example.com')).answers?.length, 1);
+  const alone = await serve(t, { upstreams: () => unreachable });
+  assert.equal((await ask(alone, 'example.com')).rcode, 'SERVFAIL');
+});
+
 test('a silent resolver is passed over after a moment, a refusing one at once, and the first good answer wins', async (t) => {
   const silent = await startUpstream(t, () => undefined);
   const refusing = await startUpstream(t, answering('0.0.0.0', { flags: 5, answers: [] }));
