@@ -1,6 +1,7 @@
 // The two sides of a comparison: skepd, and the same version of dockerd in its own swarm mode; each alone on an engine of its own, in its own namespaces.
-import { Agent, request } from 'node:http';
+import { Agent } from 'node:http';
 import { startEngine, type TestEngine, until } from '../test/lib/engine.ts';
+import { type HttpRequest, sendJson } from '../test/lib/http.ts';
 import { startSkepd } from '../test/lib/skepd.ts';
 
 export interface Target {
@@ -39,7 +40,7 @@ export async function startTarget(name: Target['name']): Promise<Target> {
     name,
     engine,
     socket,
-    http: (method, path, body) => send({ agent, socket, method, path, body }),
+    http: (method, path, body) => timed({ agent, socketPath: socket, method, path, body }),
     residentMegabytes: () => residentMegabytes(engine, ours),
     cpuMs: () => cpuMs(engine, ours),
     async stop() {
@@ -56,28 +57,10 @@ export async function ok(answer: Promise<Answer>): Promise<Answer> {
   return result;
 }
 
-interface Sending {
-  readonly agent: Agent;
-  readonly socket: string;
-  readonly method: string;
-  readonly path: string;
-  readonly body: unknown;
-}
-
-function send({ agent, socket, method, path, body }: Sending): Promise<Answer> {
-  const payload = body === undefined ? undefined : JSON.stringify(body);
+async function timed(asked: HttpRequest): Promise<Answer> {
   const start = performance.now();
-  return new Promise((resolve, reject) => {
-    const headers = payload === undefined ? {} : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(payload) };
-    const outgoing = request({ agent, socketPath: socket, method, path, headers }, (response) => {
-      const chunks: Buffer[] = [];
-      response.on('data', (chunk: Buffer) => chunks.push(chunk));
-      response.on('error', reject);
-      response.on('end', () => resolve({ status: response.statusCode ?? 0, ms: performance.now() - start, text: Buffer.concat(chunks).toString() }));
-    });
-    outgoing.on('error', reject);
-    outgoing.end(payload);
-  });
+  const { status, text } = await sendJson(asked);
+  return { status, text, ms: performance.now() - start };
 }
 
 async function residentMegabytes(engine: TestEngine, isOurs: RegExp): Promise<number> {

@@ -71,8 +71,7 @@ function resolveAdvertise(asked: string, listenPort: string, interfaces: SystemI
 /** The address to send from: the listening one when it is specific, else the advertised one when it is ours, else the only one there is. */
 function localAddress(listenHost: string, advertiseHost: string, interfaces: SystemInterfaces): string {
   if (!isUnspecified(listenHost)) return listenHost;
-  const all = Object.values(interfaces).flatMap((addresses) => addresses ?? []);
-  if (all.some(({ address }) => address === advertiseHost)) return advertiseHost;
+  if (hasAddress(interfaces, advertiseHost)) return advertiseHost;
   try {
     return systemAddress(interfaces);
   } catch {
@@ -80,6 +79,11 @@ function localAddress(listenHost: string, advertiseHost: string, interfaces: Sys
       "must specify a listening address because the address to advertise is not recognized as a system address, and a system's IP address to use could not be uniquely identified",
     );
   }
+}
+
+/** Whether an address, in its usual form, is one of this system's. */
+export function hasAddress(interfaces: SystemInterfaces, host: string): boolean {
+  return Object.values(interfaces).some((addresses) => (addresses ?? []).some(({ address }) => address === host));
 }
 
 /** An interface's address or the address itself; undefined when it is neither. */

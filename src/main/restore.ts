@@ -16,7 +16,7 @@ import type { BackupContents } from '#store/backup/file.ts';
 import { sealContexts } from '#store/seal-contexts.ts';
 import { createSealer, type Sealer } from '#store/seal.ts';
 import { fillSqlite } from '#store/sqlite/fill.ts';
-import { type AddressRequest, CLI_LISTEN_ADDR, type NodeAddresses, nodeAddresses, splitHostPort, type SystemInterfaces } from './addresses.ts';
+import { type AddressRequest, CLI_LISTEN_ADDR, hasAddress, type NodeAddresses, nodeAddresses, splitHostPort, type SystemInterfaces } from './addresses.ts';
 import { createCertificateSigner } from './certificate-signer.ts';
 import { writeDataKey } from './data-key.ts';
 import { certificateOf, readIdentity, writeIdentity } from './identity.ts';
@@ -85,10 +85,6 @@ export function addressesToBe(
     defaults,
     interfaces,
   );
-}
-
-function hasAddress(interfaces: SystemInterfaces, host: string): boolean {
-  return Object.values(interfaces).some((addresses) => (addresses ?? []).some(({ address }) => address === host));
 }
 
 export interface DraftOptions {

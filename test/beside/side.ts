@@ -1,8 +1,9 @@
 // One side of a comparison: a swarm of several nodes behind one API, Skep's or dockerd's own, and what was seen of its services while a scenario ran.
 // The engines are the same; the two swarms are formed on them one after the other.
-import { Agent, request } from 'node:http';
+import { Agent } from 'node:http';
 import { until } from '../lib/engine.ts';
 import { type ClusterNode, joinAddress, type TestCluster } from '../lib/cluster.ts';
+import { sendJson } from '../lib/http.ts';
 import { createRecorder, type Recorder } from './recorder.ts';
 
 export type SideName = 'swarm' | 'skep';
@@ -28,7 +29,7 @@ export async function formSide(name: SideName, { nodes, manager }: TestCluster):
   const docker = (node: ClusterNode, ...args: string[]) => (name === 'swarm' ? node.engine.docker(...args) : node.docker(...args));
   const socket = name === 'swarm' ? manager.engine.socket : manager.socket;
   const agent = new Agent({ keepAlive: true, maxSockets: 64 });
-  const call: Side['call'] = (method, path, body) => send({ agent, socket, method, path, body });
+  const call: Side['call'] = (method, path, body) => sendJson({ agent, socketPath: socket, method, path: `/v1.41${path}`, body });
   await docker(manager, 'swarm', 'init', '--advertise-addr', manager.lanAddress);
   const token = await docker(manager, 'swarm', 'join-token', '-q', 'worker');
   for (const node of nodes.filter((node) => node !== manager))
@@ -55,38 +56,4 @@ export async function formSide(name: SideName, { nodes, manager }: TestCluster):
       });
     },
   };
-}
-
-interface Sending {
-  readonly agent: Agent;
-  readonly socket: string;
-  readonly method: string;
-  readonly path: string;
-  readonly body: unknown;
-}
-
-function send({ agent, socket, method, path, body }: Sending): Promise<Answer> {
-  const payload = body === undefined ? undefined : typeof body === 'string' ? body : JSON.stringify(body);
-  return new Promise((resolve, reject) => {
-    const headers = payload === undefined ? {} : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(payload) };
-    const outgoing = request({ agent, socketPath: socket, method, path: `/v1.41${path}`, headers }, (response) => {
-      const chunks: Buffer[] = [];
-      response.on('data', (chunk: Buffer) => chunks.push(chunk));
-      response.on('error', reject);
-      response.on('end', () => {
-        const text = Buffer.concat(chunks).toString();
-        resolve({ status: response.statusCode ?? 0, text, json: parsed(text) });
-      });
-    });
-    outgoing.on('error', reject);
-    outgoing.end(payload);
-  });
-}
-
-function parsed(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }

@@ -1,58 +1,29 @@
 // The executor's contract on a real engine, and what only a real engine shows: each field of a container spec as the container has it.
-// The swarm's network driver is not here; plain bridges stand in for overlays.
 import assert from 'node:assert/strict';
-import { randomBytes } from 'node:crypto';
-import { mkdtemp, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { EngineLink } from '#engine-link/connection.ts';
-import { createEngineConnection } from '#engine-link/link.ts';
-import type { AssignedNetwork, AssignedTask, TaskDependencies } from '#agent/executor.ts';
+import type { AssignedTask, TaskDependencies } from '#agent/executor.ts';
 import { testAssignment } from '#agent/testing/tasks.ts';
-import { createDockerExecutor, type DockerExecutor } from '#engine/docker-executor.ts';
+import { createEngineConnection } from '#engine-link/link.ts';
+import { createDockerExecutor } from '#engine/docker-executor.ts';
 import { taskLogs } from '#engine/logs.ts';
 import { silentLogger } from '#lib/log.ts';
 import { systemClock } from '#platform/clock.ts';
 import { executorContract, type ExecutorWorld } from '../contracts/executor.ts';
-import { startEngine, type TestEngine, until } from '../lib/engine.ts';
+import { type TestEngine, until } from '../lib/engine.ts';
+import { type ExecutorLab, IMAGE, newTaskId, none, signal, startExecutorLab } from './executor-lab.ts';
 
-const IMAGE = 'busybox:test';
-const signal = new AbortController().signal;
-const none: TaskDependencies = { secret: () => undefined, config: () => undefined };
+let lab: ExecutorLab;
 let engine: TestEngine;
-let link: EngineLink;
+const withExecutor: ExecutorLab['withExecutor'] = (use, network) => lab.withExecutor(use, network);
 
 before(async () => {
-  engine = await startEngine({ name: 'executor', daemonArgs: ['--label', 'zone=a'] });
-  link = createEngineConnection({ address: `unix://${engine.socket}`, clock: systemClock });
-  await engine.importBusybox(IMAGE);
+  lab = await startExecutorLab();
+  ({ engine } = lab);
 });
-after(() => engine?.stop());
-
-const newTaskId = () => randomBytes(13).toString('hex').slice(0, 25);
-
-async function withExecutor(use: (executor: DockerExecutor) => Promise<void>): Promise<void> {
-  const stateDir = await mkdtemp(join(engine.folder, 'state-'));
-  const executor = createDockerExecutor({
-    link,
-    stateDir,
-    instance: newTaskId(),
-    network: { driverName: 'bridge', dnsAddress: '169.254.53.53' },
-    dataPathAddress: () => engine.address,
-    clock: systemClock,
-    log: silentLogger,
-    procRoot: engine.procRoot,
-    // The engine lives in a mount namespace of its own: a mount made here would not be seen there.
-    files: { mountTmpfs: async () => {}, unmount: async () => {} },
-  });
-  try {
-    await use(executor);
-  } finally {
-    for (const id of await executor.listTaskIds(signal)) await executor.remove({ id }, signal);
-    await executor.destroy(signal);
-  }
-}
+after(() => lab?.stop());
 
 const commands: Readonly<Record<string, readonly string[]>> = {
   runs: ['sh', '-c', 'trap "exit 0" TERM; while :; do sleep 0.1; done'],
@@ -84,17 +55,6 @@ test('the node is described by what the engine says of it', () =>
     assert.ok(description.engine.plugins.some(({ type, name }) => type === 'Volume' && name === 'local'));
     assert.ok((description.resources.memoryBytes ?? 0) > 0);
   }));
-
-interface Inspected {
-  readonly Name: string;
-  readonly Config: Record<string, unknown> & { readonly Labels: Record<string, string>; readonly Env: string[] };
-  readonly HostConfig: Record<string, unknown> & { readonly Mounts: { readonly Source?: string; readonly Target: string; readonly Type: string }[] };
-  readonly NetworkSettings: { readonly Networks: Record<string, { readonly IPAddress: string; readonly IPAMConfig: { readonly IPv4Address: string } | null }> };
-}
-
-async function inspectTask(executor: DockerExecutor, assigned: AssignedTask): Promise<Inspected> {
-  return JSON.parse((await engine.docker('inspect', (await executor.containerId(assigned.task.id, signal)) ?? '')).slice(1, -1)) as Inspected;
-}
 
 test('every field of a container spec lands in the container', () =>
   withExecutor(async (executor) => {
@@ -154,7 +114,7 @@ test('every field of a container spec lands in the container', () =>
     };
     await executor.prepare(task, none, () => {}, signal);
     await executor.start(task.task, signal);
-    const { Name, Config, HostConfig } = await inspectTask(executor, task);
+    const { Name, Config, HostConfig } = await lab.inspectTask(executor, task);
     assert.equal(Name, `/web.3.${task.task.id}`);
     assert.equal(Config.Labels['com.docker.swarm.task.id'], task.task.id);
     assert.equal(Config.Labels['com.docker.swarm.service.name'], 'web');
@@ -231,123 +191,11 @@ test('secrets and configs appear with their owner and mode, templates expanded, 
     const containerId = (await executor.containerId(assigned.task.id, signal)) ?? '';
     const expected = 'hidden\nblue hidden\n1000 1001 400\n1000 1001 440';
     await until('the container has read its files', async () => (await engine.docker('logs', containerId)) === expected);
-    const { HostConfig } = await inspectTask(executor, assigned);
+    const { HostConfig } = await lab.inspectTask(executor, assigned);
     const source = HostConfig.Mounts.find(({ Target }) => Target === '/run/secrets/password')?.Source ?? '';
     assert.equal((await stat(source)).mode & 0o777, 0o400);
     await executor.remove(assigned.task, signal);
     await assert.rejects(stat(source), { code: 'ENOENT' });
-  }));
-
-const network = (id: string, name: string, third: number): AssignedNetwork => ({
-  id,
-  name,
-  driver: { name: 'overlay' },
-  vxlanId: 4096 + third,
-  subnets: [{ subnet: `10.180.${third}.0/24`, gateway: `10.180.${third}.1` }],
-  internal: false,
-  attachable: true,
-  labels: {},
-});
-
-test('a node that cannot encrypt refuses tasks of encrypted networks, and says why', async () => {
-  const reason = 'there is no wg; install wireguard-tools';
-  const stateDir = await mkdtemp(join(engine.folder, 'state-'));
-  const executor = createDockerExecutor({
-    link,
-    stateDir,
-    instance: newTaskId(),
-    network: { driverName: 'bridge', dnsAddress: '169.254.53.53', encryption: { kind: 'unavailable', reason } },
-    dataPathAddress: () => engine.address,
-    clock: systemClock,
-    log: silentLogger,
-    procRoot: engine.procRoot,
-    files: { mountTmpfs: async () => {}, unmount: async () => {} },
-  });
-  const sealed = { ...network('netsealed', 'sealed', 9), driver: { name: 'overlay', options: { encrypted: '' } } };
-  const assigned = { ...testAssignment(newTaskId(), { container: { image: IMAGE } }), networks: [sealed] };
-  await assert.rejects(
-    executor.prepare(assigned, none, () => {}, signal),
-    {
-      code: 'failedPrecondition',
-      message: `network sealed is encrypted, and this node cannot encrypt: ${reason}`,
-    },
-  );
-  assert.deepEqual(await executor.listTaskIds(signal), []);
-  assert.equal((await executor.describe(signal)).encryption, undefined);
-  await executor.destroy(signal);
-});
-
-test('a task gets the addresses that it was given on each of its networks, and unused networks go away', () =>
-  withExecutor(async (executor) => {
-    await engine.docker('network', 'create', 'taken');
-    const networks = [network('n1', 'front', 1), network('n2', 'taken', 2)];
-    const base = testAssignment(newTaskId(), {
-      container: { image: IMAGE, args: ['sleep', '1000'], dns: { options: ['ndots:2'], nameservers: ['192.0.2.1'] } },
-      networks: [
-        { networkId: 'n1', addresses: ['10.180.1.77/24'], aliases: ['web'] },
-        { networkId: 'n2', addresses: ['10.180.2.78/24'], aliases: [] },
-      ],
-    });
-    const assigned: AssignedTask = { ...base, networks };
-    await executor.prepare(assigned, none, () => {}, signal);
-    await executor.start(assigned.task, signal);
-    const { NetworkSettings, HostConfig } = await inspectTask(executor, assigned);
-    assert.equal(NetworkSettings.Networks['front']?.IPAddress, '10.180.1.77');
-    assert.equal(NetworkSettings.Networks['taken-n2']?.IPAddress, '10.180.2.78');
-    assert.deepEqual(HostConfig['Dns'], ['169.254.53.53', '192.0.2.1']);
-    const containerId = (await executor.containerId(assigned.task.id, signal)) ?? '';
-    assert.equal(await engine.docker('exec', containerId, 'cat', '/etc/resolv.conf'), 'nameserver 169.254.53.53\nnameserver 192.0.2.1\noptions ndots:2');
-    const state = await executor.inspect(assigned.task, signal);
-    const endpoint = await executor.endpoint(assigned.task, state, signal);
-    assert.deepEqual(endpoint?.networkIds, ['n1', 'n2']);
-    assert.deepEqual(endpoint?.nameservers, ['192.0.2.1']);
-    await executor.remove(assigned.task, signal);
-    const left = await engine.docker('network', 'ls', '--format', '{{.Name}}');
-    assert.doesNotMatch(left, /front|taken-n2/);
-    assert.match(left, /docker_gwbridge/);
-    await engine.docker('network', 'rm', 'taken');
-  }));
-
-test('published traffic reaches a task on the default bridge by the gateway bridge, and cannot reach one on the host network', () =>
-  withExecutor(async (executor) => {
-    const on = (name: string): AssignedTask => {
-      const ports = [{ protocol: 'tcp', targetPort: 80, publishedPort: 8080, publishMode: 'ingress' }] as const;
-      const container = { image: IMAGE, args: ['sleep', '1000'] };
-      const base = testAssignment(newTaskId(), { ports, container, networks: [{ networkId: name, addresses: [], aliases: [] }] });
-      return { ...base, networks: [{ id: name, name, driver: { name }, subnets: [], internal: false, attachable: false, labels: {} }] };
-    };
-    const bridged = on('bridge');
-    await executor.prepare(bridged, none, () => {}, signal);
-    await executor.start(bridged.task, signal);
-    const endpoint = await executor.endpoint(bridged.task, await executor.inspect(bridged.task, signal), signal);
-    assert.match(endpoint?.gatewayAddress ?? '', /^172\.31\./);
-    // Somebody prunes the engine itself while nobody is on the gateway bridge.
-    await executor.remove(bridged.task, signal);
-    await engine.docker('network', 'rm', 'docker_gwbridge');
-    const next = on('bridge');
-    await executor.prepare(next, none, () => {}, signal);
-    await executor.start(next.task, signal);
-    await assert.rejects(
-      executor.prepare(on('host'), none, () => {}, signal),
-      /cannot be connected to any other network/,
-    );
-  }));
-
-test('a plain container on an attachable network is found by the address of its attachment', () =>
-  withExecutor(async (executor) => {
-    const base = testAssignment(newTaskId(), { networks: [{ networkId: 'n3', addresses: ['10.180.3.5/24'], aliases: [] }] });
-    const task = { ...base.task, spec: { runtime: { kind: 'attachment' as const, containerId: '' }, forceUpdate: 0 } };
-    await executor.prepare({ ...base, task, networks: [network('n3', 'attach', 3)] }, none, () => {}, signal);
-    assert.equal(await executor.endpoint(task, undefined, signal), undefined);
-    const id = await engine.docker('run', '-d', '--network', 'attach', '--ip', '10.180.3.5', '--stop-signal', 'KILL', IMAGE, 'sleep', '1000');
-    const endpoint = await executor.endpoint(task, undefined, signal);
-    assert.equal(endpoint?.containerId, id);
-    assert.ok((endpoint?.pid ?? 0) > 0);
-    await assert.rejects(engine.docker('run', '--network', 'attach', IMAGE, 'true'), /no available IPv4 addresses/);
-    // The container keeps the network as long as it is on it.
-    await executor.remove(task, signal);
-    assert.match(await engine.docker('network', 'ls'), /attach/);
-    await engine.docker('rm', '-f', id);
   }));
 
 test('a task with published ports serves once they listen, and is drained once its connections have ended', () =>
@@ -382,7 +230,7 @@ test('logs come as whole lines with stream, time and order; terminals too', () =
       await until('it has ended', async () => (await executor.inspect(assigned.task, signal))?.status === 'exited');
       const containerId = (await executor.containerId(assigned.task.id, signal)) ?? '';
       const lines = [];
-      for await (const line of taskLogs({ link, containerId, options: { follow: true, stdout: true, stderr: true }, signal })) lines.push(line);
+      for await (const line of taskLogs({ link: lab.link, containerId, options: { follow: true, stdout: true, stderr: true }, signal })) lines.push(line);
       const texts = lines.filter(({ stream }) => stream === 'stdout').map(({ line }) => Buffer.from(line).toString().replace('\r', ''));
       const shown = texts.map((text) => text.replace(/x{2,}/, (run) => `x*${run.length}`));
       assert.deepEqual(shown, tty ? ['out\n', 'err\n', 'x*40000\n', 'end\n'] : ['out\n', 'x*40000\n', 'end\n']);

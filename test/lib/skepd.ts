@@ -1,10 +1,10 @@
 // A real skepd on an engine of its own (engine.ts), for tests that talk to it as users do: through the docker CLI or plain HTTP.
 import { closeSync, openSync } from 'node:fs';
 import { mkdir, readFile } from 'node:fs/promises';
-import { request } from 'node:http';
 import { join } from 'node:path';
 import { type ExecResult, type InsideProcess, type ExecOptions } from './namespace.ts';
 import { assertNoCrash } from './crashes.ts';
+import { type HttpAnswer, sendJson } from './http.ts';
 import { errorMessage } from '#lib/errors.ts';
 import { LOG_FILE } from '#network/netd/protocol.ts';
 import { type EngineOptions, startEngine, type TestEngine, until } from './engine.ts';
@@ -37,14 +37,6 @@ export interface DaemonStart {
   readonly env?: Readonly<Record<string, string>>;
 }
 
-export interface HttpAnswer {
-  readonly status: number;
-  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
-  readonly text: string;
-  /** Undefined when the body is no JSON. */
-  readonly json: unknown;
-}
-
 export interface SkepdOptions {
   readonly engine?: TestEngine;
   readonly engineOptions?: EngineOptions;
@@ -62,7 +54,7 @@ export async function startSkepd({ engine: given, engineOptions, args = [] }: Sk
   let current: InsideProcess | undefined;
 
   const daemonLog = async (lines = 40) => (await readFile(logFile, 'utf8').catch(() => '')).split('\n').slice(-lines).join('\n');
-  const http: TestSkepd['http'] = (method, path, body, headers) => send(socket, { method, path, body, headers });
+  const http: TestSkepd['http'] = (method, path, body, headers) => sendJson({ socketPath: socket, method, path, body, headers });
   const tryDocker: TestSkepd['tryDocker'] = (dockerArgs, options) => engine.tryDocker(dockerArgs, { ...options, socket });
 
   async function startDaemon(more: readonly string[] = [], { env = {} }: DaemonStart = {}): Promise<void> {
@@ -126,37 +118,4 @@ export async function startSkepd({ engine: given, engineOptions, args = [] }: Sk
       }
     },
   };
-}
-
-interface HttpRequest {
-  readonly method: string;
-  readonly path: string;
-  readonly body: unknown;
-  readonly headers: Readonly<Record<string, string>> | undefined;
-}
-
-function send(socketPath: string, { method, path, body, headers }: HttpRequest): Promise<HttpAnswer> {
-  const payload = body === undefined ? undefined : typeof body === 'string' ? body : JSON.stringify(body);
-  return new Promise((resolve, reject) => {
-    const type = payload === undefined ? {} : { 'content-type': 'application/json' };
-    const outgoing = request({ socketPath, method, path, headers: { ...type, ...headers } }, (response) => {
-      const chunks: Buffer[] = [];
-      response.on('data', (chunk: Buffer) => chunks.push(chunk));
-      response.on('error', reject);
-      response.on('end', () => {
-        const text = Buffer.concat(chunks).toString();
-        resolve({ status: response.statusCode ?? 0, headers: response.headers, text, json: parse(text) });
-      });
-    });
-    outgoing.on('error', reject);
-    outgoing.end(payload);
-  });
-}
-
-function parse(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }
