@@ -63,9 +63,12 @@ const networkGroup: CommandGroup = {
   name: 'network',
   summary: 'Manage networks',
   commands: [
+    { name: 'connect', summary: 'Connect a container to a network', load: async () => (await import('./network/connect.ts')).connect },
     { name: 'create', summary: 'Create a network', load: async () => (await import('./network/create.ts')).command },
+    { name: 'disconnect', summary: 'Disconnect a container from a network', load: async () => (await import('./network/connect.ts')).disconnect },
     { name: 'inspect', summary: 'Display detailed information on one or more networks', load: async () => (await import('./network/inspect.ts')).command },
     { name: 'ls', aliases: ls, summary: 'List networks', load: async () => (await import('./network/ls.ts')).command },
+    { name: 'prune', summary: 'Remove all unused networks', load: async () => (await import('./system/prune.ts')).networks },
     { name: 'rm', aliases: rm, summary: 'Remove one or more networks', load: async () => (await import('./network/rm.ts')).command },
   ],
 };
@@ -77,6 +80,7 @@ const volumeGroup: CommandGroup = {
     { name: 'create', summary: 'Create a volume', load: async () => (await import('./volume/create.ts')).command },
     { name: 'inspect', summary: 'Display detailed information on one or more volumes', load: async () => (await import('./volume/inspect.ts')).command },
     { name: 'ls', aliases: ls, summary: 'List volumes', load: async () => (await import('./volume/ls.ts')).command },
+    { name: 'prune', summary: 'Remove unused local volumes', load: async () => (await import('./system/prune.ts')).volumes },
     {
       name: 'rm',
       aliases: rm,
@@ -86,38 +90,25 @@ const volumeGroup: CommandGroup = {
   ],
 };
 
-const systemGroup: CommandGroup = {
-  name: 'system',
-  summary: 'Manage the engines',
-  commands: [{ name: 'df', summary: 'Show docker disk usage', load: async () => (await import('./system/df.ts')).command }],
-};
-
 const contextGroup: CommandGroup = {
   name: 'context',
   summary: 'Manage contexts',
   commands: [
     { name: 'create', summary: 'Create a context', load: async () => (await import('./contexts/create.ts')).command },
+    {
+      name: 'export',
+      summary: 'Export a context to a tar archive FILE or a tar stream on STDOUT.',
+      load: async () => (await import('./contexts/archive.ts')).exportCommand,
+    },
+    { name: 'import', summary: 'Import a context from a tar or zip file', load: async () => (await import('./contexts/archive.ts')).importCommand },
     { name: 'inspect', summary: 'Display detailed information on one or more contexts', load: async () => (await import('./contexts/inspect.ts')).command },
     { name: 'ls', aliases: ls, summary: 'List contexts', load: async () => (await import('./contexts/ls.ts')).command },
     { name: 'rm', aliases: rm, summary: 'Remove one or more contexts', load: async () => (await import('./contexts/use.ts')).remove },
     { name: 'show', summary: 'Print the name of the current context', load: async () => (await import('./contexts/ls.ts')).show },
+    { name: 'update', summary: 'Update a context', load: async () => (await import('./contexts/update.ts')).command },
     { name: 'use', summary: 'Set the current docker context', load: async () => (await import('./contexts/use.ts')).use },
   ],
 };
-
-export const groups: readonly CommandGroup[] = [
-  configGroup,
-  contextGroup,
-  devGroup,
-  networkGroup,
-  nodeGroup,
-  secretGroup,
-  serviceGroup,
-  stackGroup,
-  swarmGroup,
-  systemGroup,
-  volumeGroup,
-];
 
 export const topLevelCommands: readonly CommandEntry[] = [
   {
@@ -156,7 +147,7 @@ export const topLevelCommands: readonly CommandEntry[] = [
   { name: 'restart', summary: 'Restart one or more containers', load: async () => (await import('./container/actions.ts')).restart },
   { name: 'restore', summary: 'Bring a swarm back from a backup', own: true, load: async () => (await import('./backup/restore.ts')).command },
   { name: 'rm', summary: 'Remove one or more containers', load: async () => (await import('./container/actions.ts')).rm },
-  { name: 'start', summary: 'Start one or more stopped containers', load: async () => (await import('./container/actions.ts')).start },
+  { name: 'start', summary: 'Start one or more stopped containers', load: async () => (await import('./container/start.ts')).command },
   {
     name: 'stats',
     summary: 'Display a live stream of container(s) resource usage statistics',
@@ -178,4 +169,55 @@ export const topLevelCommands: readonly CommandEntry[] = [
     summary: 'Block until one or more containers stop, then print their exit codes',
     load: async () => (await import('./container/actions.ts')).wait,
   },
+];
+
+/** The same command under another name: docker has many twice. */
+function topLevel(name: string, as: Partial<CommandEntry> = {}): CommandEntry {
+  const entry = topLevelCommands.find((candidate) => candidate.name === name);
+  if (entry === undefined) throw new Error(`no command ${name}`);
+  return { ...entry, ...as };
+}
+
+const containerGroup: CommandGroup = {
+  name: 'container',
+  summary: 'Manage containers',
+  commands: [
+    ...['attach', 'cp', 'exec', 'kill', 'logs', 'pause', 'port', 'rename', 'restart', 'start', 'stats', 'stop', 'top', 'unpause', 'update', 'wait'].map(
+      (name) => topLevel(name),
+    ),
+    {
+      name: 'inspect',
+      summary: 'Display detailed information on one or more containers',
+      load: async () => (await import('./system/inspect.ts')).containerCommand,
+    },
+    topLevel('ps', { name: 'ls', aliases: ['list', 'ps'] }),
+    { name: 'prune', summary: 'Remove all stopped containers', load: async () => (await import('./system/prune.ts')).containers },
+    topLevel('rm', { aliases: rm }),
+  ],
+};
+
+const systemGroup: CommandGroup = {
+  name: 'system',
+  summary: 'Manage the engines',
+  commands: [
+    { name: 'df', summary: 'Show docker disk usage', load: async () => (await import('./system/df.ts')).command },
+    topLevel('events'),
+    topLevel('info'),
+    { name: 'prune', summary: 'Remove unused data', load: async () => (await import('./system/prune.ts')).command },
+  ],
+};
+
+export const groups: readonly CommandGroup[] = [
+  configGroup,
+  containerGroup,
+  contextGroup,
+  devGroup,
+  networkGroup,
+  nodeGroup,
+  secretGroup,
+  serviceGroup,
+  stackGroup,
+  swarmGroup,
+  systemGroup,
+  volumeGroup,
 ];

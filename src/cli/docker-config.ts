@@ -23,6 +23,9 @@ export interface DockerConfigFile {
   readonly volumesFormat?: string;
   readonly psFormat?: string;
   readonly serviceInspectFormat?: string;
+  readonly statsFormat?: string;
+  readonly imagesFormat?: string;
+  readonly pruneFilters?: readonly string[];
 }
 
 export interface DockerConfig {

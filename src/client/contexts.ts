@@ -2,7 +2,7 @@
 // TLS files under contexts/tls/<the same>/docker/. Which one is in use is in config.json, and not known here.
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { AppError, errorMessage } from '#lib/errors.ts';
 
 export interface DaemonContext {
@@ -56,12 +56,22 @@ export function tlsFilesOf(configFolder: string, name: string): readonly TlsFile
   return TLS_FILES.filter((file) => existsSync(join(tls, 'docker', file)));
 }
 
-/** Takes the place of what is there under that name. Keys are readable for their owner only. */
-export function writeContext(configFolder: string, context: DaemonContext, tls: ReadonlyMap<TlsFile, Uint8Array>): void {
+/** What a context has of TLS files, those of other programs' endpoints too, by endpoint and name: `docker/ca.pem`. */
+export function readTls(configFolder: string, name: string): ReadonlyMap<string, Uint8Array> {
+  const { tls } = contextFolders(configFolder, name);
+  if (!existsSync(tls)) return new Map();
+  const paths = readdirSync(tls).flatMap((endpoint) => readdirSync(join(tls, endpoint)).map((file) => `${endpoint}/${file}`));
+  return new Map(paths.toSorted().map((path) => [path, readFileSync(join(tls, path))]));
+}
+
+/** Takes the place of what is there under that name. `tls` is as readTls has it; keys are readable for their owner only. */
+export function writeContext(configFolder: string, context: DaemonContext, tls: ReadonlyMap<string, Uint8Array>): void {
   const folders = contextFolders(configFolder, context.Name);
   removeContext(configFolder, context.Name);
-  if (tls.size > 0) mkdirSync(join(folders.tls, 'docker'), { recursive: true, mode: 0o700 });
-  for (const [file, data] of tls) writeFileSync(join(folders.tls, 'docker', file), data, { mode: 0o600 });
+  for (const [path, data] of tls) {
+    mkdirSync(join(folders.tls, dirname(path)), { recursive: true, mode: 0o700 });
+    writeFileSync(join(folders.tls, path), data, { mode: 0o600 });
+  }
   mkdirSync(folders.metadata, { recursive: true, mode: 0o755 });
   writeFileSync(join(folders.metadata, 'meta.json'), JSON.stringify(context), { mode: 0o644 });
 }

@@ -22,6 +22,7 @@ describe('containers by skep and by docker', { skip: skipWithoutDocker }, () => 
     await skepd.engine.importBusybox('tiny:1');
     await skepd.init();
     programs = bothPrograms(skepd.socket);
+    await skepd.docker('network', 'create', 'net');
     for (const name of ['of-docker', 'of-skep']) await skepd.docker('run', '-d', '--name', name, '-p', '127.0.0.1::80', 'tiny:1', ...SLEEPS);
   });
   after(async () => {
@@ -86,6 +87,10 @@ describe('containers by skep and by docker', { skip: skipWithoutDocker }, () => 
         ['kill', 'C'],
         ['start', 'C'],
         ['start', 'nosuch'],
+        ['network', 'connect', '--alias', 'other', 'net', 'C'],
+        ['network', 'connect', 'net', 'C'],
+        ['network', 'disconnect', 'net', 'C'],
+        ['network', 'disconnect', 'net', 'C'],
         ['restart', '-t', '1', 'C'],
       ],
       ...[
@@ -107,6 +112,25 @@ describe('containers by skep and by docker', { skip: skipWithoutDocker }, () => 
     const limits = '{{.HostConfig.Memory}} {{.HostConfig.MemorySwap}} {{.HostConfig.NanoCpus}} {{.HostConfig.RestartPolicy.Name}} {{.State.Status}}';
     const [theirs, ours] = await Promise.all(['of-docker', 'of-skep'].map((name) => skepd.docker('inspect', '--format', limits, name)));
     assert.equal(ours, theirs);
+  });
+
+  it('are started with their streams joined, and removed with what nobody uses', async () => {
+    const create = (name: string, ...args: readonly string[]) => skepd.docker('create', '--name', name, '--label', `prune=${name}`, ...args);
+    for (const name of ['ends-docker', 'ends-skep']) await create(name, 'tiny:1', 'sh', '-c', 'echo out; echo err >&2; exit 3');
+    const theirs = await programs.docker('start', '-a', 'ends-docker');
+    assert.deepEqual(await programs.skep('start', '-a', 'ends-skep'), theirs);
+    assert.deepEqual(theirs, { code: 3, stdout: 'out\n', stderr: 'err\n' });
+    for (const program of ['docker', 'skep'] as const) await skepd.docker('network', 'create', '--label', `prune=ends-${program}`, `unused-${program}`);
+    const pruned = async (program: 'docker' | 'skep', kind: string) => {
+      const outcome = await programs[program](kind, 'prune', '-f', '--filter', `label=prune=ends-${program}`);
+      return { ...outcome, stdout: outcome.stdout.replaceAll(/[0-9a-f]{64}/g, 'ID').replaceAll(program, 'P') };
+    };
+    for (const kind of ['container', 'network']) {
+      const done = await pruned('skep', kind);
+      assert.deepEqual(done, await pruned('docker', kind));
+      assert.match(done.stdout, kind === 'network' ? /^Deleted Networks:\nunused-P\n/ : /^Deleted Containers:\nID\n\nTotal reclaimed space: 0B\n/);
+    }
+    assert.deepEqual(await pruned('skep', 'system'), await pruned('docker', 'system'), 'nothing was left');
   });
 
   it('copy the same files to the same places', async () => {

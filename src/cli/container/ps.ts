@@ -8,7 +8,7 @@ import { labelsText } from '../shared/file-objects.ts';
 import { filterFlag, filterQuery, filtersOf, formatOf, jsonFlag, listFormatFlag } from '../shared/options.ts';
 import { portsOfContainer } from './ports.ts';
 
-interface Container extends OnNode {
+export interface Container extends OnNode {
   readonly Id: string;
   readonly Names: readonly string[];
   readonly Image: string;
@@ -45,6 +45,8 @@ export const command: CommandSpec = {
     const client = await invocation.client();
     const filters = filtersOf(invocation);
     const last = flags.bool('latest') ? 1 : (flags.value<number>('last') ?? -1);
+    if (flags.bool('quiet') && flags.text('format') !== '')
+      context.stderr.write('WARNING: Ignoring custom format, because both --format and --quiet are set.\n');
     const format = formatOf(invocation, config.values.psFormat);
     const query = {
       ...filterQuery(filters),
@@ -55,7 +57,9 @@ export const command: CommandSpec = {
     const containers = await client.call<Container[]>('GET', '/containers/json', { query });
     const shown = { noTrunc: flags.bool('no-trunc'), withSize: flags.bool('size'), withNode: flags.bool('all-nodes'), nowMs: context.clock.now() };
     const table = containerFormat(shown);
-    context.stdout.write(renderList(containers, table, { format, quiet: flags.bool('quiet') }));
+    context.stdout.write(
+      renderList(containers, table, { format: flags.bool('quiet') && format !== 'raw' && !flags.bool('json') ? '' : format, quiet: flags.bool('quiet') }),
+    );
     return undefined;
   },
 };
@@ -69,7 +73,7 @@ interface Shown {
 
 const COMMAND_LENGTH = 20;
 
-function containerFormat({ noTrunc, withSize, withNode, nowMs }: Shown): ListFormat<Container> {
+export function containerFormat({ noTrunc, withSize, withNode, nowMs }: Shown): ListFormat<Container> {
   const cut = (text: string, length: number) =>
     noTrunc || Array.from(text).length <= length
       ? text
@@ -80,6 +84,11 @@ function containerFormat({ noTrunc, withSize, withNode, nowMs }: Shown): ListFor
   return {
     defaultFormat: `table {{.ID}}\\t{{.Image}}\\t{{.Command}}\\t{{.RunningFor}}\\t{{.Status}}\\t{{.Ports}}\\t{{.Names}}${withSize ? '\\t{{.Size}}' : ''}${withNode ? '\\t{{.Node}}' : ''}`,
     quietFormat: '{{.ID}}',
+    // What docker pads on the left has no blank where it is empty.
+    raw: {
+      full: `container_id: {{.ID}}\nimage: {{.Image}}\ncommand: {{.Command}}\ncreated_at: {{.CreatedAt}}\nstate:{{pad .State 1 0}}\nstatus:{{pad .Status 1 0}}\nnames: {{.Names}}\nlabels:{{pad .Labels 1 0}}\nports:{{pad .Ports 1 0}}${withSize ? '\nsize: {{.Size}}' : ''}`,
+      quiet: 'container_id: {{.ID}}',
+    },
     typeName: '*formatter.ContainerContext',
     labels: ({ Labels }) => Labels ?? {},
     columns: {

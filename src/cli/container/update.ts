@@ -10,6 +10,8 @@ const resources: readonly (FlagSpec & { readonly field: string })[] = [
   { name: 'blkio-weight', field: 'BlkioWeight', type: 'uint', description: 'Block IO (relative weight), between 10 and 1000, or 0 to disable' },
   { name: 'cpu-period', field: 'CpuPeriod', type: 'int', description: 'Limit CPU CFS (Completely Fair Scheduler) period' },
   { name: 'cpu-quota', field: 'CpuQuota', type: 'int', description: 'Limit CPU CFS (Completely Fair Scheduler) quota' },
+  { name: 'cpu-rt-period', field: 'CpuRealtimePeriod', type: 'int', description: 'Limit the CPU real-time period in microseconds' },
+  { name: 'cpu-rt-runtime', field: 'CpuRealtimeRuntime', type: 'int', description: 'Limit the CPU real-time runtime in microseconds' },
   { name: 'cpu-shares', short: 'c', field: 'CpuShares', type: 'int', description: 'CPU shares (relative weight)' },
   { name: 'cpus', field: 'NanoCpus', type: 'decimal', description: 'Number of CPUs' },
   { name: 'cpuset-cpus', field: 'CpusetCpus', type: 'string', description: 'CPUs in which to allow execution (0-3, 0,1)' },

@@ -18,6 +18,8 @@ export interface ListFormat<Row> {
   readonly typeName?: string;
   /** What `--quiet` prints. */
   readonly quietFormat: string;
+  /** What `--format raw` prints of each object, with `--quiet` too; absent where docker knows no such form. */
+  readonly raw?: { readonly full: string; readonly quiet: string };
   /** For `.Label "x"`. */
   readonly labels?: (row: Row) => Readonly<Record<string, string>>;
 }
@@ -32,6 +34,7 @@ export interface ListRequest {
 export function renderList<Row>(rows: readonly Row[], noun: ListFormat<Row>, { format, quiet }: ListRequest): string {
   const isPlain = format === '' || format === 'table';
   if (quiet && isPlain) return lines(rows, noun, noun.quietFormat);
+  if (format === 'raw' && noun.raw !== undefined) return rawLines(rows, noun, quiet ? noun.raw.quiet : noun.raw.full, quiet ? '\n' : '\n\n');
   if (format === 'json') return rows.map((row) => `${goJson(sorted(valuesOf(row, noun)))}\n`).join('');
   const source = isPlain ? noun.defaultFormat : format;
   if (!source.startsWith('table')) return lines(rows, noun, source);
@@ -51,11 +54,25 @@ function lines<Row>(rows: readonly Row[], noun: ListFormat<Row>, source: string)
   return rows.map((row) => `${runFormat(template, rowValue(row, noun))}\n`).join('');
 }
 
+/** `id: …` and so on, a line each, and an empty line after each object. */
+function rawLines<Row>(rows: readonly Row[], noun: ListFormat<Row>, source: string, end: string): string {
+  const template = compileFormat(source);
+  return rows.map((row) => `${runFormat(template, rowValue(row, noun))}${end}`).join('');
+}
+
+/** Lines of `--format raw`: each says its name and one placeholder. */
+export function rawForm(lines: Readonly<Record<string, string>>): string {
+  return Object.entries(lines)
+    .map(([name, placeholder]) => `${name}: {{.${placeholder}}}`)
+    .join('\n');
+}
+
 function valuesOf<Row>(row: Row, { columns }: ListFormat<Row>): Record<string, TemplateValue> {
   return Object.fromEntries(Object.entries(columns).map(([name, column]) => [name, column.value(row)]));
 }
 
-function rowValue<Row>(row: Row, noun: ListFormat<Row>): TemplateValue {
+/** What a template sees of a row. */
+export function rowValue<Row>(row: Row, noun: ListFormat<Row>): TemplateValue {
   const values = valuesOf(row, noun);
   const labels = noun.labels === undefined ? {} : { LabelValues: new Map(Object.entries(noun.labels(row))) };
   return withJsonText(struct(noun.typeName ?? 'formatter', { ...values, ...labels }), goJson(sorted(values)));

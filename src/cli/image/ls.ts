@@ -1,12 +1,12 @@
 // `images`: of this engine, of another node's, or of all nodes'. One row per name that an image has.
 import type { CommandSpec } from '../command.ts';
 import { ago } from '../format/duration.ts';
-import { type ListFormat, renderList, shortId } from '../format/list.ts';
+import { type ListFormat, rawForm, renderList, shortId } from '../format/list.ts';
 import { humanSize } from '../format/size.ts';
 import { allNodesFlag, nodeColumn, nodeFlag, type OnNode } from '../node-flags.ts';
 import { filterFlag, filterQuery, filtersOf, formatOf, jsonFlag, listFormatFlag } from '../shared/options.ts';
 
-interface Image extends OnNode {
+export interface Image extends OnNode {
   readonly Id: string;
   readonly RepoTags: readonly string[] | null;
   readonly RepoDigests: readonly string[] | null;
@@ -17,7 +17,7 @@ interface Image extends OnNode {
 }
 
 /** One line: an image by one of its names. */
-interface Row {
+export interface Row {
   readonly image: Image;
   readonly repository: string;
   readonly tag: string;
@@ -78,19 +78,30 @@ function splitAt(name: string, index: number): readonly [string, string] {
   return index < 0 ? [name, NONE] : [name.slice(0, index), name.slice(index + 1)];
 }
 
-interface Shown {
+export interface Shown {
   readonly noTrunc: boolean;
   readonly withDigests: boolean;
   readonly withNode: boolean;
   readonly nowMs: number;
 }
 
-function imageFormat({ noTrunc, withDigests, withNode, nowMs }: Shown): ListFormat<Row> {
+export function imageFormat({ noTrunc, withDigests, withNode, nowMs }: Shown): ListFormat<Row> {
   const size = (bytes: number | undefined) => (bytes === undefined || bytes < 0 ? 'N/A' : humanSize(bytes));
   const digests = withDigests ? '\\t{{.Digest}}' : '';
   return {
     defaultFormat: `table {{.Repository}}\\t{{.Tag}}${digests}\\t{{.ID}}\\t{{if .CreatedSince }}{{.CreatedSince}}{{else}}N/A{{end}}\\t{{.Size}}${withNode ? '\\t{{.Node}}' : ''}`,
     quietFormat: '{{.ID}}',
+    raw: {
+      full: rawForm({
+        repository: 'Repository',
+        tag: 'Tag',
+        ...(withDigests ? { digest: 'Digest' } : {}),
+        image_id: 'ID',
+        created_at: 'CreatedAt',
+        virtual_size: 'Size',
+      }),
+      quiet: 'image_id: {{.ID}}',
+    },
     typeName: '*formatter.imageContext',
     columns: {
       ID: { header: 'IMAGE ID', value: ({ image }) => (noTrunc ? image.Id : shortId(image.Id)) },

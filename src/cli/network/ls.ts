@@ -2,7 +2,7 @@
 import type { NetworkResource } from '#docker-api/network.ts';
 import type { CommandSpec } from '../command.ts';
 import { goTime } from '../format/duration.ts';
-import { byNaturalOrder, type ListFormat, renderList } from '../format/list.ts';
+import { byNaturalOrder, type ListFormat, rawForm, renderList } from '../format/list.ts';
 import { labelsText } from '../shared/file-objects.ts';
 import { filterFlag, filterQuery, filtersOf, formatOf, jsonFlag, listFormatFlag } from '../shared/options.ts';
 
@@ -31,6 +31,7 @@ function networkFormat(noTrunc: boolean): ListFormat<NetworkResource> {
     defaultFormat: 'table {{.ID}}\\t{{.Name}}\\t{{.Driver}}\\t{{.Scope}}',
     typeName: '*network.networkContext',
     quietFormat: '{{.ID}}',
+    raw: { full: rawForm({ network_id: 'ID', name: 'Name', driver: 'Driver', scope: 'Scope' }), quiet: 'network_id: {{.ID}}' },
     labels: ({ Labels }) => Labels ?? {},
     columns: {
       ID: { header: 'NETWORK ID', value: ({ Id }) => (noTrunc ? Id : Id.slice(0, 12)) },

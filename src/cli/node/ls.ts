@@ -2,7 +2,7 @@
 import type { ClusterInfo } from '#docker-api/swarm.ts';
 import type { Node } from '#docker-api/node.ts';
 import type { CommandSpec } from '../command.ts';
-import { byNaturalOrder, capitalized, type ListFormat, renderList } from '../format/list.ts';
+import { byNaturalOrder, capitalized, type ListFormat, rawForm, renderList } from '../format/list.ts';
 import { filterFlag, filterQuery, filtersOf, formatOf, jsonFlag, listFormatFlag } from '../shared/options.ts';
 
 interface Info {
@@ -30,6 +30,10 @@ function nodeFormat(info: Info | undefined): ListFormat<Node> {
     defaultFormat: 'table {{.ID}} {{if .Self}}*{{else}} {{ end }}\\t{{.Hostname}}\\t{{.Status}}\\t{{.Availability}}\\t{{.ManagerStatus}}\\t{{.EngineVersion}}',
     typeName: '*node.nodeContext',
     quietFormat: '{{.ID}}',
+    raw: {
+      full: rawForm({ node_id: 'ID', hostname: 'Hostname', status: 'Status', availability: 'Availability', manager_status: 'ManagerStatus' }),
+      quiet: 'node_id: {{.ID}}',
+    },
     columns: {
       ID: { header: 'ID', value: ({ ID }) => ID },
       Self: { header: '', value: ({ ID }) => ID === info?.Swarm.NodeID },

@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { AppError } from '#lib/errors.ts';
 import type { CommandSpec, Invocation } from '../command.ts';
+import { fileReason } from '../shared/file-error.ts';
 import { mapOf } from '../shared/options.ts';
 
 export const command: CommandSpec = {
@@ -41,9 +42,8 @@ const MAX_INPUT_BYTES = 16 * 1024 * 1024;
 /** The bytes of a file, or of the standard input for `-`. */
 export async function readData({ context }: Invocation, file: string): Promise<Buffer> {
   if (file !== '-') {
-    const data = await readFile(resolve(context.workingDirectory, file)).catch((error: NodeJS.ErrnoException) => {
-      const reason = error.code === 'ENOENT' ? 'no such file or directory' : error.code === 'EACCES' ? 'permission denied' : error.message;
-      throw new AppError('invalidArgument', `error reading from ${file}: open ${file}: ${reason}`, { cause: error });
+    const data = await readFile(resolve(context.workingDirectory, file)).catch((error: unknown) => {
+      throw new AppError('invalidArgument', `error reading from ${file}: open ${file}: ${fileReason(error)}`, { cause: error });
     });
     if (data.length === 0) throw new AppError('invalidArgument', `error reading from ${file}: data is empty`);
     return data;

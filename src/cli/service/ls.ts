@@ -2,7 +2,7 @@
 import type { PortConfig } from '#docker-api/service-spec.ts';
 import type { Service } from '#docker-api/service.ts';
 import type { CommandSpec, Invocation } from '../command.ts';
-import { byNaturalOrder, type ListFormat, renderList } from '../format/list.ts';
+import { byNaturalOrder, type ListFormat, rawForm, renderList } from '../format/list.ts';
 import { filterFlag, filterQuery, filtersOf, formatOf, jsonFlag, listFormatFlag } from '../shared/options.ts';
 import { familiarImage } from '../task/table.ts';
 
@@ -32,6 +32,7 @@ const serviceFormat: ListFormat<Service> = {
   defaultFormat: 'table {{.ID}}\\t{{.Name}}\\t{{.Mode}}\\t{{.Replicas}}\\t{{.Image}}\\t{{.Ports}}',
   typeName: '*service.serviceContext',
   quietFormat: '{{.ID}}',
+  raw: { full: rawForm({ id: 'ID', name: 'Name', mode: 'Mode', replicas: 'Replicas', image: 'Image', ports: 'Ports' }), quiet: 'id: {{.ID}}' },
   columns: {
     ID: { header: 'ID', value: ({ ID }) => ID.slice(0, 12) },
     Name: { header: 'NAME', value: ({ Spec }) => Spec.Name ?? '' },

@@ -22,7 +22,8 @@ export const command: CommandSpec = {
     }
     if (filters['node'] !== undefined) filters['node'] = await Promise.all(filters['node'].map((node) => nodeReference(client, node)));
     const tasks = await client.call<Task[]>('GET', '/tasks', { query: filterQuery({ ...filters, service: ids }) });
-    await printTasks(invocation, tasks);
+    // As with docker, and of all lists of tasks with this one only.
+    await printTasks(invocation, tasks, { wholeIds: invocation.flags.bool('quiet') });
     if (missing.length === 0) return undefined;
     context.stderr.write(`${missing.join('\n')}\n`);
     throw new ExitError(1);

@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { errorMessage } from '#lib/errors.ts';
+import { fileReason } from '../shared/file-error.ts';
 import { parseCsv } from '../values/csv.ts';
 
 export interface ExternalCa {
@@ -43,14 +44,10 @@ function readPem(path: string, prefix: string, problem: string): string {
   try {
     text = readFileSync(path, 'utf8');
   } catch (error) {
-    throw new Error(prefix === '' ? `open ${path}: ${reasonOf(error)}` : `${prefix}: ${errorMessage(error)}`, { cause: error });
+    throw new Error(prefix === '' ? `open ${path}: ${fileReason(error)}` : `${prefix}: ${errorMessage(error)}`, { cause: error });
   }
   if (!/-----BEGIN [A-Z ]+-----/.test(text)) throw new Error(problem);
   return text;
-}
-
-function reasonOf(error: unknown): string {
-  return error instanceof Error && 'code' in error && error.code === 'ENOENT' ? 'no such file or directory' : errorMessage(error);
 }
 
 /** One or several subnets with commas. */

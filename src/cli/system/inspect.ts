@@ -1,7 +1,7 @@
 // `inspect`: whatever has the name, asked for kind by kind in docker's order.
 import { AppError } from '#lib/errors.ts';
 import type { StructShape } from '#docker-api/shape.ts';
-import type { CommandSpec } from '../command.ts';
+import type { CommandSpec, Invocation } from '../command.ts';
 import { nodeFlag } from '../node-flags.ts';
 import { inspect } from '../format/inspect.ts';
 import { segment } from '../shared/each.ts';
@@ -28,6 +28,15 @@ const kinds: readonly Kind[] = [
   { name: 'config', path: (reference) => `/configs/${reference}`, shape: configShape },
 ];
 
+/** `container inspect`: the same, of nothing else. */
+export const containerCommand: CommandSpec = {
+  usage: '[OPTIONS] CONTAINER [CONTAINER...]',
+  arguments: { minimum: 1 },
+  flags: [inspectFormatFlag, nodeFlag, { name: 'size', short: 's', description: 'Display total file sizes' }, jsonFlag],
+  completes: 'container',
+  run: (invocation) => inspectAny(invocation, 'container'),
+};
+
 export const command: CommandSpec = {
   usage: '[OPTIONS] NAME|ID [NAME|ID...]',
   arguments: { minimum: 1 },
@@ -39,35 +48,36 @@ export const command: CommandSpec = {
     jsonFlag,
   ],
   completes: 'container',
-  async run(invocation) {
-    const { flags, args } = invocation;
-    const type = flags.text('type');
-    const asked = type === '' ? kinds : kinds.filter(({ name }) => name === type);
-    if (asked.length === 0)
-      throw new AppError(
-        'invalidArgument',
-        `unknown type: ${JSON.stringify(type)}: must be one of ${kinds
-          .map(({ name }) => JSON.stringify(name))
-          .sort()
-          .join(', ')}`,
-      );
-    const client = await invocation.client();
-    const fetch = async (reference: string): Promise<string> => {
-      for (const { name, path } of asked) {
-        try {
-          return await client.text('GET', path(segment(reference)), {
-            query: name === 'service' ? { insertDefaults: true } : name === 'container' && flags.bool('size') ? { size: 1 } : {},
-          });
-        } catch (error) {
-          // No swarm and no such plugin mean the same here: it is not that.
-          const isMissing =
-            error instanceof AppError && (error.code === 'notFound' || error.code === 'unavailable' || (asked.length > 1 && error.code === 'invalidArgument'));
-          if (!isMissing || /Cannot connect|permission denied/.test(error.message)) throw error;
-        }
-      }
-      throw new AppError('notFound', `Error: No such ${type === '' ? 'object' : type}: ${reference}`);
-    };
-    const shape = asked.length === 1 ? asked[0]?.shape : undefined;
-    return inspect(withJson(invocation), { references: args, fetch, ...(shape === undefined ? {} : { shape }) });
-  },
+  run: (invocation) => inspectAny(invocation, invocation.flags.text('type')),
 };
+
+async function inspectAny(invocation: Invocation, type: string): Promise<undefined> {
+  const { flags, args } = invocation;
+  const asked = type === '' ? kinds : kinds.filter(({ name }) => name === type);
+  if (asked.length === 0)
+    throw new AppError(
+      'invalidArgument',
+      `unknown type: ${JSON.stringify(type)}: must be one of ${kinds
+        .map(({ name }) => JSON.stringify(name))
+        .sort()
+        .join(', ')}`,
+    );
+  const client = await invocation.client();
+  const fetch = async (reference: string): Promise<string> => {
+    for (const { name, path } of asked) {
+      try {
+        return await client.text('GET', path(segment(reference)), {
+          query: name === 'service' ? { insertDefaults: true } : name === 'container' && flags.bool('size') ? { size: 1 } : {},
+        });
+      } catch (error) {
+        // No swarm and no such plugin mean the same here: it is not that.
+        const isMissing =
+          error instanceof AppError && (error.code === 'notFound' || error.code === 'unavailable' || (asked.length > 1 && error.code === 'invalidArgument'));
+        if (!isMissing || asked.length === 1 || /Cannot connect|permission denied/.test(error.message)) throw error;
+      }
+    }
+    throw new AppError('notFound', `Error: No such ${type === '' ? 'object' : type}: ${reference}`);
+  };
+  const shape = asked.length === 1 ? asked[0]?.shape : undefined;
+  return inspect(withJson(invocation), { references: args, fetch, ...(shape === undefined ? {} : { shape }) });
+}

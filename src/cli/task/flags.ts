@@ -14,7 +14,7 @@ export const taskFlags: readonly FlagSpec[] = [
 
 export const plainTaskFormatFlag: FlagSpec = { name: 'format', type: 'string', description: 'Pretty-print tasks using a Go template' };
 
-export async function printTasks(invocation: Invocation, tasks: readonly Task[]): Promise<undefined> {
+export async function printTasks(invocation: Invocation, tasks: readonly Task[], { wholeIds = false } = {}): Promise<undefined> {
   const { flags, context, config } = invocation;
   const names = createNames(await invocation.client(), !flags.bool('no-resolve'));
   const rows = arrange(await withNames(tasks, names));
@@ -22,7 +22,7 @@ export async function printTasks(invocation: Invocation, tasks: readonly Task[])
     renderTasks(rows, {
       format: formatOf(invocation, config.values.tasksFormat),
       quiet: flags.bool('quiet'),
-      noTrunc: flags.bool('no-trunc'),
+      noTrunc: flags.bool('no-trunc') || wholeIds,
       nowMs: context.clock.now(),
     }),
   );

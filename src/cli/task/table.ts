@@ -2,7 +2,7 @@
 import type { Task } from '#docker-api/task.ts';
 import { parseImageReference } from '#lib/image-reference.ts';
 import { ago } from '../format/duration.ts';
-import { byNaturalOrder, capitalized, type ListFormat, type ListRequest, renderList } from '../format/list.ts';
+import { byNaturalOrder, capitalized, type ListFormat, type ListRequest, rawForm, renderList } from '../format/list.ts';
 
 export interface TaskRow {
   readonly task: Task;
@@ -25,6 +25,19 @@ export function renderTasks(rows: readonly TaskRow[], { noTrunc, nowMs, ...reque
     defaultFormat: 'table {{.ID}}\\t{{.Name}}\\t{{.Image}}\\t{{.Node}}\\t{{.DesiredState}}\\t{{.CurrentState}}\\t{{.Error}}\\t{{.Ports}}',
     typeName: '*task.taskContext',
     quietFormat: '{{.ID}}',
+    raw: {
+      full: rawForm({
+        id: 'ID',
+        name: 'Name',
+        image: 'Image',
+        node: 'Node',
+        desired_state: 'DesiredState',
+        current_state: 'CurrentState',
+        error: 'Error',
+        ports: 'Ports',
+      }),
+      quiet: 'id: {{.ID}}',
+    },
     columns: {
       ID: { header: 'ID', value: ({ task }) => (noTrunc ? task.ID : task.ID.slice(0, SHORT_ID)) },
       Name: { header: 'NAME', value: ({ name, isOlder }) => (isOlder ? ` \\_ ${name}` : name) },

@@ -1,6 +1,7 @@
 // `--env` and `--env-file`.
 import { readFileSync } from 'node:fs';
 import { AppError } from '#lib/errors.ts';
+import { fileError } from '../shared/file-error.ts';
 
 export function parseEnvironment(text: string): string {
   if (text === '' || text.startsWith('=')) throw new Error(`invalid environment variable: ${text}`);
@@ -34,7 +35,7 @@ function readEnvironmentFile(file: string, environment: Environment): string[] {
   try {
     text = readFileSync(file, 'utf8');
   } catch (cause) {
-    throw new AppError('invalidArgument', `open ${file}: no such file or directory`, { cause });
+    throw fileError('open', file, cause);
   }
   return text.split('\n').flatMap((line) => {
     const content = line.replace(/^\s+/, '').replace(/\r$/, '');

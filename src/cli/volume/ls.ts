@@ -1,16 +1,19 @@
 // `volume ls`: of this engine, of another node's, or of all nodes'.
 import type { CommandSpec } from '../command.ts';
 import { allNodesFlag, nodeColumn, nodeFlag, type OnNode } from '../node-flags.ts';
-import { byNaturalOrder, type ListFormat, renderList } from '../format/list.ts';
+import { byNaturalOrder, type ListFormat, rawForm, renderList } from '../format/list.ts';
+import { humanSize } from '../format/size.ts';
 import { labelsText } from '../shared/file-objects.ts';
 import { filterFlag, filterQuery, filtersOf, formatOf, jsonFlag, listFormatFlag } from '../shared/options.ts';
 
-interface Volume extends OnNode {
+export interface Volume extends OnNode {
   readonly Name: string;
   readonly Driver: string;
   readonly Scope: string;
   readonly Mountpoint: string;
   readonly Labels: Readonly<Record<string, string>> | null;
+  /** Only `system df` knows it. */
+  readonly UsageData?: { readonly RefCount: number; readonly Size: number } | null;
 }
 
 export const command: CommandSpec = {
@@ -40,10 +43,11 @@ export const command: CommandSpec = {
 
 const notAvailable = { header: '', value: () => 'N/A' };
 
-const volumeFormat: ListFormat<Volume> = {
+export const volumeFormat: ListFormat<Volume> = {
   defaultFormat: 'table {{.Driver}}\\t{{.Name}}',
   typeName: '*formatter.volumeContext',
   quietFormat: '{{.Name}}',
+  raw: { full: rawForm({ name: 'Name', driver: 'Driver' }), quiet: 'name: {{.Name}}' },
   labels: ({ Labels }) => Labels ?? {},
   columns: {
     Name: { header: 'VOLUME NAME', value: ({ Name }) => Name },
@@ -51,8 +55,8 @@ const volumeFormat: ListFormat<Volume> = {
     Scope: { header: 'SCOPE', value: ({ Scope }) => Scope },
     Mountpoint: { header: 'MOUNTPOINT', value: ({ Mountpoint }) => Mountpoint },
     Labels: { header: 'LABELS', value: ({ Labels }) => labelsText(Labels) },
-    Links: { ...notAvailable, header: 'LINKS' },
-    Size: { ...notAvailable, header: 'SIZE' },
+    Links: { header: 'LINKS', value: ({ UsageData }) => (UsageData ? String(UsageData.RefCount) : 'N/A') },
+    Size: { header: 'SIZE', value: ({ UsageData }) => (UsageData ? humanSize(UsageData.Size) : 'N/A') },
     Group: { ...notAvailable, header: 'GROUP' },
     Availability: { ...notAvailable, header: 'AVAILABILITY' },
     Status: { ...notAvailable, header: 'STATUS' },
