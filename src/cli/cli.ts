@@ -163,6 +163,7 @@ function connect(flags: Flags, context: CliContext, headers: Readonly<Record<str
   const { environment, homeDirectory, version, stderr } = context;
   const folder = flags.text('config') || environment['DOCKER_CONFIG'] || `${homeDirectory}/.docker`;
   const config = readDockerConfig(folder);
+  if (config.problem !== undefined) stderr.write(`WARNING: ${config.problem}\n`);
   const options = {
     ...(flags.text('host') === '' ? {} : { host: flags.text('host') }),
     ...(flags.has('context') ? { context: flags.text('context') } : {}),

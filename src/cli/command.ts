@@ -80,6 +80,9 @@ export class UsageError extends Error {
   }
 }
 
+/** The exit code of what Ctrl-C ended, as a shell has it. */
+export const INTERRUPTED = 130;
+
 /** Ends with a code and prints nothing more: what was to be said has been said. */
 export class ExitError extends Error {
   override readonly name = 'ExitError';

@@ -24,12 +24,15 @@ export interface TlsMaterial {
   readonly verify: boolean;
 }
 
+const MAX_PORT = 65_535;
+
 /** Throws AppError `invalidArgument` when the address is none. */
 export async function createTransport(address: string, tls?: TlsMaterial): Promise<Transport> {
   const unix = /^unix:\/\/(\/.+)$/.exec(address)?.[1];
   if (unix !== undefined) return overUnix(address, unix);
   const tcp = /^(tcp|https?):\/\/(\[[^\]]+\]|[^:/]+)(?::(\d+))?\/?$/.exec(address);
   if (tcp !== null) {
+    if (Number(tcp[3] ?? 0) > MAX_PORT) throw new AppError('invalidArgument', `unable to parse docker host \`${address}\`: there is no port ${tcp[3]}`);
     const secured = tls ?? (tcp[1] === 'https' ? { verify: true } : undefined);
     return overTcp(address, { host: (tcp[2] ?? '').replaceAll(/[[\]]/g, ''), port: Number(tcp[3] ?? (secured === undefined ? 2375 : 2376)) }, secured);
   }
@@ -163,6 +166,9 @@ function permissionDenied(address: string, cause: Error): AppError {
   });
 }
 
+/** No address for a name is not a daemon that does not run: whoever reads that looks in the wrong place. */
 function cannotConnect(address: string, cause: Error, detail = ''): AppError {
+  if ('code' in cause && (cause.code === 'ENOTFOUND' || cause.code === 'EAI_AGAIN') && 'hostname' in cause)
+    return new AppError('unavailable', `error during connect: ${address}: lookup ${String(cause.hostname)}: no such host`, { cause });
   return new AppError('unavailable', `Cannot connect to the Docker daemon at ${address}. Is the docker daemon running?${detail}`, { cause });
 }

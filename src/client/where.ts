@@ -58,8 +58,11 @@ export function checkAddress(host: string): string {
   throw new AppError('invalidArgument', `unable to parse docker host \`${host}\``);
 }
 
-/** `host:port` and `:port` are TCP, as with docker. */
-function normalize(host: string): string {
+/** `host:port` and `:port` are TCP, as with docker, and what is left out is what it usually is. */
+function normalize(written: string): string {
+  const host = written.trim();
+  if (host === '' || host === 'unix://') return DEFAULT_HOST;
+  if (host === 'tcp://') return 'tcp://localhost:2375';
   if (host.includes('://')) return host;
   return host.startsWith('/') ? `unix://${host}` : `tcp://${host.startsWith(':') ? `localhost${host}` : host}`;
 }

@@ -1,5 +1,6 @@
 // Our command line in the test's process, against a daemon that is there too.
 import { runCli } from '#cli/cli.ts';
+import type { CliContext } from '#cli/context.ts';
 import { serviceSpecFromJson, serviceSpecToJson } from '#api/convert/service.ts';
 import { systemClock, systemRandom } from '#platform/clock.ts';
 
@@ -9,9 +10,17 @@ export interface SkepRun {
   readonly stderr: string;
 }
 
+export interface SkepInProcess {
+  readonly socketPath: string;
+  readonly folder: string;
+  readonly environment?: Readonly<Record<string, string>>;
+  /** Who presses Ctrl-C; absent: nobody. */
+  readonly onInterrupt?: CliContext['onInterrupt'];
+}
+
 /** `folder` is home, working directory and the docker CLI's configuration. */
-export function skepInProcess(where: { readonly socketPath: string; readonly folder: string; readonly environment?: Readonly<Record<string, string>> }) {
-  const { socketPath, folder, environment = {} } = where;
+export function skepInProcess(where: SkepInProcess) {
+  const { socketPath, folder, environment = {}, onInterrupt = () => () => {} } = where;
   return async (...argv: readonly string[]): Promise<SkepRun> => {
     const texts = { stdout: '', stderr: '' };
     const output = (name: 'stdout' | 'stderr') => ({ write: (text: string | Uint8Array) => void (texts[name] += Buffer.from(text).toString()) });
@@ -27,7 +36,7 @@ export function skepInProcess(where: { readonly socketPath: string; readonly fol
       stderr: output('stderr'),
       clock: systemClock,
       random: systemRandom,
-      onInterrupt: () => () => {},
+      onInterrupt,
       loadConverters: () => Promise.resolve({ serviceToJson: serviceSpecToJson, serviceFromJson: (spec) => serviceSpecFromJson(spec, undefined) }),
     });
     return { code, ...texts };

@@ -56,6 +56,25 @@ describe('stacks', () => {
   web: {image: "web:1", depends_on: {migrate: {condition: service_completed_successfully}, db: {condition: service_healthy}}}
 `;
 
+  it('go on without whoever presses Ctrl-C while they start, who is told so by the exit code, too', async () => {
+    const hurried = skepInProcess({
+      socketPath: api.socketPath,
+      folder,
+      onInterrupt: (listener) => {
+        listener();
+        return () => {};
+      },
+    });
+    const file = join(folder, 'hurried.yaml');
+    writeFileSync(file, 'services: {never: {image: "db:1", deploy: {placement: {constraints: [node.labels.x == y]}}}}\n');
+    const deploy = ['stack', 'deploy', '--resolve-image', 'never', '-c', file, 'hurried'];
+    const { code, stdout } = await hurried(...deploy);
+    assert.equal(code, 130);
+    assert.match(stdout, /^Operation continuing in background\.\nUse `skep stack ps hurried` to check progress\.$/m);
+    assert.equal((await service('hurried_never')).Spec.Name, 'hurried_never');
+    await succeeds(skep('stack', 'rm', 'hurried'));
+  });
+
   it('start in the order of their dependencies, and say what they wait for', async () => {
     databaseHealthy = 1_000;
     const deploy = deployOf('ordered', ORDERED);

@@ -1,6 +1,7 @@
 // `login`.
 import { AppError } from '#lib/errors.ts';
-import type { CommandSpec } from '../command.ts';
+import type { CommandSpec, Invocation } from '../command.ts';
+import type { CliContext } from '../context.ts';
 import { askLine, readLine, readSecretLine } from '../shared/prompt.ts';
 import { DOCKER_HUB, findCredentials, storeCredentials } from './credentials.ts';
 
@@ -21,8 +22,9 @@ export const command: CommandSpec = {
     if (flags.has('password')) context.stderr.write('WARNING! Using --password via the CLI is insecure. Use --password-stdin.\n');
     const stored = flags.has('username') || flags.has('password') ? undefined : await findCredentials(config, server);
     const username = flags.text('username') || stored?.username || (await ask(invocation));
-    const password = flags.text('password') || (fromStdin ? await readLine(context) : '') || stored?.password || (await readSecretLine(context, 'Password: '));
-    if (username === '' || password === '') throw new AppError('invalidArgument', username === '' ? 'username is required' : 'password is empty');
+    if (username === '') throw new AppError('invalidArgument', 'Error: Non-null Username Required');
+    const password = flags.text('password') || stored?.password || (fromStdin ? await readLine(context) : await askPassword(invocation));
+    if (password === '') throw new AppError('invalidArgument', 'Error: Password Required');
     const client = await invocation.client();
     const answer = await client.call<{ Status?: string; IdentityToken?: string } | undefined>('POST', '/auth', {
       body: { username, password, serveraddress: server },
@@ -47,7 +49,16 @@ export function serverOf(text: string | undefined): string {
   return text.replace(/^https?:\/\//, '').replace(/\/.*$/, '');
 }
 
-async function ask({ context }: Parameters<CommandSpec['run']>[0]): Promise<string> {
-  if (!context.stdin.isTTY) throw new AppError('invalidArgument', 'Error: Cannot perform an interactive login from a non TTY device');
+async function ask({ context }: Invocation): Promise<string> {
+  requireTerminal(context);
   return askLine(context, 'Username: ');
+}
+
+async function askPassword({ context }: Invocation): Promise<string> {
+  requireTerminal(context);
+  return readSecretLine(context, 'Password: ');
+}
+
+function requireTerminal({ stdin }: CliContext): void {
+  if (!stdin.isTTY) throw new AppError('invalidArgument', 'Error: Cannot perform an interactive login from a non TTY device');
 }

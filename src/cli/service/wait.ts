@@ -1,12 +1,9 @@
 // `service wait`: until services have converged, or a deadline.
 import { AppError, errorMessage } from '#lib/errors.ts';
-import { type CommandSpec, ExitError } from '../command.ts';
+import { type CommandSpec, ExitError, INTERRUPTED } from '../command.ts';
 import { quietProgressFlag } from '../shared/options.ts';
 import { explainService } from './explanation.ts';
 import { waitOn } from './progress.ts';
-
-/** Of a shell: 128 and the number of SIGINT. Whoever waits for something must not go on as if it had come. */
-const INTERRUPTED = 130;
 
 export const command: CommandSpec = {
   usage: '[OPTIONS] SERVICE [SERVICE...]',

@@ -3,7 +3,7 @@ import type { Client } from '#client/client.ts';
 import type { Service } from '#docker-api/service.ts';
 import type { Task } from '#docker-api/task.ts';
 import { AppError, errorMessage } from '#lib/errors.ts';
-import type { Invocation } from '../command.ts';
+import { ExitError, INTERRUPTED, type Invocation } from '../command.ts';
 import { readService } from '../service/change.ts';
 import { explainService } from '../service/explanation.ts';
 import { createProgress } from '../service/progress-display.ts';
@@ -31,7 +31,7 @@ export interface ConvergeOptions {
   readonly quiet: boolean;
 }
 
-/** Resolves with whether all have converged; what has not is explained on the standard error stream. Ctrl-C ends the waiting, not the deploy. */
+/** Resolves with whether all have converged; what has not is explained on the standard error stream. Ctrl-C ends the waiting, not the deploy: what comes after it must not go on as if the stack ran. */
 export async function converge(invocation: Invocation, { stack, services, mustComplete, deadlineMs, quiet }: ConvergeOptions): Promise<boolean> {
   const { context } = invocation;
   const client = await invocation.client();
@@ -65,7 +65,7 @@ export async function converge(invocation: Invocation, { stack, services, mustCo
   }
   if (interrupted) {
     progress.say(`Operation continuing in background.\nUse \`${context.programName} stack ps ${stack}\` to check progress.`);
-    return true;
+    throw new ExitError(INTERRUPTED);
   }
   for (const service of [...failed, ...open.values()]) await explain(invocation, client, service);
   return failed.length === 0 && open.size === 0;

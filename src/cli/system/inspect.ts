@@ -73,7 +73,7 @@ async function inspectAny(invocation: Invocation, type: string): Promise<undefin
         // No swarm and no such plugin mean the same here: it is not that.
         const isMissing =
           error instanceof AppError && (error.code === 'notFound' || error.code === 'unavailable' || (asked.length > 1 && error.code === 'invalidArgument'));
-        if (!isMissing || asked.length === 1 || /Cannot connect|permission denied/.test(error.message)) throw error;
+        if (!isMissing || asked.length === 1 || /Cannot connect|error during connect|permission denied/.test(error.message)) throw error;
       }
     }
     throw new AppError('notFound', `Error: No such ${type === '' ? 'object' : type}: ${reference}`);
