@@ -238,6 +238,26 @@ test('a manager that is being healed can be left: nothing of that goes on', asyn
   assert.deepEqual([membership.info().state, isEnded, asked, directory.readSwarm()], ['inactive', true, ['remove'], undefined]);
 });
 
+test('a manager that waits for the others says so after a while; one that only takes long to start does not', async (context) => {
+  for (const isWaiting of [true, false]) {
+    const { membership, clock } = setUp(context, await manager(context), {
+      async startManager({ signal, onWait }) {
+        await clock.sleep(15_000, signal);
+        if (isWaiting) onWait?.('too few members');
+        await clock.sleep(3_600_000, signal);
+        return assert.fail('started');
+      },
+    });
+    const resumed = membership.resume();
+    await clock.advance(10_000);
+    await resumed;
+    assert.equal(membership.info().state, 'pending');
+    await clock.advance(5_000);
+    assert.deepEqual([membership.info().state, membership.info().error], isWaiting ? ['error', 'too few members'] : ['pending', '']);
+    await membership.leave(true);
+  }
+});
+
 test('a manager whose damage shows while it runs begins anew, also when it does not stop in order, and is a member all the while', async (context) => {
   let damage = () => {};
   let starts = 0;

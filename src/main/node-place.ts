@@ -121,11 +121,16 @@ export class NodePlace {
   async resumeManager(swarm: SwarmFile, dataKey: Uint8Array): Promise<void> {
     const { clock } = this.options;
     const stop = new AbortController();
-    let trouble: string | undefined;
-    const tooFew = () => ({ kind: 'error', swarm, message: trouble ?? NO_LEADER, dataKey }) as const;
-    const onWait = (now: string | undefined) => {
-      trouble = now;
-      if (this.state.kind === 'error') this.state = tooFew();
+    // What is said while it waits for the others. A manager that only takes long to start waits for nobody.
+    let waiting: { readonly trouble: string | undefined } | undefined;
+    let isLate = false;
+    const tell = () => {
+      const isPending = this.state.kind === 'starting' || this.state.kind === 'error';
+      if (isLate && isPending && waiting !== undefined) this.state = { kind: 'error', swarm, message: waiting.trouble ?? NO_LEADER, dataKey };
+    };
+    const onWait = (trouble: string | undefined) => {
+      waiting = { trouble };
+      tell();
     };
     const start = () => this.start(swarm, dataKey, { signal: stop.signal, onWait }).catch((error: unknown) => this.recover(swarm, error, stop.signal));
     const done = this.orError(swarm, start, dataKey);
@@ -134,7 +139,8 @@ export class NodePlace {
     const late = clock.sleep(QUORUM_PATIENCE_MS, patience.signal).catch(() => {});
     await Promise.race([done, late]);
     patience.abort();
-    if (this.state.kind === 'starting') this.state = tooFew();
+    isLate = true;
+    tell();
   }
 
   /** What becomes of a manager that cannot go on with what it has: it gets everything from the others, or is the worker that they want it to be. */
