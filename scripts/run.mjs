@@ -2,7 +2,7 @@
 // Plain JavaScript without dependencies, because it must run under whatever Node a fresh machine has.
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, utimesSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -45,12 +45,21 @@ function ensureNode() {
     fail('could not fetch Node from the npm registry');
 }
 
+function refresh(file) {
+  try {
+    utimesSync(file, new Date(), new Date());
+  } catch {
+    // Somebody else's clone: it stays as it is.
+  }
+}
+
 function ensurePackages() {
   const stamp = join(root, 'node_modules', '.skep-lock');
   const wanted = createHash('sha256')
     .update(readFileSync(join(root, 'package-lock.json')))
     .digest('hex');
-  if (existsSync(stamp) && readFileSync(stamp, 'utf8') === wanted) return;
+  // Newer than the files that it depends on: then bin/skepd need not ask.
+  if (existsSync(stamp) && readFileSync(stamp, 'utf8') === wanted) return refresh(stamp);
   console.error('skep: fetching packages into node_modules/');
   // `npm ci` insists on lock entries for the optional packages of every platform, which a registry mirror may not carry;
   // `install` follows the lock for what there is.

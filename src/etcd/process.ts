@@ -3,7 +3,7 @@
 // is left over all the same is ended by its pid file before the next is started.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, existsSync, mkdirSync, openSync, readFileSync, readlinkSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { closeSync, existsSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createBackoff } from '#lib/backoff.ts';
 import type { Clock } from '#lib/clock.ts';
@@ -11,6 +11,8 @@ import { AppError, errorMessage } from '#lib/errors.ts';
 import type { Logger } from '#lib/log.ts';
 import { findProgram, requireEtcd } from './binary.ts';
 import { createEtcdClient, type EtcdClient } from './client.ts';
+import { endLeftover } from './leftover.ts';
+import { openMemoryFile } from './memory-file.ts';
 import { type EtcdTrouble, isDiskFull, troubleOf } from './trouble.ts';
 
 export interface EtcdSettings {
@@ -26,8 +28,10 @@ export interface EtcdSettings {
 }
 
 export interface EtcdProcessOptions {
-  /** Holds its data, its certificates (peer.crt, peer.key, ca.crt), its log and its socket. */
+  /** Holds its data, its certificates (peer.crt, ca.crt), its log and its socket. */
   readonly folder: string;
+  /** Of peer.crt, as PEM. The folder may have it in a form that etcd cannot read, so it gets it from memory. */
+  readonly peerKey: string;
   readonly settings: EtcdSettings;
   /** Of its file; default QUOTA_BYTES. */
   readonly quotaBytes?: number;
@@ -58,6 +62,8 @@ const POLL_MS = 25;
 /** A log that has grown beyond this is put aside at the next start; one older log is kept. */
 const MAX_LOG_BYTES = 8 * 1024 * 1024;
 const SOCKET = 'localhost:2379';
+/** Where etcd finds its key: the first descriptor after its input and output. It reads it anew for every connection. */
+const KEY_DESCRIPTOR = 3;
 /** A member that gives up this soon, this many times in a row, does so because of its data. */
 const SHORT_RUN_MS = 15_000;
 const MAX_SHORT_RUNS = 3;
@@ -174,15 +180,16 @@ class SupervisedEtcd implements EtcdProcess {
   }
 
   private async runOnce(forceNewCluster: boolean): Promise<number | string> {
-    const { folder } = this.options;
+    const { folder, peerKey } = this.options;
     mkdirSync(folder, { recursive: true, mode: 0o700 });
     rmSync(join(folder, SOCKET), { force: true });
     const logFile = join(folder, 'etcd.log');
     if (existsSync(logFile) && statSync(logFile).size > MAX_LOG_BYTES) renameSync(logFile, `${logFile}.1`);
     const output = openSync(logFile, 'a', 0o600);
+    const key = openMemoryFile(peerKey, folder);
     try {
       const [command = '', ...argv] = [...boundToParent(), this.binary, ...arguments_(this.options, forceNewCluster)];
-      const child = spawn(command, argv, { cwd: folder, stdio: ['ignore', output, output], env: environment() });
+      const child = spawn(command, argv, { cwd: folder, stdio: ['ignore', output, output, key], env: environment() });
       this.child = child;
       if (child.pid !== undefined) writeFileSync(join(folder, 'etcd.pid'), String(child.pid), { mode: 0o600 });
       if (this.stopping.signal.aborted) child.kill('SIGTERM');
@@ -192,6 +199,7 @@ class SupervisedEtcd implements EtcdProcess {
       ]);
     } finally {
       closeSync(output);
+      closeSync(key);
     }
   }
 }
@@ -221,7 +229,7 @@ function arguments_({ settings, quotaBytes = QUOTA_BYTES }: EtcdProcessOptions, 
     'initial-cluster-state': isNew ? 'new' : 'existing',
     'initial-cluster-token': 'skep',
     'peer-cert-file': 'peer.crt',
-    'peer-key-file': 'peer.key',
+    'peer-key-file': `/proc/self/fd/${KEY_DESCRIPTOR}`,
     'peer-trusted-ca-file': 'ca.crt',
     'peer-client-cert-auth': true,
     // The authority signs managers only; a manager may call from an address that it does not advertise.
@@ -251,36 +259,6 @@ async function end(child: ChildProcess | undefined, clock: Clock): Promise<void>
   const cancel = clock.schedule(STOP_TIMEOUT_MS, () => child.kill('SIGKILL'));
   await exited;
   cancel();
-}
-
-/** Ends the etcd that an earlier skepd left behind, if the process of the pid file is really one on this folder. */
-async function endLeftover(folder: string, clock: Clock, log: Logger, signal: AbortSignal): Promise<void> {
-  const file = join(folder, 'etcd.pid');
-  if (!existsSync(file)) return;
-  const pid = Number(readFileSync(file, 'utf8'));
-  const isOurs = () => processFolder(pid) === folder;
-  if (isOurs()) log.warn({ pid }, 'an etcd of an earlier run is still there; it is ended');
-  const killAt = clock.elapsed() + STOP_TIMEOUT_MS;
-  while (isOurs()) {
-    try {
-      process.kill(pid, clock.elapsed() > killAt ? 'SIGKILL' : 'SIGTERM');
-    } catch {
-      // It has just ended.
-    }
-    await clock.sleep(POLL_MS, signal);
-  }
-  rmSync(file, { force: true });
-}
-
-/** Where a process that runs etcd works; undefined when it is gone or something else. */
-function processFolder(pid: number): string | undefined {
-  try {
-    const argv = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0');
-    if (!argv.includes('--data-dir=data')) return undefined;
-    return readlinkSync(`/proc/${pid}/cwd`);
-  } catch {
-    return undefined;
-  }
 }
 
 function sizeOf(file: string): number {

@@ -10,6 +10,7 @@ import { createBackoff } from '#lib/backoff.ts';
 import type { Clock, Random } from '#lib/clock.ts';
 import { AppError, errorMessage } from '#lib/errors.ts';
 import type { Logger } from '#lib/log.ts';
+import type { Sealer } from '#store/seal.ts';
 import type { TlsMaterial } from '#transport/server.ts';
 import { readIdentity, writeIdentity } from './identity.ts';
 
@@ -25,8 +26,15 @@ export interface CertificateKeeper {
   run(signal: AbortSignal): Promise<void>;
 }
 
+export interface KeyLock {
+  readonly sealer: Sealer;
+  isLocked(): boolean;
+}
+
 export interface CertificateKeeperOptions {
   readonly folder: string;
+  /** Of a manager: opens its key, and locks it while autolock is on. */
+  readonly keyLock?: KeyLock;
   /** Gets a certificate (PEM with its chain) for a request (PEM) of some manager. */
   readonly issue: (request: string) => Promise<string>;
   readonly clock: Clock;
@@ -41,15 +49,15 @@ const LOOK_AGAIN_MS = 3_600_000;
 const INITIAL_BACKOFF_MS = 200;
 const MAXIMUM_BACKOFF_MS = 30_000;
 
-export function createCertificateKeeper({ folder, issue, clock, random, log }: CertificateKeeperOptions): CertificateKeeper {
-  let identity = readIdentity(folder);
+export function createCertificateKeeper({ folder, keyLock, issue, clock, random, log }: CertificateKeeperOptions): CertificateKeeper {
+  let identity = readIdentity(folder, keyLock?.sealer);
   let renewAt = renewalTime(readNodeCertificate(identity.certificate), random);
   let trust: Trust | undefined;
   let wake = () => {};
   const listeners: ((identity: TlsMaterial) => void)[] = [];
 
   function take(next: TlsMaterial): void {
-    writeIdentity(folder, next);
+    writeIdentity(folder, next, keyLock?.isLocked() ? keyLock.sealer : undefined);
     identity = next;
     for (const listener of listeners) listener(next);
   }

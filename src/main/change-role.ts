@@ -3,6 +3,7 @@ import { createCertificateRequest } from '#ca/node-certificate.ts';
 import { requireEtcd } from '#etcd/binary.ts';
 import type { EtcdProcess } from '#etcd/process.ts';
 import { AppError } from '#lib/errors.ts';
+import { createSealer } from '#store/seal.ts';
 import type { IssuedCertificate } from '#transport/service.ts';
 import type { TlsMaterial } from '#transport/server.ts';
 import { readIdentity, writeIdentity } from './identity.ts';
@@ -35,15 +36,26 @@ export async function prepareManager({ directory, nodes, swarm: old, managers }:
   return { swarm, dataKey, etcd };
 }
 
-/** A worker's certificate in place of the manager's. */
-export async function prepareWorker({ directory, swarm: old, managers }: RoleChange): Promise<SwarmFile> {
-  const others = managers.filter(({ nodeId }) => nodeId !== old.nodeId);
-  const { role, identity } = await requestRole(others, readIdentity(directory.certificateFolder));
+/** A worker's certificate, for `becomeWorker` to put in place of the manager's; `dataKey` opens the key of that one. */
+export async function prepareWorker({ directory, swarm, managers, dataKey }: RoleChange & { readonly dataKey: Uint8Array }): Promise<NewWorker> {
+  const others = managers.filter(({ nodeId }) => nodeId !== swarm.nodeId);
+  const { role, identity } = await requestRole(others, readIdentity(directory.certificateFolder, createSealer(dataKey)));
   if (role !== 'worker') throw new AppError('unavailable', WANTED_AS_MANAGER);
+  return { swarm: { ...swarm, role }, identity, managers: others };
+}
+
+export interface NewWorker {
+  readonly swarm: SwarmFile;
+  readonly identity: TlsMaterial;
+  readonly managers: readonly KnownManager[];
+}
+
+/** To be called when the manager has stopped: it would write its own identity again, which may be locked by a key that no worker has. */
+export function becomeWorker(directory: StateDirectory, { swarm, identity, managers }: NewWorker): SwarmFile {
   writeIdentity(directory.certificateFolder, identity);
-  writeManagers(directory.path, others);
-  const swarm: SwarmFile = { ...old, role };
+  writeManagers(directory.path, managers);
   directory.writeSwarm(swarm);
+  directory.eraseManager();
   return swarm;
 }
 

@@ -14,10 +14,12 @@ test('the file follows autolock; what a full disk did not take is said once, and
   const errors: string[] = [];
   let unlockKey: Uint8Array | undefined;
   let locked = 0;
+  const kept: boolean[] = [];
   const keep = createDataKeyKeeper({
     file,
     dataKey: createDataKey(),
     unlockKey: () => unlockKey,
+    keepLocked: (isLocked) => void kept.push(isLocked),
     onLocked: () => locked++,
     log: { ...silentLogger, error: (_fields: object, message: string) => void errors.push(message) },
   });
@@ -34,4 +36,5 @@ test('the file follows autolock; what a full disk did not take is said once, and
   unlockKey = createUnlockKey();
   keep(true);
   assert.equal(locked, 1);
+  assert.deepEqual(kept, [false, true, true]);
 });

@@ -54,13 +54,15 @@ export interface DataKeyKeeperOptions {
   readonly dataKey: Uint8Array;
   /** Undefined while autolock is off. */
   readonly unlockKey: () => Uint8Array | undefined;
+  /** What else lies on this disk as autolock wants it; tried again with the key's file when it throws. */
+  readonly keepLocked: (isLocked: boolean) => void;
   /** The key does not lie open any more. */
   readonly onLocked: () => void;
   readonly log: Logger;
 }
 
 /** Keeps the file as the swarm's autolock wants it; to be called when that may have changed, and at any other event: what a full disk did not take is tried again. */
-export function createDataKeyKeeper({ file, dataKey, unlockKey, onLocked, log }: DataKeyKeeperOptions): (mayHaveChanged: boolean) => void {
+export function createDataKeyKeeper({ file, dataKey, unlockKey, keepLocked, onLocked, log }: DataKeyKeeperOptions): (mayHaveChanged: boolean) => void {
   let isKept = true;
   let isLocked = false;
   return (mayHaveChanged) => {
@@ -68,8 +70,9 @@ export function createDataKeyKeeper({ file, dataKey, unlockKey, onLocked, log }:
     const key = unlockKey();
     try {
       writeDataKey(file, dataKey, key);
+      keepLocked(key !== undefined);
     } catch (error) {
-      if (isKept) log.error({ file, error: errorMessage(error) }, 'the data key could not be written as autolock wants it; it is tried again');
+      if (isKept) log.error({ file, error: errorMessage(error) }, "this manager's keys could not be written as autolock wants them; it is tried again");
       isKept = false;
       return;
     }

@@ -1,5 +1,5 @@
 // This manager's member of etcd on disk: its settings, and its certificates from an authority of its own that only managers have anything of.
-import { existsSync, rmSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { signCertificateRequest } from '#ca/node-certificate.ts';
 import type { RootCa } from '#ca/root.ts';
@@ -8,7 +8,9 @@ import type { Clock } from '#lib/clock.ts';
 import { AppError, errorMessage } from '#lib/errors.ts';
 import type { Logger } from '#lib/log.ts';
 import { ensurePrivateDirectory, readFileIfPresent, writeFileAtomically } from '#platform/files.ts';
+import type { Sealer } from '#store/seal.ts';
 import { joinHostPort, splitHostPort } from './addresses.ts';
+import { keepKeyFile, keyText, openKey } from './key-file.ts';
 import type { SwarmFile } from './state-directory.ts';
 
 export interface EtcdMember {
@@ -16,10 +18,13 @@ export interface EtcdMember {
   /** Undefined when this node keeps its store elsewhere, or never finished to become a member. */
   settings(): EtcdSettings | undefined;
   /** Writes everything that a start needs, in place of what there was. Until `confirm` it does not count after a restart. */
-  prepare(settings: EtcdSettings, certificates: PeerCertificates): void;
+  prepare(settings: EtcdSettings, certificates: PeerCertificates, lockedBy?: Sealer): void;
   /** From now on the store of this node is in etcd. */
   confirm(): void;
-  start(options?: { readonly forceNewCluster?: boolean }): EtcdProcess;
+  /** The sealer opens its key, which is locked while autolock is on. */
+  start(sealer: Sealer, options?: { readonly forceNewCluster?: boolean }): EtcdProcess;
+  /** Locks or unlocks its key where it lies. */
+  keepLocked(sealer: Sealer, isLocked: boolean): void;
   erase(): void;
 }
 
@@ -30,6 +35,7 @@ export interface PeerCertificates {
   readonly key: string;
 }
 
+const KEY_FILE = 'peer.key';
 /** Beside the swarm's usual port. etcd's own, 2380, may be taken by the service of the system's package. */
 const USUAL_PORTS = { swarm: 2377, peer: 2378 };
 /** Whoever chooses another port has several daemons on one machine, and gives them ports in a row: each member's is out of that row. */
@@ -41,6 +47,7 @@ const PEER_EXPIRY_MS = 10 * 365 * 24 * 3_600_000;
 export function createEtcdMember({ stateDirectory, clock, log }: { readonly stateDirectory: string; readonly clock: Clock; readonly log: Logger }): EtcdMember {
   const folder = join(stateDirectory, 'etcd');
   const settingsFile = join(folder, 'member.json');
+  const keyFile = join(folder, KEY_FILE);
   const draftFile = join(folder, 'member.new.json');
   const read = (file: string) => {
     const text = readFileIfPresent(file);
@@ -56,19 +63,21 @@ export function createEtcdMember({ stateDirectory, clock, log }: { readonly stat
   return {
     folder,
     settings: () => read(settingsFile),
-    prepare(settings, { authority, certificate, key }) {
+    prepare(settings, { authority, certificate, key }, lockedBy) {
       erase();
       ensurePrivateDirectory(folder);
-      for (const [file, text] of Object.entries({ 'ca.crt': authority, 'peer.crt': certificate, 'peer.key': key }))
+      for (const [file, text] of Object.entries({ 'ca.crt': authority, 'peer.crt': certificate, [KEY_FILE]: keyText(key, lockedBy) }))
         writeFileAtomically(join(folder, file), text);
       writeFileAtomically(draftFile, JSON.stringify(settings));
     },
     confirm: () => writeFileAtomically(settingsFile, JSON.stringify(read(draftFile))),
-    start({ forceNewCluster = false } = {}) {
+    start(sealer, { forceNewCluster = false } = {}) {
       const settings = read(settingsFile) ?? read(draftFile);
       if (settings === undefined) throw new Error('there is no etcd member to start');
-      return startEtcd({ folder, settings, forceNewCluster, clock, log });
+      const peerKey = openKey(readFileSync(keyFile, 'utf8'), sealer);
+      return startEtcd({ folder, peerKey, settings, forceNewCluster, clock, log });
     },
+    keepLocked: (sealer, isLocked) => keepKeyFile(keyFile, sealer, isLocked),
     erase,
   };
 }

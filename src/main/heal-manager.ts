@@ -13,6 +13,7 @@ export interface HealOptions {
   readonly directory: StateDirectory;
   readonly nodes: NodeFactory;
   readonly swarm: SwarmFile;
+  readonly dataKey: Uint8Array;
   /** What is wrong. */
   readonly damage: AppError;
   /** Told what keeps this node from being healed, and what to do, whenever that is known. */
@@ -31,13 +32,13 @@ export interface Healed {
 }
 
 /** Tries for as long as it takes. Rejects when there is nobody to heal from, when the others do not want this manager any more, or when the signal aborts. */
-export async function healManager({ directory, nodes, swarm, damage, onTrouble, signal, clock, log }: HealOptions): Promise<Healed> {
+export async function healManager({ directory, nodes, swarm, dataKey, damage, onTrouble, signal, clock, log }: HealOptions): Promise<Healed> {
   const others = knownManagersOf(directory.path).filter(({ nodeId, address }) => nodeId !== swarm.nodeId && address !== swarm.advertiseAddr);
   if (others.length === 0) throw new AppError('failedPrecondition', `${damage.message}; ${restoreAdvice(directory)}`, { cause: damage });
   log.error({ error: damage.message }, 'this manager gets the state of the swarm from the other managers again');
   for (;;) {
     try {
-      return await nodes.joinManagers(swarm, others, signal);
+      return await nodes.joinManagers(swarm, others, { signal, dataKey });
     } catch (error) {
       signal.throwIfAborted();
       if (error instanceof AppError && error.code === 'permissionDenied') throw error;

@@ -6,6 +6,7 @@ import { requireEtcd } from '#etcd/binary.ts';
 import type { Clock } from '#lib/clock.ts';
 import { AppError, errorMessage } from '#lib/errors.ts';
 import type { Logger } from '#lib/log.ts';
+import { createSealer } from '#store/seal.ts';
 import { createManagerClient } from '#transport/client.ts';
 import type { TlsMaterial } from '#transport/server.ts';
 import { joinHostPort, splitHostPort } from './addresses.ts';
@@ -48,10 +49,15 @@ export async function joinManagers(options: JoinManagersOptions): Promise<{ read
     const { dataKey, unlockKey, authority, certificate, initialCluster } = await retry(clock, JOIN_TIMEOUT_MS, signal, () =>
       client.joinManagers({ request, advertiseAddr: swarm.advertiseAddr, level }),
     );
+    const sealer = createSealer(dataKey);
     // From here on they have forgotten whatever this node had of etcd.
     isPrepared = true;
-    member.prepare({ name: swarm.nodeId, ...peerUrls(swarm), initialCluster, isNew: false }, { authority, certificate, key });
-    etcd = member.start();
+    member.prepare(
+      { name: swarm.nodeId, ...peerUrls(swarm), initialCluster, isNew: false },
+      { authority, certificate, key },
+      unlockKey === undefined ? undefined : sealer,
+    );
+    etcd = member.start(sealer);
     await etcd.answering(signal);
     await retry(clock, CATCH_UP_TIMEOUT_MS, signal, () => client.confirmManager());
     member.confirm();

@@ -23,7 +23,7 @@ import { createCertificateSigner } from './certificate-signer.ts';
 import { createDataKeyKeeper, writeDataKey } from './data-key.ts';
 import { createEtcdMember } from './etcd-member.ts';
 import { foundSwarm } from './found-swarm.ts';
-import { writeIdentity } from './identity.ts';
+import { keepIdentityLocked, writeIdentity } from './identity.ts';
 import { managerHandlers } from './manager-handlers.ts';
 import { createManagerParts, type ManagerParts } from './manager-parts.ts';
 import { type ManagerStore, openManagerStore } from './manager-store.ts';
@@ -38,13 +38,12 @@ import { formerManagers } from './restored-state.ts';
 import type { SwarmFile } from './state-directory.ts';
 import { admitsEpoch, tellFormerManagers } from './superseded.ts';
 import { mendStore } from './mend.ts';
+import { nodeReady } from './node-ready.ts';
 import { logsOfTasks } from './task-logs.ts';
 import { askAny } from './worker-node.ts';
 
 /** How long a manager that leaves waits for the others to go on without it. */
 const RESIGN_TIMEOUT_MS = 10_000;
-/** As long as Docker's own `swarm init` waits. */
-const READY_TIMEOUT_MS = 20_000;
 
 export async function startManagerNode(options: NodeFactoryOptions, start: ManagerStart): Promise<NodeRuntime> {
   const { directory, clock, log } = options;
@@ -102,7 +101,7 @@ async function found(options: NodeFactoryOptions, { swarm, dataKey }: ManagerSta
   const signer = createCertificateSigner({ cluster: () => cluster, sealer, external, clock });
   const subject = { nodeId: swarm.nodeId, role: 'manager' } as const;
   const certificate = await signer.sign(certificateRequest.request, subject, splitHostPort(swarm.advertiseAddr).host);
-  writeIdentity(directory.certificateFolder, { roots: cluster.rootCa.certificate, certificate, key: certificateRequest.key });
+  writeIdentity(directory.certificateFolder, { roots: cluster.rootCa.certificate, certificate, key: certificateRequest.key }, unlockKey && sealer);
   await store.commit('manager', changes);
   writeDataKey(directory.dataKeyFile, dataKey, unlockKey);
   directory.writeSwarm(swarm);
@@ -212,12 +211,22 @@ interface Followers {
 
 /** Keeps what lies outside the store as the store says. */
 function followStore(
-  { directory, log }: NodeFactoryOptions,
+  { directory, clock, log }: NodeFactoryOptions,
   { dataKey, emit, onRole, onDamage }: ManagerStart,
   { managerStore, parts, server, others, engines }: Followers,
 ): () => void {
-  const { store, keeper, cluster, unlockKey, managers } = parts;
-  const keepDataKey = createDataKeyKeeper({ file: directory.dataKeyFile, dataKey, unlockKey, onLocked: () => void parts.backups.lockSnapshots(), log });
+  const { store, keeper, cluster, sealer, unlockKey, managers } = parts;
+  const keepDataKey = createDataKeyKeeper({
+    file: directory.dataKeyFile,
+    dataKey,
+    unlockKey,
+    keepLocked(isLocked) {
+      keepIdentityLocked(directory.certificateFolder, sealer, isLocked);
+      createEtcdMember({ stateDirectory: directory.path, clock, log }).keepLocked(sealer, isLocked);
+    },
+    onLocked: () => void parts.backups.lockSnapshots(),
+    log,
+  });
   keepDataKey(true);
   void managerStore.inEtcd.then(() => managerStore.etcd()?.removed).then(() => onRole('worker'));
   void managerStore.inEtcd.then(() => managerStore.etcd()?.damaged).then(onDamage);
@@ -276,18 +285,4 @@ async function resign(managerStore: ManagerStore, nodeId: string, clock: Clock):
   const late = new AbortController();
   await Promise.race([member.removed, clock.sleep(RESIGN_TIMEOUT_MS, late.signal).catch(() => {})]);
   late.abort();
-}
-
-function nodeReady(store: Store, nodeId: string, clock: Clock): Promise<void> {
-  const isReady = () => store.view.get('node', nodeId)?.status.state === 'ready';
-  if (isReady()) return Promise.resolve();
-  return new Promise((resolve) => {
-    const done = () => {
-      unwatch();
-      cancel();
-      resolve();
-    };
-    const cancel = clock.schedule(READY_TIMEOUT_MS, done);
-    const unwatch = store.watch(() => isReady() && done());
-  });
 }

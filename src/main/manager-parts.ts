@@ -39,6 +39,7 @@ export function createManagerParts(
   const admission = createAdmission({ store, sealer, signer, clock, random, log });
   const keeper = createCertificateKeeper({
     folder: directory.certificateFolder,
+    keyLock: { sealer, isLocked: () => unlockKey() !== undefined },
     issue: (request) => admission.renew(request, nodeId, host),
     clock,
     random,
@@ -57,6 +58,7 @@ export function createManagerParts(
     self: { ...self, host },
     log,
     store,
+    sealer,
     cluster,
     unlockKey,
     admission,

@@ -72,7 +72,7 @@ export async function openManagerStore(options: ManagerStoreOptions): Promise<Ma
   let etcd = options.joined;
   const missing = etcd === undefined && member.settings() !== undefined ? missingData(member.folder) : undefined;
   if (missing !== undefined) throw damagedEtcd(missing);
-  if (etcd === undefined && member.settings() !== undefined) etcd = member.start({ forceNewCluster: options.forceNewCluster ?? false });
+  if (etcd === undefined && member.settings() !== undefined) etcd = member.start(options.sealer, { forceNewCluster: options.forceNewCluster ?? false });
   const arrival = Promise.withResolvers<void>();
   if (etcd !== undefined) arrival.resolve();
   let moving: Promise<EtcdProcess> | undefined;
@@ -142,8 +142,10 @@ async function move(options: ManagerStoreOptions, store: Store, switchTo: (open:
   const certificate = await signPeerCertificate(authority, request, { nodeId: swarm.nodeId, clusterId: clusterOf(store).id, host }, clock.now());
   const urls = peerUrls(swarm);
   const settings = { name: swarm.nodeId, ...urls, initialCluster: `${swarm.nodeId}=${urls.peerUrl}`, isNew: true };
-  member.prepare(settings, { authority: authority.certificate, certificate, key });
-  const etcd = member.start();
+  const { spec, sealedUnlockKey } = clusterOf(store);
+  const isLocked = spec.encryption.autoLockManagers && sealedUnlockKey !== undefined;
+  member.prepare(settings, { authority: authority.certificate, certificate, key }, isLocked ? sealer : undefined);
+  const etcd = member.start(sealer);
   try {
     await withQuorum(etcd, clock, AbortSignal.timeout(FIRST_START_TIMEOUT_MS));
     await switchTo(async () => {

@@ -7,8 +7,8 @@ import { type Attempts, createAttempts } from '#lib/attempts.ts';
 import type { Clock } from '#lib/clock.ts';
 import { AppError, errorMessage } from '#lib/errors.ts';
 import type { Logger } from '#lib/log.ts';
-import { parseUnlockKey } from '#store/seal.ts';
-import { prepareManager, prepareWorker } from './change-role.ts';
+import { createSealer, parseUnlockKey } from '#store/seal.ts';
+import { becomeWorker, prepareManager, prepareWorker } from './change-role.ts';
 import { unlockDataKey } from './data-key.ts';
 import { healManager } from './heal-manager.ts';
 import { readIdentity } from './identity.ts';
@@ -132,7 +132,7 @@ export class NodePlace {
       waiting = { trouble };
       tell();
     };
-    const start = () => this.start(swarm, dataKey, { signal: stop.signal, onWait }).catch((error: unknown) => this.recover(swarm, error, stop.signal));
+    const start = () => this.start(swarm, dataKey, { signal: stop.signal, onWait }).catch((error: unknown) => this.recover(swarm, dataKey, error, stop.signal));
     const done = this.orError(swarm, start, dataKey);
     this.resuming = { stop, done };
     const patience = new AbortController();
@@ -144,14 +144,14 @@ export class NodePlace {
   }
 
   /** What becomes of a manager that cannot go on with what it has: it gets everything from the others, or is the worker that they want it to be. */
-  private async recover(swarm: SwarmFile, failure: unknown, signal: AbortSignal): Promise<void> {
+  private async recover(swarm: SwarmFile, dataKey: Uint8Array, failure: unknown, signal: AbortSignal): Promise<void> {
     for (let error = failure; ; await this.options.clock.sleep(RECOVERY_PAUSE_MS, signal)) {
       if (!(error instanceof AppError)) throw error;
       const isDamaged = error.code === 'dataLoss';
       const wasRemoved = !isDamaged && (error.message === REMOVED || error.code === 'permissionDenied');
       if (!wasRemoved && !isDamaged) throw error;
       try {
-        await (wasRemoved ? this.returnAsWorker(swarm) : this.heal(swarm, error, signal));
+        await (wasRemoved ? this.returnAsWorker(swarm, dataKey) : this.heal(swarm, dataKey, error, signal));
         return;
       } catch (next) {
         // It was demoted and promoted while it was away.
@@ -165,12 +165,12 @@ export class NodePlace {
   }
 
   /** What is damaged here, the other managers have. */
-  private async heal(swarm: SwarmFile, damage: AppError, signal: AbortSignal): Promise<void> {
+  private async heal(swarm: SwarmFile, ownKey: Uint8Array, damage: AppError, signal: AbortSignal): Promise<void> {
     const { directory, nodes, clock, log } = this.options;
     const onTrouble = (message: string) => {
       this.state = { kind: 'error', swarm, message };
     };
-    const { dataKey, etcd } = await healManager({ directory, nodes, swarm, damage, onTrouble, signal, clock, log });
+    const { dataKey, etcd } = await healManager({ directory, nodes, swarm, dataKey: ownKey, damage, onTrouble, signal, clock, log });
     await this.start(swarm, dataKey, { joined: etcd, signal });
     log.info({}, 'this manager has the state of the swarm again');
   }
@@ -201,17 +201,16 @@ export class NodePlace {
   }
 
   /** A manager that the others removed while it was away is a worker, if it is anything. */
-  private async returnAsWorker(old: SwarmFile): Promise<void> {
+  private async returnAsWorker(old: SwarmFile, dataKey: Uint8Array): Promise<void> {
     const { directory, nodes, clock } = this.options;
     const { superseded, ...before } = old;
-    const managers =
-      superseded === undefined ? knownManagersOf(directory.path) : await successors(superseded, readIdentity(directory.certificateFolder), clock);
+    const identity = () => readIdentity(directory.certificateFolder, createSealer(dataKey));
+    const managers = superseded === undefined ? knownManagersOf(directory.path) : await successors(superseded, identity(), clock);
     const isSelf = superseded !== undefined && managers.some(({ nodeId }) => nodeId === old.nodeId);
     if (isSelf) throw new AppError('failedPrecondition', REPLACED_HERE);
     if (superseded !== undefined && managers.length > 0) writeManagers(directory.path, managers);
-    const swarm = await prepareWorker({ directory, nodes, swarm: before, managers });
-    directory.eraseManager();
-    await this.startWorker(swarm, false);
+    const worker = await prepareWorker({ directory, nodes, swarm: before, managers, dataKey });
+    await this.startWorker(becomeWorker(directory, worker), false);
   }
 
   /**
@@ -266,14 +265,15 @@ export class NodePlace {
       await node.stop();
       await this.orError(swarm, () => this.start(swarm, dataKey, { joined: etcd }));
     } else {
-      const swarm = await prepareWorker(change).catch((error: unknown) => {
-        if (errorMessage(error) !== WANTED_AS_MANAGER || node.manager === undefined) throw error;
+      const { dataKey } = present(node.manager, 'the manager');
+      const worker = await prepareWorker({ ...change, dataKey }).catch((error: unknown) => {
+        if (errorMessage(error) !== WANTED_AS_MANAGER) throw error;
         return undefined;
       });
       await node.stop();
       // It was demoted and promoted within a moment: it is a manager, whose member of etcd is gone.
-      if (swarm === undefined) return this.resumeManager(old, present(node.manager, 'the manager').dataKey);
-      directory.eraseManager();
+      if (worker === undefined) return this.resumeManager(old, dataKey);
+      const swarm = becomeWorker(directory, worker);
       await this.orError(swarm, () => this.startWorker(swarm, false));
     }
   }

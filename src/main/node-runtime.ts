@@ -9,6 +9,7 @@ import type { Clock, Random } from '#lib/clock.ts';
 import { errorMessage } from '#lib/errors.ts';
 import type { Logger } from '#lib/log.ts';
 import type { Backups } from './backups.ts';
+import { createSealer } from '#store/seal.ts';
 import { readIdentity } from './identity.ts';
 import type { NodeEngines } from './node-engines.ts';
 import type { KnownManager } from './remote-managers.ts';
@@ -88,11 +89,11 @@ export interface NodeFactory {
   startManager(start: ManagerStart): Promise<NodeRuntime>;
   /** Of a node whose identity is in the state directory. */
   startWorker(start: WorkerStart): Promise<NodeRuntime>;
-  /** Makes this node one of the managers, with the identity that is in the state directory. Leaves nothing behind when it rejects. */
+  /** Makes this node one of the managers, with the identity that is in the state directory; one that was a manager needs the data key for it. Leaves nothing behind when it rejects. */
   joinManagers(
     swarm: SwarmFile,
     managers: readonly KnownManager[],
-    signal?: AbortSignal,
+    more?: { readonly signal?: AbortSignal; readonly dataKey?: Uint8Array },
   ): Promise<{ readonly dataKey: Uint8Array; readonly etcd: EtcdProcess }>;
   /** Removes every container, network and rule of the swarm from this node. */
   removeAll(swarm: SwarmFile): Promise<void>;
@@ -120,11 +121,11 @@ export function createNodeFactory(options: NodeFactoryOptions): NodeFactory {
     // A worker does without a manager's code (10 MB).
     startManager: async (start) => (await import('./manager-node.ts')).startManagerNode(options, start),
     startWorker: (start) => startWorkerNode(options, start),
-    joinManagers: async (swarm, managers, signal) =>
+    joinManagers: async (swarm, managers, { signal, dataKey } = {}) =>
       (await import('./manager-join.ts')).joinManagers({
         directory: options.directory,
         swarm,
-        tls: readIdentity(options.directory.certificateFolder),
+        tls: readIdentity(options.directory.certificateFolder, dataKey && createSealer(dataKey)),
         managers,
         ...(signal === undefined ? {} : { signal }),
         level: options.level ?? ownLevel(),

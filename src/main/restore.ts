@@ -109,7 +109,7 @@ export async function draftState({ directory, restored, nodeId, addresses, exter
       nodeId,
       host: splitHostPort(addresses.advertiseAddr).host,
       clock,
-      shown: () => externalIdentity?.() ?? identityIn(directory.certificateFolder),
+      shown: () => externalIdentity?.() ?? identityIn(directory.certificateFolder, sealer),
     });
     writeIdentity(draft.certificateFolder, { roots: trustOf(cluster).roots, certificate, key });
     const keyDigest = digestOfKey(new X509Certificate(certificate).publicKey);
@@ -126,8 +126,13 @@ export async function draftState({ directory, restored, nodeId, addresses, exter
 }
 
 /** What this machine had before it is restored. */
-function identityIn(folder: string) {
-  return certificateOf(folder) === undefined ? undefined : readIdentity(folder);
+function identityIn(folder: string, sealer: Sealer) {
+  try {
+    return readIdentity(folder, sealer);
+  } catch {
+    // There is none, or it is locked by another swarm's key.
+    return undefined;
+  }
 }
 
 interface OwnCertificateOptions {

@@ -5,6 +5,9 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { loadCompiled } from './compile-cache.ts';
 
+// As skepd does.
+process.umask(process.umask() | 0o022);
+
 const { collectWhenQuiet, createLogFile, errorMessage, lockStateDirectory, LOG_FILE, startNetd, systemClock } = await loadCompiled(
   import.meta.filename,
   () => import('./netd-parts.ts'),

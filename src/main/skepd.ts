@@ -1,6 +1,9 @@
 // Entry point of skepd: has its modules compiled, then daemon.ts takes over.
 import { loadCompiled } from './compile-cache.ts';
 
+// Whatever mask it was started with: where others could write, they could put another socket in the place of this daemon's, or other code.
+process.umask(process.umask() | 0o022);
+
 const { runDaemon } = await loadCompiled(import.meta.filename, () => import('./daemon.ts'), [
   // What it loads when it needs it.
   () => import('./manager-node.ts'),

@@ -9,4 +9,6 @@ export const sealContexts = {
   secret: (id: string) => `secret/${id}`,
   /** Of a task's spec, which moves from the service to its tasks: it cannot be bound to one object. */
   registryAuth: 'registry-auth',
+  /** A manager's own private key on its disk. */
+  nodeKey: 'node-key',
 } as const;

@@ -23,10 +23,10 @@ export async function startTestEtcd(options: { readonly quotaBytes?: number } = 
   const root = await createRootCa({ now: Date.now() });
   const { request, key } = await createCertificateRequest();
   const certificate = await signCertificateRequest(root, request, { nodeId: 'n1', role: 'manager', clusterId: 'c' }, { now: Date.now(), hosts: ['127.0.0.1'] });
-  for (const [file, text] of Object.entries({ 'ca.crt': root.certificate, 'peer.crt': certificate, 'peer.key': key })) writeFileSync(join(folder, file), text);
+  for (const [file, text] of Object.entries({ 'ca.crt': root.certificate, 'peer.crt': certificate })) writeFileSync(join(folder, file), text);
   const url = `https://127.0.0.1:${await freePort()}`;
   const settings = { name: 'n1', listenPeerUrl: url, peerUrl: url, initialCluster: `n1=${url}`, isNew: true };
-  const process = startEtcd({ folder, settings, ...options, clock: systemClock, log: quietLog });
+  const process = startEtcd({ folder, peerKey: key, settings, ...options, clock: systemClock, log: quietLog });
   await process.answering(new AbortController().signal);
   return {
     process,
