@@ -39,7 +39,7 @@ export function renderList<Row>(rows: readonly Row[], noun: ListFormat<Row>, { f
   const source = isPlain ? noun.defaultFormat : format;
   if (!source.startsWith('table')) return lines(rows, noun, source);
   const template = compileFormat(source.slice('table'.length));
-  const header = runFormat(template, headerRow(noun, source));
+  const header = runFormat(compileFormat(source.slice('table'.length), 'header'), headerRow(noun, source));
   const body = rows.map((row) => runFormat(template, rowValue(row, noun)));
   return `${alignTabs([header, ...body].join('\n'))}\n`;
 }

@@ -47,6 +47,12 @@ const jsonFunction: TemplateFunction = { minimum: 1, maximum: 1, call: ([value])
 
 const functions = new Map([...formatFunctions, ['json', jsonFunction]]);
 
+/** In a table's header, functions that change what stands in a column leave its name as it is. */
+const headerFunctions = new Map([
+  ...functions,
+  ...['json', 'title', 'lower', 'upper', 'truncate'].map((name): [string, TemplateFunction] => [name, { minimum: 1, maximum: 2, call: ([text]) => text }]),
+]);
+
 function jsonText(value: TemplateValue): string {
   const text = typeof value === 'object' ? texts.get(value) : undefined;
   if (text !== undefined) return text;
@@ -118,14 +124,14 @@ function remember<T extends object & TemplateValue>(value: T, json: unknown): T 
 }
 
 /** `\t` and `\n` as users write them in a shell; `.Label "x"` is the only method with an argument, so it becomes a lookup. */
-export function compileFormat(source: string): Template {
+export function compileFormat(source: string, of: 'rows' | 'header' = 'rows'): Template {
   const text = source
     .trim()
     .replaceAll('\\t', '\t')
     .replaceAll('\\n', '\n')
     .replaceAll(/\.Label\s+("[^"]*"|`[^`]*`)/g, '(index .LabelValues $1)');
   try {
-    return parseTemplate('', text, functions);
+    return parseTemplate('', text, of === 'header' ? headerFunctions : functions);
   } catch (error) {
     throw new AppError('invalidArgument', `template parsing error: ${errorMessage(error)}`, { cause: error });
   }

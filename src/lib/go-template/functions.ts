@@ -125,16 +125,36 @@ export const swarmFunctions: ReadonlyMap<string, TemplateFunction> = new Map<str
   ],
 ]);
 
+/** Throws as Go does for a function that takes an int. */
+function wholeNumber(value: TemplateValue): number {
+  if (typeof value === 'number' && Number.isInteger(value)) return value;
+  throw new Error(`wrong type for value; expected int; got ${typeNameOf(value)}`);
+}
+
+function joined(list: TemplateValue, separator: TemplateValue): string {
+  if (!isList(list)) throw new Error(`wrong type for value; expected []string; got ${typeNameOf(list)}`);
+  return list.map(printed).join(textOf(separator));
+}
+
+function truncated(value: TemplateValue, limit: TemplateValue): string {
+  const [text, length] = [Array.from(textOf(value)), wholeNumber(limit)];
+  if (length < 0) throw new Error(`runtime error: slice bounds out of range [:${length}]`);
+  return text.slice(0, length).join('');
+}
+
 function pad(value: TemplateValue, left: TemplateValue, right: TemplateValue): string {
-  if (value === '' || typeof left !== 'number' || typeof right !== 'number') return textOf(value);
-  return ' '.repeat(Math.max(0, Math.min(left, 1_000))) + textOf(value) + ' '.repeat(Math.max(0, Math.min(right, 1_000)));
+  const text = textOf(value);
+  const [before, after] = [wholeNumber(left), wholeNumber(right)];
+  if (text === '') return text;
+  if (before < 0 || after < 0) throw new Error('strings: negative Repeat count');
+  return ' '.repeat(Math.min(before, 1_000)) + text + ' '.repeat(Math.min(after, 1_000));
 }
 
 /** What docker's `--format` adds. */
 export const formatFunctions: ReadonlyMap<string, TemplateFunction> = new Map<string, TemplateFunction>([
   ['json', { minimum: 1, maximum: 1, call: ([value]) => JSON.stringify(toJson(value)) }],
   ['split', { minimum: 2, maximum: 2, call: ([text, separator]) => textOf(text).split(textOf(separator)) }],
-  ['join', { minimum: 2, maximum: 2, call: ([list, separator]) => (isList(list) ? list.map(printed) : [textOf(list)]).join(textOf(separator)) }],
+  ['join', { minimum: 2, maximum: 2, call: ([list, separator]) => joined(list, separator) }],
   [
     'title',
     {
@@ -151,10 +171,7 @@ export const formatFunctions: ReadonlyMap<string, TemplateFunction> = new Map<st
     {
       minimum: 2,
       maximum: 2,
-      call: ([text, length]) =>
-        Array.from(textOf(text))
-          .slice(0, typeof length === 'number' ? length : 0)
-          .join(''),
+      call: ([text, length]) => truncated(text, length),
     },
   ],
   ['println', { minimum: 0, call: (values) => `${values.map(nilPrinted).join(' ')}\n` }],
