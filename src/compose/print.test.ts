@@ -9,10 +9,10 @@ import { loadText, readerOf } from './testing/files.ts';
 import { parseYaml } from './yaml/parse.ts';
 import { toPlain } from './yaml/node.ts';
 
-/** What is printed says a version, because Docker's output does. */
-function unversioned({ project }: LoadedProject): Project {
-  const { version: _version, ...others } = project;
-  return others;
+/** What is printed says a version, because Docker's output does, and no environment files: what they say is in it. */
+function comparable({ project }: LoadedProject): Project {
+  const { version: _version, services, ...others } = project;
+  return { ...others, services: Object.fromEntries(Object.entries(services).map(([key, { env_file: _files, ...service }]) => [key, service])) };
 }
 
 const full = `
@@ -44,12 +44,27 @@ describe('what is printed', () => {
   it('is printed the same when it is loaded again', () => {
     const first = printProject(load(full));
     const again = load(first);
-    assert.deepEqual(unversioned(again), unversioned(load(full)));
+    assert.deepEqual(comparable(again), comparable(load(full)));
     assert.equal(printProject(again), first);
+  });
+  it('has a version that docker reads', () => {
+    for (const [written, printed] of [
+      ['2.4', '3.13'],
+      ['3.8', '3.8'],
+      ['"3"', '3.13'],
+      ['99', '3.13'],
+    ])
+      assert.match(printProject(loadText({ 'compose.yml': `version: ${written}\nservices: {a: {image: x}}` })), new RegExp(`^version: "${printed}"$`, 'm'));
+  });
+  it('needs none of the files that variables and labels came from', () => {
+    const text = 'services: {a: {image: x, env_file: [{path: e, format: raw}, {path: none, required: false}], label_file: l}}';
+    const printed = printProject(loadText({ 'compose.yml': text, e: 'A="q"', l: 'B=c' }));
+    assert.doesNotMatch(printed, /_file/);
+    assert.deepEqual(loadText({ 'compose.yml': printed }).project.services['a'], { image: 'x', environment: { A: '"q"' }, labels: { B: 'c' } });
   });
   it('is the same in JSON', () => {
     const json = printProject(load(full), { format: 'json' });
-    assert.deepEqual(unversioned(load(json)), unversioned(load(full)));
+    assert.deepEqual(comparable(load(json)), comparable(load(full)));
     assert.equal(printProject(load(json)), printProject(load(full)));
   });
   it('has every dollar twice, but not what was never a template', () => {
@@ -184,7 +199,7 @@ it('any project is printed the same when it is loaded again', () => {
       const source = JSON.stringify({ services }).replaceAll('$', '$$$$');
       const first = load(source);
       const printed = printProject(first);
-      assert.deepEqual(unversioned(load(printed)), unversioned(first));
+      assert.deepEqual(comparable(load(printed)), comparable(first));
       assert.equal(printProject(load(printed)), printed);
     }),
   );

@@ -10,12 +10,13 @@ export interface PrintOptions {
 }
 
 /** What Docker's CLI says of files that do not say their version. */
+/** Printed in place of a version that docker's CLI does not read: here any will do. */
 const DEFAULT_VERSION = '3.13';
 const TEMPLATED = new Set(['services', 'networks', 'volumes', 'secrets', 'configs', 'models', 'name']);
 
 /** The text, with a newline at its end. `$` is doubled where variables were replaced, so that loading the text again changes nothing. */
-export function printProject(loaded: Pick<LoadedProject, 'project' | 'directory' | 'interpolated'>, { format = 'yaml' }: PrintOptions = {}): string {
-  const shown = showProject(loaded.project, loaded.directory);
+export function printProject(loaded: Pick<LoadedProject, 'project' | 'interpolated'>, { format = 'yaml' }: PrintOptions = {}): string {
+  const shown = showProject(loaded.project);
   const escaped = loaded.interpolated
     ? Object.fromEntries(Object.entries(shown).map(([key, value]) => [key, TEMPLATED.has(key) ? escapeAll(value) : value]))
     : shown;
@@ -44,30 +45,29 @@ export function profileNames(project: Project): readonly string[] {
   return [...new Set(Object.values(project.services).flatMap(({ profiles = [] }) => profiles))].sort();
 }
 
-/** Short forms where Docker prints them, and paths of environment files as they were written. */
-function showProject(project: Project, directory: string): Record<string, unknown> {
+/** What these files say is in `environment` and `labels` already. The output must not need them where it is deployed, and docker's CLI reads not all their forms. */
+const FOLDED = ['env_file', 'label_file'];
+
+/** Short forms where Docker prints them. */
+function showProject(project: Project): Record<string, unknown> {
   const { version = DEFAULT_VERSION, name, services, ...rest } = project;
   return {
-    version: version === '3' ? DEFAULT_VERSION : version,
+    version: /^3\.([0-9]|1[0-3])$/.test(version) ? version : DEFAULT_VERSION,
     ...(name === undefined ? {} : { name }),
-    services: Object.fromEntries(Object.entries(services).map(([key, service]) => [key, showService(service, directory)])),
+    services: Object.fromEntries(Object.entries(services).map(([key, service]) => [key, showService(service)])),
     ...rest,
   };
 }
 
-function showService(service: Service, directory: string): Record<string, unknown> {
-  const relative = (path: string) => (path.startsWith(`${directory}/`) ? path.slice(directory.length + 1) : path);
+function showService(service: Service): Record<string, unknown> {
   return Object.fromEntries(
-    Object.entries(service).map(([key, value]) => {
+    Object.entries(service).flatMap(([key, value]) => {
+      if (FOLDED.includes(key)) return [];
       // Where variables were left in place, a text may stand for what it will be.
-      if (typeof value !== 'object') return [key, value];
-      if (key === 'depends_on') return [key, showDependencies(value as NonNullable<Service['depends_on']>)];
-      if (key === 'ports') return [key, (value as NonNullable<Service['ports']>).map(showPort)];
-      if (key !== 'env_file') return [key, value];
-      const files = (value as NonNullable<Service['env_file']>).map(({ path, ...how }) =>
-        Object.keys(how).length === 0 ? relative(path) : { path: relative(path), ...how },
-      );
-      return [key, files];
+      if (typeof value !== 'object') return [[key, value]];
+      if (key === 'depends_on') return [[key, showDependencies(value as NonNullable<Service['depends_on']>)]];
+      if (key === 'ports') return [[key, (value as NonNullable<Service['ports']>).map(showPort)]];
+      return [[key, value]];
     }),
   );
 }

@@ -122,6 +122,7 @@ describe('a mistake in a service', () => {
     ['{image: x, volumes: [{type: tmpfs, target: /t, source: s}]}', 'compose.yml:1:36: invalid tmpfs source, source must be empty'],
     ['{image: x, deploy: {mode: many}}', 'compose.yml:1:41: service a: Unknown mode: many'],
     ['{image: x, deploy: {mode: global, replicas: 2}}', 'compose.yml:1:59: service a: replicas can only be used with replicated or replicated-job mode'],
+    ['{image: x, scale: 3, deploy: {replicas: 2}}', "compose.yml:1:33: service a: can't set distinct values on 'scale' and 'deploy.replicas'"],
     ['{image: x, deploy: {replicas: -1}}', "compose.yml:1:45: cannot parse 'Deploy.Replicas', -1 overflows uint"],
     ['{image: x, restart: maybe}', 'compose.yml:1:35: service a: unknown restart policy: maybe'],
     ['{image: x, healthcheck: {test: a, disable: true}}', "compose.yml:1:39: service a: test and disable can't be set at the same time"],

@@ -5,6 +5,8 @@ import { compact, type ConvertContext, mistakeAt, nanoseconds, nonEmpty, nonZero
 
 export function convertMode(context: ConvertContext, key: string, { deploy, scale }: Service): ServiceMode {
   const replicas = deploy?.replicas ?? scale;
+  if (scale !== undefined && scale !== replicas)
+    throw mistakeAt(context, `services.${key}.scale`, `service ${key}: can't set distinct values on 'scale' and 'deploy.replicas'`);
   if (replicas !== undefined && replicas < 0) {
     throw mistakeAt(context, `services.${key}.deploy.replicas`, `cannot parse 'Deploy.Replicas', ${replicas} overflows uint`);
   }

@@ -5,7 +5,7 @@ import { readText, readVariables, type Scope, type Session, shownPath } from './
 import { escapeTemplate, type Lookup } from './template.ts';
 
 /**
- * The services with `environment` and `labels` complete, and seccomp profiles read in. The keys `env_file` and `label_file` stay, as in Docker's output.
+ * The services with `environment` and `labels` complete, and seccomp profiles read in. The keys `env_file` and `label_file` stay; they are not printed.
  */
 export function resolveFiles(session: Session, services: MapNode, { lookup, directory }: Scope): MapNode {
   const entries = new Map<string, MapEntry>();
@@ -31,7 +31,10 @@ function withEnvironment(session: Session, service: MapNode, lookup: Lookup): Ma
     const path = textAt(file, 'path') ?? '';
     // Later files see the variables of earlier ones.
     const scope: Lookup = (name) => lookup(name) ?? known(values, name);
-    const variables = readVariables(session, path, scope, textAt(file, 'format'));
+    const format = textAt(file, 'format');
+    if (format !== undefined && format !== 'raw')
+      throw composeError(valueAt(file, 'format')?.mark, `unsupported env_file format ${JSON.stringify(format)} (there is "raw")`);
+    const variables = readVariables(session, path, scope, { format, from: file.mark });
     if (variables === undefined && textAt(file, 'required') !== 'false')
       throw composeError(file.mark, `open ${shownPath(session, path)}: no such file or directory`);
     for (const [name, value] of variables ?? []) {
@@ -58,7 +61,7 @@ function withLabels(session: Session, service: MapNode, lookup: Lookup): MapNode
   const labels = new Map<string, ComposeNode>();
   for (const file of files.items) {
     const path = file.kind === 'scalar' ? textOf(file) : '';
-    const variables = readVariables(session, path, lookup);
+    const variables = readVariables(session, path, lookup, { from: file.mark });
     if (variables === undefined) throw composeError(file.mark, `open ${shownPath(session, path)}: no such file or directory`);
     for (const [name, value] of variables) labels.set(name, scalar(written(session, value ?? ''), file.mark));
   }

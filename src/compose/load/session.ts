@@ -1,4 +1,5 @@
 // What one load shares: how files are read, what variables mean, what was found wrong. Parsing, replacing variables and checking one file is done here.
+import { isUtf8 } from 'node:buffer';
 import { errorMessage } from '#lib/errors.ts';
 import { check } from '../schema/check.ts';
 import type { CheckContext } from '../schema/shape.ts';
@@ -33,15 +34,26 @@ export interface Scope {
   readonly lookup: Lookup;
 }
 
-/** A file as text; undefined when there is none. `shown` is the path as the user knows it. */
-export function readText(session: Session, path: string, shown: string): string | undefined {
+/** A file as text; undefined when there is none. `shown` is the path as the user knows it, `from` the place that names it. */
+export function readText(session: Session, path: string, shown: string, from?: Mark): string | undefined {
   let bytes: Uint8Array | undefined;
   try {
     bytes = session.reader.read(path);
   } catch (error) {
-    throw composeError(undefined, `${shown}: ${errorMessage(error)}`);
+    throw composeError(from, `${shown}: ${errorMessage(error)}`);
   }
-  return bytes === undefined ? undefined : new TextDecoder().decode(bytes);
+  return bytes === undefined ? undefined : decode(bytes, shown);
+}
+
+/** Another encoding would put wrong letters into what is deployed without a word. */
+function decode(bytes: Uint8Array, shown: string): string {
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+  } catch {
+    const lines = Buffer.from(bytes).toString('latin1').split('\n');
+    const wrong = lines.findIndex((line) => !isUtf8(Buffer.from(line, 'latin1')));
+    throw composeError({ file: shown, line: wrong + 1, column: 1 }, 'the text is not in UTF-8');
+  }
 }
 
 /** The path as it is shown in messages: relative where it lies below the working directory. */
@@ -113,9 +125,14 @@ function unsetVariable(name: string): ComposeWarning {
 }
 
 /** A file of variables; undefined when there is none. */
-export function readVariables(session: Session, path: string, lookup: Lookup, format?: string): Variables | undefined {
+export function readVariables(
+  session: Session,
+  path: string,
+  lookup: Lookup,
+  { format, from }: { readonly format?: string | undefined; readonly from?: Mark } = {},
+): Variables | undefined {
   const shown = shownPath(session, path);
-  const text = readText(session, path, shown);
+  const text = readText(session, path, shown, from);
   if (text === undefined) return undefined;
   try {
     return format === 'raw' ? parseRawEnvFile(text) : parseDotenv(text, lookup);

@@ -61,6 +61,7 @@ function checkObject(node: ComposeNode, shape: ObjectShape, path: string, contex
       else context.report(mark, unknownKey(path, key, Object.keys(shape.keys)));
       continue;
     }
+    if (isNull(value) && known.kind === 'list' && known.nullable === true) continue;
     // A key without a value says nothing, except where null means something.
     if (isNull(value) && !takesNull(known)) {
       if (known.kind === 'object' || known.kind === 'map' || known.kind === 'list')

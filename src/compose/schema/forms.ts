@@ -85,7 +85,7 @@ const shellWords: Expand = (node, path, { report }) => {
 const verbatim = listOf(string);
 
 /** A command: words as they are, or a text that is split as a shell would. Null: the image's own. */
-export const command: ListShape = { ...verbatim, merge: 'replace', expand: shellWords };
+export const command: ListShape = { ...verbatim, nullable: true, merge: 'replace', expand: shellWords };
 
 /** An absolute path of what is relative to the Compose file. */
 export function absolutePath(path: string, directory: string, home: string | undefined): string {

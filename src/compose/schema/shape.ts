@@ -44,6 +44,8 @@ export interface MapShape extends ShapeBase {
 
 export interface ListShape extends ShapeBase {
   readonly kind: 'list';
+  /** Null says nothing. */
+  readonly nullable?: boolean;
   readonly of: Shape;
   /** One item may become several, or none. */
   readonly expandItem?: (node: ComposeNode, path: string, context: CheckContext) => readonly ComposeNode[];

@@ -27,7 +27,11 @@ export function parseYaml(source: string, file: string): ComposeNode {
   const builder = (of: Document): Builder => ({ file, document: of, lines, open: new Set(), count: 0 });
   for (const one of documents as Document[]) {
     const error = one.errors[0];
-    if (error) throw composeError(markAt(builder(one), error.pos[0]), `yaml: ${error.message.split('\n')[0]}`);
+    if (error)
+      throw composeError(
+        markAt(builder(one), error.pos[0]),
+        `yaml: ${/call stack/.test(error.message) ? `nested deeper than ${MAX_DEPTH} levels` : error.message.split('\n')[0]}`,
+      );
   }
   if (document === undefined || isEmpty(document)) throw composeError(start, 'top-level object must be a mapping (the file is empty)');
   if (second !== undefined && !isEmpty(second)) {
