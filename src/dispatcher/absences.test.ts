@@ -32,6 +32,7 @@ const cases: readonly (readonly [string, Cause, Case, number, number])[] = [
   ['a node that fell silent with its machine is down after 1.5 s', 'silent', { answers: () => 'silent' }, 1_500, 1_700],
   ['likewise where a firewall never let an answer through', 'silent', { usedToAnswer: false, answers: () => 'silent' }, 1_500, 1_700],
   ['a node that fell silent on a machine that answers is only busy, and has three heartbeats', 'silent', { answers: () => 'alive' }, 15_000, 15_200],
+  ['a manager that was stopped in order, where nobody listens then, has as long to start again', 'silent', { answers: () => 'no daemon' }, 15_000, 15_200],
   ['a machine that answers for a while and then does not is gone', 'silent', { answers: (ms) => (ms < 6_000 ? 'alive' : 'silent') }, 7_600, 8_200],
   ['after a take-over a silent machine is given up within two seconds', 'taken over', { answers: () => 'silent' }, 1_800, 2_000],
   ['but within five where it never answered', 'taken over', { usedToAnswer: false, answers: () => 'silent' }, 5_000, 5_200],

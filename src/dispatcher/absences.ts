@@ -53,7 +53,8 @@ export function downAt(absence: Absence, now: number): number {
     case 'closed':
       return Math.min(graceUntil, since + RECONNECT_GRACE_MS);
     case 'silent':
-      return isRecent(aliveAt) ? graceUntil : Math.min(graceUntil, since + RECONNECT_GRACE_MS);
+      // A manager that is being upgraded has no daemon for a while; the end of one that crashed would have been heard.
+      return isRecent(aliveAt) || isRecent(noDaemonAt) ? graceUntil : Math.min(graceUntil, since + RECONNECT_GRACE_MS);
     case 'taken over':
       if (isRecent(aliveAt)) return Math.max(startingUntil, graceUntil);
       if (usedToAnswer && isSilent) return Math.min(graceUntil, since + SILENT_TAKE_OVER_GRACE_MS);
