@@ -56,6 +56,18 @@ describe('the command line on a daemon in this process', () => {
     assert.deepEqual(differences, []);
   });
 
+  it('checks Compose files, names what is in them, and writes them as one', async () => {
+    const file = join(folder, 'config.yaml');
+    writeFileSync(file, 'services: {a: {image: x, networks: [n2, n1], volumes: ["v:/v"]}}\nnetworks: {n1: , n2: }\nvolumes: {v: }\n');
+    const config = (...flags: readonly string[]) => skep('stack', 'config', '-c', file, ...flags);
+    assert.deepEqual(await config('--quiet'), { code: 0, stdout: '', stderr: '' });
+    assert.equal((await config('--networks')).stdout, 'n1\nn2\n');
+    assert.equal((await config('--volumes')).stdout, 'v\n');
+    assert.deepEqual(await config('--output', 'one.yaml'), { code: 0, stdout: '', stderr: '' });
+    assert.equal(readFileSync(join(folder, 'one.yaml'), 'utf8'), (await config()).stdout);
+    assert.equal((await config('-o', 'no/such/folder')).stderr, 'open no/such/folder: no such file or directory\n');
+  });
+
   it('suggests what was meant', async () => {
     const { code, stderr } = await skep('service', 'craete');
     assert.equal(code, 1);

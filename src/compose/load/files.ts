@@ -58,7 +58,7 @@ function loadIncluded(session: Session, include: ComposeNode, { scope, includedF
     projectDirectory === undefined ? directoryOf(absolute[0] ?? scope.directory) : absolutePath(projectDirectory, scope.directory, session.home);
   const envFiles =
     valueAt(include, 'env_file') === undefined ? undefined : textsAt(include, 'env_file').map((path) => absolutePath(path, scope.directory, session.home));
-  const lookup = variablesOf(session, scope.lookup, directory, envFiles);
+  const lookup = variablesOf(session, scope.lookup, directory, envFiles, include.mark);
   return loadFiles(session, { paths: absolute, scope: { directory, lookup }, includedFrom, from: include.mark });
 }
 

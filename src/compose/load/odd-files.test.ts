@@ -48,6 +48,26 @@ test("a command without a value is the image's own, and a section without one is
   assert.equal(problem({ 'compose.yml': service('    ports:\n') }), 'compose.yml:4:11: services.a.ports must be a list');
 });
 
+test('what is reset needs no value of the right form, in whichever section it stands', () => {
+  const base = `services: {a: {image: x, ports: [1], volumes: ["v:/v"], environment: {A: b}, deploy: {replicas: 2}, networks: [n], command: c}}
+networks: {n: {driver: x}}
+volumes: {v: {driver: x}}
+`;
+  for (const value of ['null', '', '[]', '{}', '5']) {
+    const over = ['ports', 'volumes', 'environment', 'deploy', 'networks', 'command'].map((key) => `    ${key}: !reset ${value}\n`).join('');
+    const { project } = loadProject({
+      files: ['a.yml', 'b.yml'],
+      workingDirectory: '/project',
+      environment: {},
+      reader: {
+        read: (path) =>
+          new TextEncoder().encode(path.endsWith('a.yml') ? base : `services:\n  a:\n${over}networks: !reset ${value}\nvolumes: !reset ${value}\n`),
+      },
+    });
+    assert.deepEqual([project.services, project.networks, project.volumes], [{ a: { image: 'x' } }, undefined, undefined], value);
+  }
+});
+
 test('what nests without end is told so', () => {
   for (const depth of [200, 20_000])
     assert.match(

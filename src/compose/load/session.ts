@@ -145,13 +145,13 @@ export function readVariables(
 /**
  * What variables mean: `outer` first, then the files, the last one first. Without files given, `.env` in the directory, if it is there.
  */
-export function variablesOf(session: Session, outer: Lookup, directory: string, files: readonly string[] | undefined): Lookup {
+export function variablesOf(session: Session, outer: Lookup, directory: string, files: readonly string[] | undefined, from?: Mark): Lookup {
   const found = new Map<string, string>();
   const lookup: Lookup = (name) => outer(name) ?? found.get(name);
   for (const file of files ?? ['.env']) {
     const path = absolutePath(file, directory, session.home);
-    const variables = readVariables(session, path, lookup);
-    if (variables === undefined && files !== undefined) throw composeError(undefined, `couldn't find env file: ${path}`);
+    const variables = readVariables(session, path, lookup, from === undefined ? {} : { from });
+    if (variables === undefined && files !== undefined) throw composeError(from, `couldn't find env file: ${path}`);
     for (const [name, value] of variables ?? []) if (value !== null) found.set(name, value);
   }
   return lookup;

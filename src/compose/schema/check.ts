@@ -61,6 +61,11 @@ function checkObject(node: ComposeNode, shape: ObjectShape, path: string, contex
       else context.report(mark, unknownKey(path, key, Object.keys(shape.keys)));
       continue;
     }
+    // What is taken away needs no value, and `check` looks at none.
+    if (value.tag === 'reset') {
+      entries.set(key, { mark, value });
+      continue;
+    }
     if (isNull(value) && known.kind === 'list' && known.nullable === true) continue;
     // A key without a value says nothing, except where null means something.
     if (isNull(value) && !takesNull(known)) {
