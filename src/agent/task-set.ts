@@ -156,7 +156,9 @@ export class TaskSet {
 
   private supervise(work: Promise<void>): void {
     this.running.add(work);
-    void work.finally(() => this.running.delete(work));
+    work
+      .catch((error: unknown) => this.options.log.error({ error: errorMessage(error) }, 'the work on a task ended with an error'))
+      .finally(() => this.running.delete(work));
   }
 }
 

@@ -4,7 +4,7 @@ import type { Clock } from '#lib/clock.ts';
 import { AppError } from '#lib/errors.ts';
 import type { EngineConnection } from '#engine-link/connection.ts';
 import { eventLine, type EventMessage, matchesFilters, mayComeFromEngine, parseEventFilters, toEvent } from './events.ts';
-import { linesOf } from './lines.ts';
+import { linesOf } from '#lib/lines.ts';
 import type { BackingNetworks } from './proxy/backing-networks.ts';
 import type { Route, RouteContext, RouteRequest } from './route.ts';
 

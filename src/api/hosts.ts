@@ -4,6 +4,7 @@ import { connect, createServer as createNetServer, type Server, type Socket } fr
 import { createServer as createTlsServer } from 'node:tls';
 import { AppError, errorMessage } from '#lib/errors.ts';
 import { type Handshakes, limitHandshakes } from '#lib/handshakes.ts';
+import { listening } from '#lib/listen.ts';
 
 export interface ServerTls {
   readonly cert: Buffer;
@@ -60,14 +61,14 @@ export interface Listener {
 export async function listenOn(host: HostSpec, onConnection: (socket: Socket) => void): Promise<Listener> {
   const { server, handshakes } = createListener(host, onConnection);
   if (host.kind === 'tcp') {
-    await listening(server, { host: host.host, port: host.port }, `tcp ${host.host}:${host.port}`);
+    await listen(server, { host: host.host, port: host.port }, `tcp ${host.host}:${host.port}`);
     const bound = server.address();
     const port = typeof bound === 'object' && bound !== null ? bound.port : host.port;
     return { server, handshakes, address: `tcp://${host.host.includes(':') ? `[${host.host}]` : host.host}:${port}` };
   }
   const gid = host.group === undefined ? undefined : await findGroup(host.group);
   await removeStaleSocket(host.path);
-  await listening(server, { path: host.path }, `unix ${host.path}`);
+  await listen(server, { path: host.path }, `unix ${host.path}`);
   // Until the mode is set only root may connect: the umask never gives others the write permission that connecting needs.
   if (gid !== undefined) await chown(host.path, 0, gid);
   await chmod(host.path, 0o660);
@@ -94,10 +95,9 @@ function createListener(host: HostSpec, onConnection: (socket: Socket) => void):
   return { server, handshakes: limitHandshakes(server, HANDSHAKES) };
 }
 
-function listening(server: Server, target: { readonly path: string } | { readonly host: string; readonly port: number }, what: string): Promise<void> {
-  return new Promise((resolve, reject) => {
-    server.once('error', (cause) => reject(new AppError('unavailable', `cannot listen on ${what}: ${errorMessage(cause)}`, { cause })));
-    server.listen(target, resolve);
+async function listen(server: Server, target: { readonly path: string } | { readonly host: string; readonly port: number }, what: string): Promise<void> {
+  await listening(server, (done) => server.listen(target, done)).catch((cause: unknown) => {
+    throw new AppError('unavailable', `cannot listen on ${what}: ${errorMessage(cause)}`, { cause });
   });
 }
 

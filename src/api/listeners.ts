@@ -27,6 +27,8 @@ export function createListeners(options: {
   const accept = (socket: Socket) => {
     sockets.add(socket);
     socket.once('close', () => sockets.delete(socket));
+    // Whoever has the connection listens while it has it; between two of them (a request that is to be taken over and waits for the engine) nobody does.
+    socket.on('error', () => socket.destroy());
     options.accept(socket);
   };
   return {

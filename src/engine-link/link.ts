@@ -158,7 +158,10 @@ function answerOf(request: ClientRequest, body: Buffer | undefined, signal: Abor
     const abort = () => request.destroy(signal?.reason instanceof Error ? signal.reason : new Error('aborted'));
     if (signal?.aborted) abort();
     signal?.addEventListener('abort', abort, { once: true });
-    request.once('close', () => signal?.removeEventListener('abort', abort));
+    request.once('close', () => {
+      signal?.removeEventListener('abort', abort);
+      reject(new Error('the connection was closed without an answer'));
+    });
     request.once('response', resolve);
     request.on('error', (error: NodeJS.ErrnoException) =>
       reject(request.reusedSocket && error.code === 'ECONNRESET' ? new StaleConnection(error.message) : error),

@@ -2,6 +2,7 @@
 import { createBackoff } from '#lib/backoff.ts';
 import type { Clock } from '#lib/clock.ts';
 import { errorMessage } from '#lib/errors.ts';
+import { linesOf } from '#lib/lines.ts';
 import type { Logger } from '#lib/log.ts';
 import type { EngineEvent } from './api-types.ts';
 import type { EngineClient } from './engine-client.ts';
@@ -16,6 +17,8 @@ export interface EventsOptions {
 }
 
 /** What changes a container's state (Podman says `remove` where Docker says `destroy`); health probes alone would make ten times as many events. */
+/** An engine whose events could be followed for this long is well. */
+const STABLE_MS = 1_000;
 const ACTIONS = ['start', 'die', 'destroy', 'remove', 'oom', 'health_status', 'pause', 'unpause'];
 
 /** Until the signal aborts. */
@@ -27,9 +30,12 @@ export async function followEvents({ client, clock, log, onEvent, onConnected }:
     try {
       const stream = await client.stream({ method: 'GET', path: '/events', query, signal });
       silent = false;
-      backoff.reset();
       onConnected();
-      await readEvents(stream, onEvent);
+      const since = clock.elapsed();
+      await readEvents(stream, onEvent).finally(() => {
+        // One that is cut at once, again and again, is not asked again at once each time.
+        if (clock.elapsed() - since > STABLE_MS) backoff.reset();
+      });
     } catch (error) {
       if (signal.aborted) return;
       if (!silent) log.warn({ error: errorMessage(error) }, "the engine's events cannot be followed; trying again");
@@ -40,13 +46,6 @@ export async function followEvents({ client, clock, log, onEvent, onConnected }:
 }
 
 /** The stream is JSON objects, one per line. */
-async function readEvents(stream: AsyncIterable<Uint8Array>, onEvent: (event: EngineEvent) => void): Promise<void> {
-  const decoder = new TextDecoder();
-  let rest = '';
-  for await (const chunk of stream) {
-    rest += decoder.decode(chunk, { stream: true });
-    const lines = rest.split('\n');
-    rest = lines.pop() ?? '';
-    for (const line of lines) if (line.trim() !== '') onEvent(JSON.parse(line) as EngineEvent);
-  }
+async function readEvents(stream: AsyncIterable<Buffer>, onEvent: (event: EngineEvent) => void): Promise<void> {
+  for await (const line of linesOf(stream)) if (line.trim() !== '') onEvent(JSON.parse(line) as EngineEvent);
 }

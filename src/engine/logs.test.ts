@@ -74,3 +74,8 @@ test('Podman’s lines have no attributes, and a time in whole seconds', async (
     ['2026-11-20T12:00:01.000000000Z', 'single\n'],
   ]);
 });
+
+test('a frame that is longer than any engine makes is an error, and is not waited for', async () => {
+  const header = Buffer.from([1, 0, 0, 0, 0xff, 0xff, 0xff, 0xff]);
+  await assert.rejects(linesOf([Buffer.concat([header, Buffer.from('garbage')])]), /the engine sent a frame of 4294967303 bytes/);
+});

@@ -37,6 +37,8 @@ const NEWLINE = 0x0a;
 const SPACE = 0x20;
 /** A line longer than this is given in parts: a program that never ends its line must not fill our memory. */
 const MAX_LINE_BYTES = 1 << 20;
+/** Engines cut lines into parts of 16 kB; what says to be longer than this is no frame. */
+const MAX_FRAME_BYTES = 1 << 22;
 
 /** Ends when the log ends; with `follow`, when the container does or the signal aborts. A driver that cannot be read gives no lines. */
 export async function* taskLogs({ link, containerId, options, signal }: TaskLogsInput): AsyncGenerator<TaskLogLine> {
@@ -87,6 +89,7 @@ export async function* framedMessages(chunks: AsyncIterable<Uint8Array>): AsyncG
     buffer = buffer.length === 0 ? Buffer.from(chunk) : Buffer.concat([buffer, chunk]);
     while (buffer.length >= 8) {
       const end = 8 + buffer.readUInt32BE(4);
+      if (end > MAX_FRAME_BYTES) throw new AppError('unknown', `the engine sent a frame of ${end} bytes as part of a log`);
       if (buffer.length < end) break;
       yield { stream: buffer[0] === 2 ? 'stderr' : 'stdout', bytes: buffer.subarray(8, end) };
       buffer = buffer.subarray(end);

@@ -218,6 +218,7 @@ function keepLease(client: Client, id: string): Promise<boolean> {
       call.cancel();
     });
     call.on('error', (error: ServiceError) => reject(etcdError(error)));
+    call.on('end', () => reject(new AppError('unavailable', 'etcd: the stream ended without an answer')));
     call.write({ id });
   });
 }

@@ -13,7 +13,7 @@ import { findProgram, requireEtcd } from './binary.ts';
 import { createEtcdClient, type EtcdClient } from './client.ts';
 import { endLeftover } from './leftover.ts';
 import { openMemoryFile } from './memory-file.ts';
-import { type EtcdTrouble, isDiskFull, troubleOf } from './trouble.ts';
+import { type EtcdTrouble, isDiskFull, lastOutput, troubleOf } from './trouble.ts';
 
 export interface EtcdSettings {
   /** The member's name: the node's id. */
@@ -67,8 +67,6 @@ const KEY_DESCRIPTOR = 3;
 /** A member that gives up this soon, this many times in a row, does so because of its data. */
 const SHORT_RUN_MS = 15_000;
 const MAX_SHORT_RUNS = 3;
-/** Of what it wrote in one run; the reason of its end is near the end. */
-const MAX_OUTPUT_BYTES = 256 * 1024;
 
 /**
  * A leader is missed after ELECTION_MS and replaced within about twice that. Local networks and disks answer in a few milliseconds; a stall of half a second
@@ -191,15 +189,25 @@ class SupervisedEtcd implements EtcdProcess {
       const [command = '', ...argv] = [...boundToParent(), this.binary, ...arguments_(this.options, forceNewCluster)];
       const child = spawn(command, argv, { cwd: folder, stdio: ['ignore', output, output, key], env: environment() });
       this.child = child;
-      if (child.pid !== undefined) writeFileSync(join(folder, 'etcd.pid'), String(child.pid), { mode: 0o600 });
-      if (this.stopping.signal.aborted) child.kill('SIGTERM');
-      return await Promise.race([
+      const ended = Promise.race([
         once(child, 'exit').then(([code, signal]) => (code ?? signal) as number | string),
         once(child, 'error').then(([error]) => errorMessage(error)),
       ]);
+      this.notePid(child);
+      if (this.stopping.signal.aborted) child.kill('SIGTERM');
+      return await ended;
     } finally {
       closeSync(output);
       closeSync(key);
+    }
+  }
+
+  /** For a skepd that finds it left over. The kernel ends it with this one anyway, so a disk that does not take the file is no reason to do without a member. */
+  private notePid({ pid }: ChildProcess): void {
+    try {
+      if (pid !== undefined) writeFileSync(join(this.options.folder, 'etcd.pid'), String(pid), { mode: 0o600 });
+    } catch (error) {
+      this.options.log.warn({ error: errorMessage(error) }, "etcd's process id could not be written down");
     }
   }
 }
@@ -263,14 +271,4 @@ async function end(child: ChildProcess | undefined, clock: Clock): Promise<void>
 
 function sizeOf(file: string): number {
   return statSync(file, { throwIfNoEntry: false })?.size ?? 0;
-}
-
-/** What was written to the log since it had `start` bytes; all of it when it was put aside meanwhile. */
-function lastOutput(folder: string, start: number): string {
-  try {
-    const text = readFileSync(join(folder, 'etcd.log'));
-    return text.subarray(Math.max(text.length < start ? 0 : start, text.length - MAX_OUTPUT_BYTES)).toString();
-  } catch {
-    return '';
-  }
 }

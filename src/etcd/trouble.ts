@@ -1,5 +1,5 @@
 // Why a member of etcd does not run, from what it said last and from what lies on its disk. Pure but for looking at files.
-import { existsSync, readdirSync, statfsSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, statfsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 
 export type EtcdTrouble =
@@ -62,4 +62,17 @@ export function missingData(folder: string): string | undefined {
   if (files.length === 0) return `there is no file in ${logs}`;
   const empty = files.find((name) => statSync(join(logs, name)).size === 0);
   return empty === undefined ? undefined : `${join(logs, empty)} is empty`;
+}
+
+/** Of what it wrote in one run; the reason of its end is near the end. */
+const MAX_OUTPUT_BYTES = 256 * 1024;
+
+/** What was written to the log since it had `start` bytes; all of it when it was put aside meanwhile. */
+export function lastOutput(folder: string, start: number): string {
+  try {
+    const text = readFileSync(join(folder, 'etcd.log'));
+    return text.subarray(Math.max(text.length < start ? 0 : start, text.length - MAX_OUTPUT_BYTES)).toString();
+  } catch {
+    return '';
+  }
 }

@@ -111,9 +111,14 @@ function untilRunning({ membership, clock }: ContainerNetworksOptions, taskId: s
     };
     const abort = () => finish(new AppError('aborted', 'the client went away'));
     const look = () => {
-      const { status } = membership.control().tasks.get(taskId);
-      if (status.state === 'running') finish();
-      else if (isTerminal(status.state)) finish(new AppError('unknown', status.error ?? status.message));
+      try {
+        const { status } = membership.control().tasks.get(taskId);
+        if (status.state === 'running') finish();
+        else if (isTerminal(status.state)) finish(new AppError('unknown', status.error ?? status.message));
+      } catch (error) {
+        // Removed meanwhile, or this node has left the swarm.
+        finish(error as Error);
+      }
     };
     const cancel = clock.schedule(ATTACH_TIMEOUT_MS, () =>
       finish(

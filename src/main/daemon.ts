@@ -142,6 +142,8 @@ function hasGroup(name: string): boolean {
 
 /** The first signal stops in order; the second one at once. */
 function stopOnSignals(stop: () => Promise<void>, log: Logger): void {
+  // dockerd reads its configuration anew at this signal, and the terminal that we were started from may go.
+  process.on('SIGHUP', () => log.info({}, 'there is nothing to read anew'));
   let stopping = false;
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     process.on(signal, () => {

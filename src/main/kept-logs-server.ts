@@ -12,6 +12,7 @@ import type { TaskLogLine } from '#engine/logs.ts';
 import { taskName } from '#domain/task-name.ts';
 import type { Clock } from '#lib/clock.ts';
 import { errorMessage } from '#lib/errors.ts';
+import { listening } from '#lib/listen.ts';
 import type { Logger } from '#lib/log.ts';
 import { mergeByTime } from '#lib/merge-by-time.ts';
 
@@ -34,14 +35,12 @@ export interface KeptLogsServerOptions {
 export async function startKeptLogsServer({ kept, path, clock, log }: KeptLogsServerOptions): Promise<KeptLogsServer> {
   rmSync(path, { force: true });
   const server = createServer((request, response) => {
-    const url = new URL(request.url ?? '/', 'http://node');
-    answer(kept, clock, url, response).catch((error: unknown) => {
+    answer(kept, clock, request.url ?? '/', response).catch((error: unknown) => {
       log.warn({ error: errorMessage(error) }, 'kept logs could not be sent');
       response.destroy();
     });
   });
-  server.listen(path);
-  await once(server, 'listening');
+  await listening(server, (done) => server.listen(path, done));
   const link = createEngineConnection({ address: `unix://${path}`, clock });
   return {
     link,
@@ -54,7 +53,8 @@ export async function startKeptLogsServer({ kept, path, clock, log }: KeptLogsSe
   };
 }
 
-async function answer(kept: KeptLogs, clock: Clock, { pathname, searchParams: query }: URL, response: ServerResponse): Promise<void> {
+async function answer(kept: KeptLogs, clock: Clock, target: string, response: ServerResponse): Promise<void> {
+  const { pathname, searchParams: query } = new URL(target, 'http://node');
   if (pathname !== '/kept' && pathname !== '/kept/logs') return void response.writeHead(404).end();
   const container = query.get('container');
   const tasks = (await kept.list()).filter(

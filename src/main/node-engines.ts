@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import type { Clock, Random } from '#lib/clock.ts';
 import { AppError, errorMessage } from '#lib/errors.ts';
 import { newId } from '#lib/id.ts';
+import { listening } from '#lib/listen.ts';
 import type { Logger } from '#lib/log.ts';
 import type { EngineLink } from '#engine-link/connection.ts';
 import { createEngineConnection } from '#engine-link/link.ts';
@@ -153,10 +154,8 @@ export function createNodeEngines(options: NodeEnginesOptions): NodeEngines {
     ensurePrivateDirectory(folder);
     rmSync(path, { force: true });
     const server = createServer({ allowHalfOpen: true, pauseOnConnect: true }, (socket) => serve(nodeId, to, socket));
-    return new Promise((resolve, reject) => {
-      server.once('error', reject);
-      server.listen(path, () => resolve(server));
-    });
+    await listening(server, (done) => server.listen(path, done));
+    return server;
   }
 
   return {

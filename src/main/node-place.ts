@@ -77,6 +77,11 @@ export class NodePlace {
     return result;
   }
 
+  /** The same for what nobody waits for. */
+  private inBackground(action: () => Promise<void>): void {
+    this.inTurn(action).catch((error: unknown) => this.options.log.error({ error: errorMessage(error) }, 'a change of what this node is failed'));
+  }
+
   async start(swarm: SwarmFile, dataKey: Uint8Array, more: Partial<ManagerStart> = {}): Promise<void> {
     if (swarm.superseded !== undefined) throw new AppError('permissionDenied', SUPERSEDED);
     this.beginStart(swarm);
@@ -177,7 +182,7 @@ export class NodePlace {
 
   /** The data of this manager's member of etcd is damaged: it begins anew, and finds that out again. */
   private onDamage(nodeId: string): void {
-    void this.inTurn(async () => {
+    this.inBackground(async () => {
       const { state } = this;
       if (state.kind !== 'active' || state.swarm.nodeId !== nodeId || state.node.manager === undefined) return;
       const { dataKey } = state.node.manager;
@@ -189,11 +194,16 @@ export class NodePlace {
 
   /** Somebody belongs to a later epoch of the swarm than this manager: it is one of before. */
   private onSuperseded(nodeId: string, superseded: readonly KnownManager[]): void {
-    void this.inTurn(async () => {
+    this.inBackground(async () => {
       const { state } = this;
       if (state.kind !== 'active' || state.swarm.nodeId !== nodeId || state.node.manager === undefined) return;
       const swarm = { ...state.swarm, superseded };
-      this.options.directory.writeSwarm(swarm);
+      try {
+        this.options.directory.writeSwarm(swarm);
+      } catch (error) {
+        // A full disk: it will find that out again after its next start.
+        this.options.log.warn({ error: errorMessage(error) }, 'that this manager is one of before could not be written down');
+      }
       const { dataKey } = state.node.manager;
       await state.node.stop().catch((error: unknown) => this.options.log.warn({ error: errorMessage(error) }, 'a manager of before did not stop in order'));
       await this.resumeManager(swarm, dataKey);
@@ -242,7 +252,7 @@ export class NodePlace {
   /** The managers want this node to have another role than it has: they were asked to by a user. */
   private onRole(nodeId: string, role: NodeRole): void {
     const { clock, log } = this.options;
-    void this.inTurn(async () => {
+    this.inBackground(async () => {
       const { state } = this;
       if (state.kind !== 'active' || state.swarm.nodeId !== nodeId || state.swarm.role === role) return;
       log.info({ role }, 'this node changes its role');

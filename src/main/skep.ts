@@ -9,14 +9,25 @@ const { systemClock, systemRandom } = await import('#platform/clock.ts');
 
 // A reader that has gone (`skep … | head`) is no failure.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1));
+// What cannot be said there can be said nowhere; the exit code tells.
+process.stderr.on('error', () => {});
+
+/** A folder that was removed while a shell is in it has no name, and a user without a line in /etc/passwd no home. */
+function folderOr(find: () => string, other: string): string {
+  try {
+    return find();
+  } catch {
+    return other;
+  }
+}
 
 process.exitCode = await runCli(process.argv.slice(2), {
   programName: 'skep',
   version: skepVersion,
   gitCommit: gitCommit(),
   environment: process.env,
-  workingDirectory: process.cwd(),
-  homeDirectory: homedir(),
+  workingDirectory: folderOr(() => process.cwd(), '/'),
+  homeDirectory: folderOr(homedir, '/'),
   stdin: process.stdin,
   stdout: process.stdout,
   stderr: process.stderr,

@@ -24,9 +24,10 @@ export async function startSwarm(): Promise<string> {
   });
   closeSync(log);
   let hasEnded = false;
-  daemon.on('exit', () => {
-    hasEnded = true;
-  });
+  for (const event of ['exit', 'error'])
+    daemon.on(event, () => {
+      hasEnded = true;
+    });
   daemon.unref();
   const socketPath = DEFAULT_HOST.slice('unix://'.length);
   const deadline = systemClock.now() + PATIENCE_MS;

@@ -7,6 +7,7 @@ import { request as httpRequest } from '#lib/node-http.ts';
 import { join } from 'node:path';
 import type { Clock } from '#lib/clock.ts';
 import { AppError, errorMessage } from '#lib/errors.ts';
+import { linesOf } from '#lib/lines.ts';
 import type { Logger } from '#lib/log.ts';
 import { LOG_FILE, NETD_FOLDER, type NetdNews, netdVersion, type NetdSettings, type NetdStatus, PID_FILE, SOCKET_FILE } from './netd/protocol.ts';
 
@@ -168,6 +169,8 @@ async function request({ socketPath, method, path, body, signal, answerTimeoutMs
   // Only a look may be given up: a change takes as long as the kernel does.
   const outgoing = httpRequest({ socketPath, method, path, signal, agent: false, ...(method === 'GET' ? { timeout: answerTimeoutMs } : {}) });
   outgoing.on('timeout', () => outgoing.destroy(SILENT));
+  // Who waits for the answer hears of it; after that the answer itself ends.
+  outgoing.on('error', () => {});
   outgoing.end(body);
   const [response] = (await once(outgoing, 'response')) as [http.IncomingMessage];
   const chunks: Buffer[] = [];
@@ -180,17 +183,14 @@ async function request({ socketPath, method, path, body, signal, answerTimeoutMs
 /** Passes on what netd says in an answer that it never ends. Resolves when its end of the connection closes, or the signal aborts. */
 async function followNews(socketPath: string, onNews: (news: NetdNews) => void, signal: AbortSignal): Promise<void> {
   const outgoing = httpRequest({ socketPath, path: '/alive', signal, agent: false });
+  outgoing.on('error', () => {});
   outgoing.end();
   try {
     const [response] = (await once(outgoing, 'response')) as [http.IncomingMessage];
-    let rest = '';
-    response.setEncoding('utf8').on('data', (text: string) => {
-      const lines = `${rest}${text}`.split('\n');
-      rest = lines.pop() ?? '';
-      for (const line of lines) onNews(JSON.parse(line) as NetdNews);
-    });
-    await once(response, 'close');
+    for await (const line of linesOf(response)) onNews(JSON.parse(line) as NetdNews);
   } catch {
-    // Reset or aborted: the same end.
+    // Reset, aborted, or no netd of ours: the same end.
+  } finally {
+    outgoing.destroy();
   }
 }

@@ -53,8 +53,14 @@ export function dial(
     if (signal.aborted) silent();
     socket.once('error', (cause) => end(() => reject(dialError(address, cause))));
     socket.once('secureConnect', () => {
-      onConnect(socket);
-      const problem = problemOf(socket, address, clock.now(), tls);
+      let problem: string | undefined;
+      try {
+        onConnect(socket);
+        problem = problemOf(socket, address, clock.now(), tls);
+      } catch (error) {
+        // Whoever answers there may show any certificate, also one that nobody can read.
+        problem = `the manager at ${address} shows a certificate that cannot be read: ${errorMessage(error)}`;
+      }
       if (problem !== undefined) end(() => reject(new AppError('failedPrecondition', problem)));
       else if (tls === undefined) end(() => resolve(undefined));
       else clock.schedule(CLOSE_WAIT_MS, () => end(() => resolve(undefined)));

@@ -8,6 +8,8 @@ export type Answer = 'accepts' | 'refuses' | 'silent';
 /** Never rejects. */
 export function knock(host: string, port: number, timeoutMs: number, clock: Clock): Promise<Answer> {
   return new Promise((resolve) => {
+    // What a node says of itself may be no port at all.
+    if (!(port > 0 && port < 65_536)) return resolve('silent');
     const socket = connect({ host, port });
     const end = (answer: Answer) => {
       cancel();

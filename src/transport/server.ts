@@ -10,6 +10,7 @@ import { digestOfKey, readSubject } from '#ca/node-certificate.ts';
 import { isSignedBy, splitCertificates } from '#ca/root.ts';
 import type { Trust } from '#ca/rotation.ts';
 import { AppError, errorMessage } from '#lib/errors.ts';
+import { listening } from '#lib/listen.ts';
 import type { Logger } from '#lib/log.ts';
 import type { ManagerConnection, TunnelTarget } from '#protocol/messages.ts';
 import { implementation } from './calls.ts';
@@ -199,14 +200,12 @@ function contextOf({ certificate, key, roots }: TlsMaterial) {
   return { cert: certificate, key, ca: roots, minVersion: 'TLSv1.3' } as const;
 }
 
-function listen(server: TlsServer, host: string, port: number): Promise<number> {
-  return new Promise((resolve, reject) => {
-    server.once('error', (cause) => reject(new AppError('unavailable', `cannot listen on ${host}:${port}: ${errorMessage(cause)}`, { cause })));
-    server.listen({ host, port }, () => {
-      const address = server.address();
-      resolve(typeof address === 'object' && address !== null ? address.port : port);
-    });
+async function listen(server: TlsServer, host: string, port: number): Promise<number> {
+  await listening(server, (done) => server.listen({ host, port }, done)).catch((cause: unknown) => {
+    throw new AppError('unavailable', `cannot listen on ${host}:${port}: ${errorMessage(cause)}`, { cause });
   });
+  const address = server.address();
+  return typeof address === 'object' && address !== null ? address.port : port;
 }
 
 /** Who is at the other end: undefined without a certificate, 'foreign' with one that is not the swarm's. */
@@ -214,9 +213,10 @@ function readPeer(socket: TLSSocket, roots: string): Peer | 'foreign' | undefine
   const certificate = socket.getPeerX509Certificate();
   if (certificate === undefined) return undefined;
   const isExpired = !socket.authorized;
-  // The handshake's own verdict tells only the last of several faults, so that the signature of an expired certificate is checked here.
-  if (isExpired && !isExpiredMember(certificate, roots)) return 'foreign';
+  // Anybody may show any certificate: one that cannot be read is nobody's here.
   try {
+    // The handshake's own verdict tells only the last of several faults, so that the signature of an expired certificate is checked here.
+    if (isExpired && !isExpiredMember(certificate, roots)) return 'foreign';
     const { nodeId, roleName, clusterId } = readSubject(certificate);
     const keyDigest = digestOfKey(certificate.publicKey);
     return { nodeId, roleName, clusterId, keyDigest, isExpired, epoch: epochOf(certificate), address: (socket.remoteAddress ?? '').replace(/^::ffff:/, '') };

@@ -17,6 +17,8 @@ export function cancelTunnel(call: TunnelCall): void {
 
 /** Joins the call with a socket until both directions have ended or one of the two is gone. */
 export function joinTunnel(call: TunnelCall, socket: Socket): void {
+  // It has ended while the way to the socket was made: nobody would say so again.
+  if (call.destroyed) return void socket.destroy();
   const cancel = () => cancelTunnel(call);
   let ended = 0;
   const oneEnded = () => {

@@ -5,7 +5,7 @@ import type { Clock } from '#lib/clock.ts';
 import { AppError } from '#lib/errors.ts';
 import { mergeByTime } from '#lib/merge-by-time.ts';
 import { rewriteNetworkEvent } from '../event-stream.ts';
-import { linesOf } from '../lines.ts';
+import { linesOf } from '#lib/lines.ts';
 import type { RouteContext, RouteRequest } from '../route.ts';
 import { type AllNodes, NODE_LABEL, nodeName } from './all-nodes.ts';
 

@@ -4,7 +4,7 @@ import type { Clock } from '#lib/clock.ts';
 import { errorMessage } from '#lib/errors.ts';
 import type { Logger } from '#lib/log.ts';
 import type { EngineConnection } from '#engine-link/connection.ts';
-import { linesOf } from '../lines.ts';
+import { linesOf } from '#lib/lines.ts';
 import { type ContainerNetworks, OWNER_LABEL } from './container-networks.ts';
 import { objectAt, textAt } from './json-object.ts';
 
@@ -52,11 +52,16 @@ export function startAttachmentKeeper({ engine, networks, clock, log }: KeeperOp
     // Podman says `remove` where Docker says `destroy`.
     const query = new URLSearchParams({ filters: JSON.stringify({ type: ['container'], event: ['destroy', 'remove'] }) });
     const events = await engine.stream({ method: 'GET', path: '/events', query, signal });
-    await compare();
-    for await (const line of linesOf(events)) {
-      const actor = objectAt(JSON.parse(line), 'Actor');
-      const gone = new Set([textAt(actor, 'ID'), textAt(actor['Attributes'], OWNER_LABEL)]);
-      await release((owner) => gone.has(owner));
+    try {
+      await compare();
+      for await (const line of linesOf(events)) {
+        const actor = objectAt(JSON.parse(line), 'Actor');
+        const gone = new Set([textAt(actor, 'ID'), textAt(actor['Attributes'], OWNER_LABEL)]);
+        await release((owner) => gone.has(owner));
+      }
+    } finally {
+      // What was not read to its end would stay open with every try.
+      events.destroy();
     }
   }
 

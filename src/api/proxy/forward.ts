@@ -58,15 +58,29 @@ function attempt(
       resolve(false);
     };
     response.once('close', clientGone);
-    upstream.on('error', (error: NodeJS.ErrnoException) => {
+    let failed = false;
+    const fail = (error: NodeJS.ErrnoException) => {
       // Once the answer is on its way its own stream tells how it ends; a late write error is only the rest of an upload nobody wants.
       if (answered || response.destroyed) return resolve(false);
+      if (failed) return;
+      failed = true;
       response.off('close', clientGone);
       if (upstream.reusedSocket && error.code === 'ECONNRESET') return resolve(true);
       reject(engine.unreachable(error));
-    });
+    };
+    upstream.on('error', fail);
+    // Without a word of why: it wanted an upgrade, which nobody had asked for.
+    upstream.once('close', () => answered || fail(new Error('the connection was closed without an answer')));
     upstream.on('continue', () => response.writeContinue());
     upstream.on('response', (answer) => {
+      try {
+        response.sendDate = false;
+        response.writeHead(answer.statusCode ?? 502, answer.statusMessage, responseHeaders(answer.rawHeaders));
+      } catch (error) {
+        // No answer that could be passed on: a status or a header that HTTP does not know. Nothing was sent.
+        response.statusMessage = '';
+        return void upstream.destroy(error as Error);
+      }
       answered = true;
       relay(request, response, upstream, answer, () => resolve(false));
     });
@@ -109,8 +123,6 @@ function isSmall({ headers }: IncomingMessage): boolean {
 }
 
 function relay(request: IncomingMessage, response: ServerResponse, upstream: ClientRequest, answer: IncomingMessage, done: () => void): void {
-  response.sendDate = false;
-  response.writeHead(answer.statusCode ?? 502, answer.statusMessage, responseHeaders(answer.rawHeaders));
   // Headers at once: `docker wait` and `docker events` start only when they have them.
   response.flushHeaders();
   answer.pipe(response, { end: false });

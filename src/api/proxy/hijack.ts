@@ -90,7 +90,12 @@ function passAnswer(upstream: Duplex, client: Duplex, input: Readable): void {
   let seen: Buffer = Buffer.alloc(0);
   const onData = (chunk: Buffer) => {
     seen = seen.length === 0 ? chunk : Buffer.concat([seen, chunk]);
-    const head = parseHead(seen);
+    let head: ResponseHead | undefined;
+    try {
+      head = parseHead(seen);
+    } catch (error) {
+      return void upstream.destroy(error as Error);
+    }
     if (head === undefined) return;
     upstream.off('data', onData);
     upstream.off('end', onEnd);
@@ -132,9 +137,13 @@ function passOnce(upstream: Duplex, client: Duplex, head: ResponseHead, seen: Bu
   }
   let left = head.contentLength;
   const pass = (chunk: Buffer) => {
-    client.write(chunk.subarray(0, left));
+    const hasRoom = client.write(chunk.subarray(0, left));
     left -= Math.min(left, chunk.length);
-    if (left > 0) return;
+    if (left > 0) {
+      if (hasRoom) return;
+      upstream.pause();
+      return void client.once('drain', () => upstream.resume());
+    }
     client.end();
     upstream.destroy();
   };

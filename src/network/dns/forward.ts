@@ -112,9 +112,12 @@ async function ask(outgoing: Outgoing, upstream: Upstream, signal: AbortSignal):
 function askOverUdp({ id, bytes, question }: Outgoing, { address, port }: Upstream, signal: AbortSignal): Promise<Buffer> {
   return new Promise((resolve, reject) => {
     const socket = createSocket(isIP(address) === 6 ? 'udp6' : 'udp4');
+    let isOver = false;
+    // Twice when it fails right after it was given up: a socket that is closed cannot be closed.
     const end = () => {
       signal.removeEventListener('abort', onAbort);
-      socket.close();
+      if (!isOver) socket.close();
+      isOver = true;
     };
     const onAbort = () => {
       end();

@@ -25,13 +25,13 @@ export async function createDnsServer(options: DnsServerOptions): Promise<DnsSer
   own.port = udp.address().port;
   let isClosed = false;
   udp.on('message', (message: Buffer, from: RemoteInfo) => {
+    // Nobody can be answered at port 0, which raw packets may come from.
+    if (from.port === 0) return;
     void respond(message, from.address, false).then((response) => {
-      if (response)
-        udp.send(response, from.port, from.address, (error) => error && options.log('debug', 'answer not sent', { to: from.address, error: error.message }));
+      if (response === undefined || isClosed) return;
+      udp.send(response, from.port, from.address, (error) => error && options.log('debug', 'answer not sent', { to: from.address, error: error.message }));
     });
   });
-  // An ICMP error of one client is no reason to stop serving the others.
-  udp.on('error', (error) => options.log('warn', 'DNS socket', { error: error.message }));
   return {
     address: options.address,
     port: own.port,
@@ -116,6 +116,8 @@ async function listen(options: DnsServerOptions, respond: Respond): Promise<{ re
       const listening = once(udp, 'listening');
       udp.bind({ address: options.address, port: options.port, exclusive: true });
       await listening;
+      // An ICMP error of one client is no reason to stop serving the others.
+      udp.on('error', (error) => options.log('warn', 'DNS socket', { error: error.message }));
       const tcp = await listenTcp(options.address, udp.address().port, (message, from) => respond(message, from, true));
       return { udp, tcp };
     } catch (error) {

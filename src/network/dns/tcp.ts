@@ -1,6 +1,7 @@
 // DNS over TCP: messages with their length before them, several per connection.
 import { once } from 'node:events';
 import { createServer, type Socket } from 'node:net';
+import { listening } from '#lib/listen.ts';
 
 export interface TcpListener {
   close(): Promise<void>;
@@ -21,10 +22,7 @@ export async function listenTcp(address: string, port: number, respond: (message
     serve(socket, respond);
   });
   server.maxConnections = MAX_CONNECTIONS;
-  const listening = once(server, 'listening');
-  server.listen({ host: address, port, exclusive: true });
-  await listening;
-  server.on('error', () => {});
+  await listening(server, (done) => server.listen({ host: address, port, exclusive: true }, done));
   return {
     async close() {
       const closed = once(server, 'close');

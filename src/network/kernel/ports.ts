@@ -3,6 +3,7 @@
 // but for ::1, which the kernel lets no rule lead to a device: what comes there over TCP is relayed to 127.0.0.1.
 import dgram from 'node:dgram';
 import net from 'node:net';
+import { listening } from '#lib/listen.ts';
 import type { Logger } from '#lib/log.ts';
 import type { PublishedPort } from '../desired-host.ts';
 
@@ -98,23 +99,22 @@ function createHoldings(take: (port: PublishedPort) => Promise<Holding>, log: Lo
 /** Relays at a time, per port: programs of this machine that ask for ::1. */
 const MAX_RELAYS = 500;
 
-function holdTcp(port: number, host: '0.0.0.0' | '::' | '::1', onStray: () => void): Promise<Holding> {
-  return new Promise((resolve, reject) => {
-    const relays = new Set<net.Socket>();
-    const server = net.createServer({ allowHalfOpen: true }, (socket) => {
-      socket.on('error', () => {});
-      if (host !== '0.0.0.0' && socket.localAddress === '::1') return relay(socket, port, relays);
-      socket.resetAndDestroy();
-      onStray();
-    });
-    const close = () => {
+async function holdTcp(port: number, host: '0.0.0.0' | '::' | '::1', onStray: () => void): Promise<Holding> {
+  const relays = new Set<net.Socket>();
+  const server = net.createServer({ allowHalfOpen: true }, (socket) => {
+    socket.on('error', () => {});
+    if (host !== '0.0.0.0' && socket.localAddress === '::1') return relay(socket, port, relays);
+    socket.resetAndDestroy();
+    onStray();
+  });
+  // Relayed connections may come many at once.
+  await listening(server, (done) => server.listen({ port, host, backlog: host === '0.0.0.0' ? 1 : 128, exclusive: true, ipv6Only: true }, done));
+  return {
+    close() {
       for (const socket of relays) socket.destroy();
       return new Promise<void>((done) => server.close(() => done()));
-    };
-    server.once('error', reject);
-    // Relayed connections may come many at once.
-    server.listen({ port, host, backlog: host === '0.0.0.0' ? 1 : 128, exclusive: true, ipv6Only: true }, () => resolve({ close }));
-  });
+    },
+  };
 }
 
 /** Bytes both ways, ends passed on; a connection that is refused or reset there is reset here. */
@@ -134,10 +134,9 @@ function relay(client: net.Socket, port: number, relays: Set<net.Socket>): void 
 function holdUdp(port: number, type: 'udp4' | 'udp6'): Promise<Holding> {
   return new Promise((resolve, reject) => {
     const socket = dgram.createSocket({ type, ipv6Only: type === 'udp6' });
-    socket.once('error', reject);
+    socket.on('error', reject);
     socket.bind({ port, address: type === 'udp4' ? '0.0.0.0' : '::', exclusive: true }, () => {
       // What arrives is not for us; leaving it unread in a tiny buffer is cheaper than waking up for it.
-      socket.on('error', () => {});
       socket.setRecvBufferSize(1);
       resolve({ close: () => new Promise((done) => socket.close(() => done())) });
     });

@@ -52,7 +52,10 @@ export async function serveControl({
       (body) => {
         const ends = request.url === '/stop' || request.url === '/destroy';
         response.writeHead(200, { 'content-type': 'application/json' });
-        response.end(JSON.stringify(body), () => ends && handlers.exit());
+        // Also when nobody waits for the answer any more.
+        if (ends) response.once('close', () => handlers.exit());
+        if (ends && response.destroyed) handlers.exit();
+        response.end(JSON.stringify(body));
       },
       (error: unknown) => {
         log.debug({ url: request.url, error: errorMessage(error) }, 'request failed');

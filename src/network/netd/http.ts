@@ -1,6 +1,7 @@
 // The little that both of netd's HTTP sockets share.
 import type http from 'node:http';
-import { AppError } from '#lib/errors.ts';
+import { AppError, errorMessage } from '#lib/errors.ts';
+import { listening } from '#lib/listen.ts';
 
 /** The network state of 100,000 tasks is some 20 MB; nothing that is larger is meant for us. */
 const MAX_BODY_BYTES = 128 * 1024 * 1024;
@@ -17,14 +18,16 @@ export async function readBody(request: http.IncomingMessage): Promise<string> {
 }
 
 /** Listens on a unix socket that nobody but us may use: the mask holds before the file exists. */
-export function listenOn(server: http.Server, path: string): Promise<void> {
-  return new Promise((resolve, reject) => {
-    server.once('error', (cause) => reject(new AppError('internal', `cannot listen on ${path}: ${cause.message}`, { cause })));
+export async function listenOn(server: http.Server, path: string): Promise<void> {
+  const begin = (done: () => void) => {
     const previous = process.umask(0o177);
     try {
-      server.listen(path, () => resolve());
+      server.listen(path, done);
     } finally {
       process.umask(previous);
     }
+  };
+  await listening(server, begin).catch((cause: unknown) => {
+    throw new AppError('internal', `cannot listen on ${path}: ${errorMessage(cause)}`, { cause });
   });
 }

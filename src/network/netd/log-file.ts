@@ -1,5 +1,5 @@
 // netd's log: JSON lines in a file of bounded size. When it is full it becomes `.1`, and the one before is forgotten.
-import { closeSync, fstatSync, openSync, renameSync, writeSync } from 'node:fs';
+import { closeSync, existsSync, fstatSync, openSync, renameSync, writeSync } from 'node:fs';
 import type { Clock } from '#lib/clock.ts';
 import type { Logger } from '#lib/log.ts';
 
@@ -10,15 +10,21 @@ export type LogFileLevel = (typeof LEVELS)[number];
 export function createLogFile({ path, clock, level = 'info' }: { readonly path: string; readonly clock: Clock; readonly level?: LogFileLevel }): Logger {
   let file = openSync(path, 'a', 0o600);
   let size = fstatSync(file).size;
+  function turnOver(): void {
+    size = 0;
+    try {
+      if (existsSync(path)) renameSync(path, `${path}.1`);
+      const next = openSync(path, 'a', 0o600);
+      closeSync(file);
+      file = next;
+    } catch {
+      // Somebody has put something in its place, or no file descriptor is left: what is open is written on.
+    }
+  }
   const write = (name: LogFileLevel, fields: object, message: string) => {
     if (LEVELS.indexOf(name) < LEVELS.indexOf(level)) return;
     const line = Buffer.from(`${JSON.stringify({ level: name, time: new Date(clock.now()).toISOString(), ...fields, msg: message })}\n`);
-    if (size + line.length > MAX_BYTES) {
-      closeSync(file);
-      renameSync(path, `${path}.1`);
-      file = openSync(path, 'a', 0o600);
-      size = 0;
-    }
+    if (size + line.length > MAX_BYTES) turnOver();
     size += line.length;
     try {
       writeSync(file, line);
