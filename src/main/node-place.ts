@@ -204,9 +204,8 @@ export class NodePlace {
         // A full disk: it will find that out again after its next start.
         this.options.log.warn({ error: errorMessage(error) }, 'that this manager is one of before could not be written down');
       }
-      const { dataKey } = state.node.manager;
       await state.node.stop().catch((error: unknown) => this.options.log.warn({ error: errorMessage(error) }, 'a manager of before did not stop in order'));
-      await this.resumeManager(swarm, dataKey);
+      await this.resumeManager(swarm, state.node.manager.dataKey);
     });
   }
 
