@@ -75,6 +75,36 @@ describe('stacks', () => {
     await succeeds(skep('stack', 'rm', 'hurried'));
   });
 
+  it('say in JSON what a deploy would do, and why nothing runs', async () => {
+    const deploy = deployOf('planned', 'services: {a: {image: "db:1"}, b: {image: "db:1"}}\n');
+    type Plan = { readonly Stack: string; readonly Changes: readonly Record<string, unknown>[]; readonly Problems: readonly string[] };
+    const planned = async (flags: readonly string[]) => JSON.parse(await succeeds(deploy('--dry-run', '--json', ...flags))) as Plan;
+    const network = { Kind: 'network', Action: 'create', Name: 'planned_default' };
+    const create = (name: string) => ({ Kind: 'service', Action: 'create', Name: `planned_${name}` });
+    assert.deepEqual(await planned([]), { Stack: 'planned', Changes: [network, create('a'), create('b')], Problems: [] });
+    assert.equal((await deploy('--json')).stderr, '--json needs --dry-run: a deploy prints no objects\n');
+    await succeeds(deploy());
+    assert.deepEqual((await planned([])).Changes, []);
+    writeFileSync(join(folder, 'changed.yaml'), 'services: {a: {image: "db:2"}}\n');
+    const changed = JSON.parse(await succeeds(skep('stack', 'diff', '--json', '--prune', '-c', join(folder, 'changed.yaml'), 'planned'))) as Plan;
+    assert.deepEqual(
+      changed.Changes.map(({ Action, Name, Restarts }) => [Action, Name, Restarts]),
+      [
+        ['update', 'planned_a', true],
+        ['remove', 'planned_b', undefined],
+      ],
+    );
+    const fields = changed.Changes[0]?.['Fields'] as readonly { readonly Before?: string; readonly After?: string }[];
+    assert.ok(
+      fields.some(({ Before, After }) => /db:1/.test(Before ?? '') && /db:2/.test(After ?? '')),
+      JSON.stringify(fields),
+    );
+    const explained = JSON.parse(await succeeds(skep('service', 'explain', '--json', 'planned_a'))) as { Service: string; Explanation: string[] };
+    assert.equal(explained.Service, 'planned_a');
+    assert.match(explained.Explanation[0] ?? '', /^planned_a runs as wanted/);
+    await succeeds(skep('stack', 'rm', 'planned'));
+  });
+
   it('start in the order of their dependencies, and say what they wait for', async () => {
     databaseHealthy = 1_000;
     const deploy = deployOf('ordered', ORDERED);

@@ -7,6 +7,7 @@ import { familiarImage } from '#lib/image-reference.ts';
 import type { CommandSpec } from '../command.ts';
 import type { Flags } from '../flags.ts';
 import { segment } from '../shared/each.ts';
+import { formatOf, jsonFlag } from '../shared/options.ts';
 import { fileError } from '../shared/file-error.ts';
 import { composeFiles, composeFlags, load } from './load.ts';
 import { formatWarnings } from '#compose/index.ts';
@@ -18,6 +19,7 @@ export const command: CommandSpec = {
     ...composeFlags,
     { name: 'format', type: 'string', description: 'Format of the output ("yaml", "json")', default: '"yaml"', choices: ['yaml', 'json'] },
     { name: 'images', description: 'Print the image names, one per line' },
+    jsonFlag,
     { name: 'networks', description: 'Print the network names, one per line' },
     { name: 'no-interpolate', description: 'The same as --skip-interpolation' },
     { name: 'output', short: 'o', type: 'string', description: 'Write to a file in place of the standard output' },
@@ -32,7 +34,7 @@ export const command: CommandSpec = {
     const { flags, context } = invocation;
     const files = composeFiles(invocation);
     if (files.length === 0) throw new AppError('invalidArgument', 'Specify a Compose file (with --compose-file)');
-    const format = flags.text('format') || 'yaml';
+    const format = formatOf(invocation) || 'yaml';
     if (format !== 'yaml' && format !== 'json') throw new AppError('invalidArgument', `invalid format ${JSON.stringify(format)}: use "yaml" or "json"`);
     const interpolate = !flags.bool('skip-interpolation') && !flags.bool('no-interpolate');
     const { project } = load(invocation, files, interpolate);

@@ -1,28 +1,32 @@
 // `stack deploy`: plan, then act, then wait. `stack diff` and `--dry-run` stop after the plan.
 import { convertProject, type ExistingObjects, planStack, printProject, readContents, type ResolvedStack, type StackPlan } from '#compose/index.ts';
 import { AppError, errorMessage } from '#lib/errors.ts';
-import { type CommandSpec, ExitError, type Invocation } from '../command.ts';
+import { type CommandSpec, ExitError, type FlagSpec, type Invocation } from '../command.ts';
+import { jsonFlag } from '../shared/options.ts';
 import type { SpecConverters } from '../context.ts';
 import { forgetInactive } from './activation.ts';
 import { type AppliedService, applyPlan, collectOldVersions } from './apply.ts';
 import { converge } from './converge.ts';
 import { composeFiles, composeFlags, load, warn } from './load.ts';
 import { readObjects } from './objects.ts';
-import { planSummary, planText } from './plan-text.ts';
+import { planJson, planSummary, planText } from './plan-text.ts';
 import { keepRevision, namesInRevisions, readRevisions, withoutContents, withoutSecretContents } from './revisions.ts';
 import { deployFlags } from './flags.ts';
 
 const DEFAULT_TIMEOUT_NS = 600e9;
 const RACE_PAUSE_MS = 200;
 
+const jsonPlanFlag: FlagSpec = { ...jsonFlag, description: 'Print what would be done in JSON format; with --dry-run' };
+
 export const deploy: CommandSpec = {
   usage: '[OPTIONS] STACK',
   arguments: { minimum: 1, maximum: 1 },
-  flags: [...composeFlags, ...deployFlags, { name: 'dry-run', description: 'Print what would be done, and do nothing' }],
+  flags: [...composeFlags, ...deployFlags, { name: 'dry-run', description: 'Print what would be done, and do nothing' }, jsonPlanFlag],
   completes: 'stack',
   async run(invocation) {
     const { flags, args } = invocation;
     const [name = ''] = args;
+    if (flags.bool('json') && !flags.bool('dry-run')) throw new AppError('invalidArgument', '--json needs --dry-run: a deploy prints no objects');
     const resolveImage = flags.text('resolve-image') || 'always';
     if (!isResolveImage(resolveImage)) throw new AppError('invalidArgument', `Invalid option ${resolveImage} for flag --resolve-image`);
     const prepared = await prepare(invocation, name);
@@ -35,7 +39,7 @@ export const deploy: CommandSpec = {
 export const diff: CommandSpec = {
   usage: '[OPTIONS] STACK',
   arguments: { minimum: 1, maximum: 1 },
-  flags: [...composeFlags, ...deployFlags.filter(({ name }) => ['prune', 'force', 'service'].includes(name))],
+  flags: [...composeFlags, ...deployFlags.filter(({ name }) => ['prune', 'force', 'service'].includes(name)), jsonFlag],
   completes: 'stack',
   run: async (invocation) => showPlan(invocation, (await prepare(invocation, invocation.args[0] ?? '')).plan),
 };
@@ -87,10 +91,11 @@ export async function checkManager({ client }: Invocation): Promise<void> {
 }
 
 /** Versions that the history needs are not collected, so they are not shown as such. */
-async function showPlan({ context, client }: Invocation, plan: StackPlan): Promise<undefined> {
+async function showPlan({ context, client, flags }: Invocation, plan: StackPlan): Promise<undefined> {
   const kept = namesInRevisions(await readRevisions(await client(), plan.stack));
   const goes = ({ action, name }: { readonly action: string; readonly name: string }) => action !== 'collect' || !kept.has(name);
-  context.stdout.write(planText({ ...plan, secrets: plan.secrets.filter(goes), configs: plan.configs.filter(goes) }));
+  const shown = { ...plan, secrets: plan.secrets.filter(goes), configs: plan.configs.filter(goes) };
+  context.stdout.write(flags.bool('json') ? planJson(shown) : planText(shown));
   refuseProblems({ context }, plan);
   return undefined;
 }

@@ -83,14 +83,14 @@ export const rollback: CommandSpec = {
 export const exportCommand: CommandSpec = {
   usage: '[OPTIONS] STACK',
   arguments: { minimum: 1, maximum: 1 },
-  flags: [{ name: 'format', type: 'string', description: 'Format of the output ("yaml", "json")', default: '"yaml"', choices: ['yaml', 'json'] }],
+  flags: [{ name: 'format', type: 'string', description: 'Format of the output ("yaml", "json")', default: '"yaml"', choices: ['yaml', 'json'] }, jsonFlag],
   completes: 'stack',
   async run(invocation) {
-    const { flags, args, context } = invocation;
+    const { args, context } = invocation;
     const [name = ''] = args;
     const objects = await readObjects(await invocation.client(), await context.loadConverters());
     if (!objects.services.some(({ spec }) => spec.labels[NAMESPACE_LABEL] === name)) throw new AppError('notFound', `nothing found in stack: ${name}`);
-    context.stdout.write(printProject(exportStack(name, objects), { format: flags.text('format') === 'json' ? 'json' : 'yaml' }));
+    context.stdout.write(printProject(exportStack(name, objects), { format: formatOf(invocation) === 'json' ? 'json' : 'yaml' }));
     return undefined;
   },
 };

@@ -1,4 +1,4 @@
-// A plan as people read it.
+// A plan as people read it, and as programs do.
 import type { FieldChange, StackPlan } from '#compose/index.ts';
 
 export function planText(plan: StackPlan): string {
@@ -20,6 +20,38 @@ export function planText(plan: StackPlan): string {
     }),
   ];
   return lines.length === 0 ? `Nothing to do: stack ${plan.stack} is as the files say.\n` : `${lines.join('\n')}\n`;
+}
+
+/** One object: what differs by kind, with the fields and, of a service, whether its tasks are replaced. What stays as it is has no entry. */
+export function planJson({ stack, networks, secrets, configs, services, problems }: StackPlan): string {
+  const changes = [
+    ...networks.filter((step) => step.action === 'create' || step.differs.length > 0).map((step) => ({ Kind: 'network', ...shownStep(step) })),
+    ...secrets.map((step) => ({ Kind: 'secret', ...shownStep(step) })),
+    ...configs.map((step) => ({ Kind: 'config', ...shownStep(step) })),
+    ...services.map((step) => ({ Kind: 'service', ...shownStep(step) })),
+  ].filter(({ Kind, Action }) => Kind === 'network' || Action !== 'unchanged');
+  return `${JSON.stringify({ Stack: stack, Changes: changes, Problems: problems })}\n`;
+}
+
+type Step = StackPlan['networks'][number] | StackPlan['secrets'][number] | StackPlan['configs'][number] | StackPlan['services'][number];
+
+function shownStep(step: Step) {
+  return {
+    Action: step.action,
+    Name: step.name,
+    ...('replaces' in step && step.replaces !== undefined ? { Replaces: step.replaces } : {}),
+    ...('restarts' in step ? { Restarts: step.restarts } : {}),
+    ...('differs' in step ? { Differs: step.differs } : {}),
+    ...('changes' in step
+      ? {
+          Fields: step.changes.map(({ path, before, after }) => ({
+            Path: path,
+            ...(before === undefined ? {} : { Before: before }),
+            ...(after === undefined ? {} : { After: after }),
+          })),
+        }
+      : {}),
+  };
 }
 
 function fileLines(kind: string, step: StackPlan['secrets'][number] | StackPlan['configs'][number]): readonly string[] {
