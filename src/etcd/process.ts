@@ -184,8 +184,9 @@ class SupervisedEtcd implements EtcdProcess {
     const logFile = join(folder, 'etcd.log');
     if (existsSync(logFile) && statSync(logFile).size > MAX_LOG_BYTES) renameSync(logFile, `${logFile}.1`);
     const output = openSync(logFile, 'a', 0o600);
-    const key = openMemoryFile(peerKey, folder);
+    let key: number | undefined;
     try {
+      key = openMemoryFile(peerKey, folder);
       const [command = '', ...argv] = [...boundToParent(), this.binary, ...arguments_(this.options, forceNewCluster)];
       const child = spawn(command, argv, { cwd: folder, stdio: ['ignore', output, output, key], env: environment() });
       this.child = child;
@@ -198,7 +199,7 @@ class SupervisedEtcd implements EtcdProcess {
       return await ended;
     } finally {
       closeSync(output);
-      closeSync(key);
+      if (key !== undefined) closeSync(key);
     }
   }
 

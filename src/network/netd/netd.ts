@@ -53,7 +53,7 @@ export async function startNetd(options: NetdOptions): Promise<Netd> {
   const { stateDirectory, settings, log } = options;
   const directory = join(stateDirectory, NETD_FOLDER);
   const version = netdVersion();
-  writeDurably(join(directory, PID_FILE), String(process.pid));
+  notePid(join(directory, PID_FILE), log);
   const names = await takeNames(stateDirectory, directory, settings, log);
   const parts = await createParts(options, names, directory);
   const { state, reconciler } = parts;
@@ -224,6 +224,16 @@ async function takeNames(stateDirectory: string, directory: string, settings: Ne
   const slot = await claimSlot({ stateKey, previous, pluginDirectory: settings.pluginDirectory });
   if (previous !== undefined && previous !== slot)
     log.warn({ previous, slot }, 'another skepd has taken this one’s names; networks of the engine must be made anew');
-  writeDurably(path, JSON.stringify({ slot }));
+  // As it was: then a disk that is full keeps nobody from starting.
+  if (previous !== slot) writeDurably(path, JSON.stringify({ slot }));
   return namesOf(slot, stateKey, settings.ownGateway ?? false);
+}
+
+/** For a skepd that has to end a netd that hangs. The names of containers must resolve on a full disk, too. */
+function notePid(path: string, log: Logger): void {
+  try {
+    writeDurably(path, String(process.pid));
+  } catch (error) {
+    log.warn({ path, error: errorMessage(error) }, 'the process id could not be written down');
+  }
 }
