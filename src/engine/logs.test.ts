@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { framedMessages, joinLines, type TaskLogLine } from './logs.ts';
+import { framedMessages, joinLines, rawMessages, type TaskLogLine } from './logs.ts';
 
 const TIME = '2026-11-20T12:00:00.123456789Z';
 
@@ -78,4 +78,29 @@ test('Podman’s lines have no attributes, and a time in whole seconds', async (
 test('a frame that is longer than any engine makes is an error, and is not waited for', async () => {
   const header = Buffer.from([1, 0, 0, 0, 0xff, 0xff, 0xff, 0xff]);
   await assert.rejects(linesOf([Buffer.concat([header, Buffer.from('garbage')])]), /the engine sent a frame of 4294967303 bytes/);
+});
+
+test('what a terminal prints without ever ending its line is passed on, instead of being kept', async () => {
+  const part = Buffer.from(`${TIME} a=b ${'x'.repeat(16_384)}`);
+  let given = 0;
+  let most = 0;
+  let taken = 0;
+  async function* chunks() {
+    for (let count = 0; count < 400; count++) {
+      given += part.length;
+      // In pieces that end anywhere.
+      yield part.subarray(0, 5_000 + count);
+      yield part.subarray(5_000 + count);
+      most = Math.max(most, given - taken);
+    }
+  }
+  let text = 0;
+  for await (const line of joinLines(rawMessages(chunks()))) {
+    text += line.line.length;
+    taken = (text / 16_384) * part.length;
+    assert.equal(line.timestamp, TIME);
+    assert.match(Buffer.from(line.line).toString('latin1'), /^x+\n?$/);
+  }
+  assert.equal(text, 400 * 16_384 + 1);
+  assert(most < 4 * 1_024 * 1_024, `${most} bytes were kept`);
 });

@@ -98,7 +98,7 @@ export async function* framedMessages(chunks: AsyncIterable<Uint8Array>): AsyncG
 }
 
 /** A terminal's log has no frames; each line is a message, or several where the engine had cut it. */
-async function* rawMessages(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Message> {
+export async function* rawMessages(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Message> {
   let buffer = Buffer.alloc(0);
   for await (const chunk of chunks) {
     buffer = Buffer.concat([buffer, chunk]);
@@ -106,6 +106,12 @@ async function* rawMessages(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<M
       yield* cutAgain(buffer.subarray(0, end + 1));
       buffer = buffer.subarray(end + 1);
     }
+    if (buffer.length <= MAX_LINE_BYTES) continue;
+    // A program may never end its line: what is whole of it goes on, and only a part that may still grow is kept.
+    const parts = [...cutAgain(buffer)];
+    const last = parts.length === 1 ? undefined : parts.pop();
+    yield* parts;
+    buffer = Buffer.from(last?.bytes ?? []);
   }
   if (buffer.length > 0) yield* cutAgain(buffer);
 }
