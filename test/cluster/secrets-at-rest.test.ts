@@ -88,6 +88,7 @@ const serviceOf = (name: string, image: string, secretId: string) => ({
       Command: ['sleep', '1000'],
       Secrets: [{ SecretID: secretId, SecretName: 'word', File: { Name: 'word', UID: '0', GID: '0', Mode: 0o400 } }],
     },
+    Networks: [{ Target: 'inside' }],
     Placement: { Constraints: ['node.hostname==node2'] },
   },
 });
@@ -95,6 +96,7 @@ const serviceOf = (name: string, image: string, secretId: string) => ({
 /** A service that runs with a secret, and one whose image cannot be had with its password, both on the second node. */
 async function useSecrets(): Promise<void> {
   const [first, second, third] = nodes;
+  await first.docker('network', 'create', '--driver', 'overlay', 'inside');
   for (const what of ['secret', 'registry password']) words.add(what, `word${randomBytes(16).toString('hex')}`);
   const { ID } = (await second.http('POST', '/secrets/create', { Name: 'word', Data: base64(words.of('secret')) })).json as { readonly ID: string };
   for (const [name, image] of [
@@ -196,6 +198,26 @@ test('the private keys of managers lie on their disks as autolock wants it, and 
 test('no file of any node and no process’s arguments or environment had any of it', () => {
   for (const { engine } of nodes) assert.deepEqual(leaksInFiles(words, engine.folder), []);
   assert.deepEqual(processes.stop(), []);
+});
+
+test('a container cannot send to the data path of nodes, where it would be on every network', async () => {
+  const [first, second] = nodes;
+  const counted = async () =>
+    (await first.engine.exec(['nft', 'list', 'table', 'ip', 'counted'])).stdout.match(/counter packets (\d+)/g)?.map((text) => text.split(' ')[2]);
+  const rules = ['4789', '4790'].map((port) => `udp dport ${port} udp length 26 counter`).join('\n');
+  const input = `table ip counted {\nchain in {\ntype filter hook prerouting priority -400\n${rules}\n}\n}\n`;
+  const { code, stderr } = await first.engine.exec(['nft', '-f', '-'], { input });
+  assert.equal(code, 0, stderr);
+  const [container = ''] = (await second.engine.docker('ps', '-q')).split('\n');
+  // busybox has no other program that sends a datagram of a known length: 18 bytes that ask for a file.
+  const send = (port: string) => second.engine.docker('exec', container, 'timeout', '1', 'tftp', '-g', '-r', 'x', '-l', '/dev/null', first.lanAddress, port);
+  // The one that goes through comes last.
+  await send('4789').catch(() => {});
+  await until('the other port is reached', async () => {
+    await send('4790').catch(() => {});
+    return (await counted())?.[1] !== '0';
+  });
+  assert.equal((await counted())?.[0], '0');
 });
 
 test('a demoted manager has nothing more that is for managers, and goes on over a restart; a node that left has nothing at all', async () => {

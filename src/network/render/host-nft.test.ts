@@ -4,6 +4,7 @@ import { deriveHost } from '../desired-host.ts';
 import { alone, inputs } from '../fixtures.ts';
 import { DEFAULT_SLOT, namesOf } from '../names.ts';
 import { renderHostRules } from './host-nft.ts';
+import { renderHostRules6 } from './host-nft6.ts';
 
 const names = namesOf(DEFAULT_SLOT, '');
 
@@ -86,6 +87,19 @@ test('a node with three tasks gets three shares', () => {
     renderHostRules({ ports, gatewaySubnets: [], withoutEgress: [], mesh }, names),
     /mod 3 map \{ 0 : 198\.18\.0\.2 \. 1, 1 : 198\.18\.0\.2 \. 1, 2 : 198\.18\.0\.2 \. 1 \}/,
   );
+});
+
+test('containers do not reach the data path of any node, of either family', () => {
+  const peers = [
+    { index: 2, nodeAddress: '192.0.2.2' },
+    { index: 3, nodeAddress: '2001:db8::3' },
+  ];
+  const mesh = { index: 1, localAddress: '192.0.2.1', port: 4790, mtu: 1450, peers };
+  const six = { gatewaySubnets: ['fd00::/64'], withoutEgress: [] };
+  const host = { ports: [], gatewaySubnets: [], withoutEgress: [], mesh, six };
+  const from = 'hook prerouting [^}]*iifname \\{ "docker_gwbridge", "docker0" \\}';
+  assert.match(renderHostRules(host, names), new RegExp(`${from} ip daddr \\{ 192.0.2.1, 192.0.2.2 \\} udp dport 4790 drop`));
+  assert.match(renderHostRules6(host, names), new RegExp(`${from} ip6 daddr \\{ 2001:db8::3 \\} udp dport 4790 drop`));
 });
 
 test('a resolver that could not have port 53 is reached there all the same', () => {

@@ -8,6 +8,8 @@ import { segmentClamp } from './segment-clamp.ts';
 /** Addresses of this VXLAN id's device; user networks have other ids (they begin at 4097). */
 export const MESH_VXLAN_ID = 4096;
 
+/** Where Docker's engine has containers without a network of their own. */
+const PLAIN_BRIDGE = 'docker0';
 /** An IPv4 and a TCP header without options. */
 const TCP_HEADERS_BYTES = 40;
 
@@ -21,7 +23,11 @@ export function renderHostRules(host: Host, names: Names): string {
     `${table} {`,
     ...indent(1, [...host.ports.flatMap((port) => publishedChain(port, names)), ...(host.mesh ? host.ports.flatMap((port) => arrivedChain(port)) : [])]),
     ...indent(1, [...portMap('published', host.ports, 'port'), ...(host.mesh ? portMap('arrived', host.ports, 'arrived') : [])]),
-    ...indent(1, [...guardChain(names), ...encryptedChains(host, names), ...(host.mesh ? zoneAndMarkChains(host.mesh, names) : [])]),
+    ...indent(1, [
+      ...guardChain(names),
+      ...encryptedChains(host, names),
+      ...(host.mesh ? [...dataPathChain(host.mesh, names, 4), ...zoneAndMarkChains(host.mesh, names)] : []),
+    ]),
     ...indent(1, [...translateChains(host, names), ...filterChains(host, names), ...sourceChain(host, names)]),
     '}',
     '',
@@ -78,6 +84,17 @@ function encryptedChains({ guarded }: Host, { encryptionDevice }: Names): readon
     ...chain('sealed_in', ['type filter hook prerouting priority -300; policy accept;', `iifname != "${encryptionDevice}" ${match}`]),
     ...chain('sealed_out', ['type filter hook output priority -150; policy accept;', `oifname != "${encryptionDevice}" ${match}`]),
   ];
+}
+
+/**
+ * Containers send nothing to the nodes' data path. Whatever came from there with a node's address, into which theirs is translated, would be taken for a packet of
+ * the network whose id it names, although they are not on that network.
+ */
+export function dataPathChain({ localAddress, port, peers }: Mesh, { gatewayBridge }: Names, family: 4 | 6): readonly string[] {
+  const nodes = [localAddress, ...peers.map(({ nodeAddress }) => nodeAddress)].filter((address) => familyOf(address) === family);
+  if (nodes.length === 0) return [];
+  const to = `${family === 4 ? 'ip' : 'ip6'} daddr { ${[...new Set(nodes)].join(', ')} } udp dport ${port}`;
+  return chain('data_path', ['type filter hook prerouting priority -300; policy accept;', `iifname { "${gatewayBridge}", "${PLAIN_BRIDGE}" } ${to} drop`]);
 }
 
 /** The same client port may reach us through two nodes: a conntrack zone per node keeps them apart, and a mark leads answers back to the right one. */

@@ -2,7 +2,7 @@
 // the same way in two stages, so the container sees the client's own address on every node.
 import type { Host, Host6, PublishedPort } from '../desired-host.ts';
 import { hex, MARK_MASK, meshAddress6Of, type Names } from '../names.ts';
-import { chain, indent, key, portMap, zoneAndMarkChains } from './host-nft.ts';
+import { chain, indent, key, portMap, dataPathChain, zoneAndMarkChains } from './host-nft.ts';
 import { segmentClamp } from './segment-clamp.ts';
 
 /** An IPv6 and a TCP header without options. */
@@ -27,6 +27,7 @@ export function renderHostRules6(host: Host, names: Names): string {
     `${table} {`,
     ...indent(1, [...ports.flatMap((port) => publishedChain(port, names)), ...(arrives ? ports.flatMap(arrivedChain) : [])]),
     ...indent(1, [...portMap('published', ports, 'port'), ...(arrives ? portMap('arrived', ports, 'arrived') : [])]),
+    ...indent(1, mesh === undefined ? [] : dataPathChain(mesh, names, 6)),
     ...indent(1, mesh === undefined ? [] : zoneAndMarkChains({ ...mesh, peers: mesh.peers.filter(({ index }) => mesh.peers6?.includes(index)) }, names)),
     ...indent(1, [...translateChains(host, names), ...filterChains(six, host, names), ...sourceChain(six, host, names)]),
     '}',
