@@ -43,27 +43,40 @@ export async function runSessions(options: SessionOptions): Promise<void> {
   const { clock, random, log, signal } = options;
   const backoff = createBackoff({ initialMs: INITIAL_BACKOFF_MS, maximumMs: MAXIMUM_BACKOFF_MS });
   while (!signal.aborted) {
+    const attempt: Attempt = { opened: false, timedOut: false };
     try {
-      if (await runSession(options)) backoff.reset();
+      await runSession(options, attempt);
+      if (attempt.opened) backoff.reset();
     } catch (error) {
       if (signal.aborted) return;
       log.warn({ error: errorMessage(error) }, 'the session with the manager ended; another one will be opened');
     }
     const pauseMs = backoff.nextMs();
-    await clock.sleep(pauseMs / 2 + randomInteger(random, pauseMs), signal).catch(() => {});
+    // Whoever has waited in vain for so long has been no burden: after a longer pause a link that heals in it would be found too late.
+    const sleepMs = attempt.timedOut ? randomInteger(random, INITIAL_BACKOFF_MS) : pauseMs / 2 + randomInteger(random, pauseMs);
+    await clock.sleep(sleepMs, signal).catch(() => {});
   }
 }
 
-/** One session. Resolves with whether it was ever open; rejects with why it ended. */
-async function runSession({ connect, executor, reporter, handlers, clock, log, signal }: SessionOptions): Promise<boolean> {
+/** What became of opening a session. */
+interface Attempt {
+  opened: boolean;
+  /** No manager opened one within the time for it. */
+  timedOut: boolean;
+}
+
+/** One session. Notes in `attempt` what becomes of it; rejects with why it ended. */
+async function runSession({ connect, executor, reporter, handlers, clock, log, signal }: SessionOptions, attempt: Attempt): Promise<void> {
   const description = await describe(executor, clock, log, signal);
   const connection = connect();
   const ending = new AbortController();
   const either = AbortSignal.any([signal, ending.signal]);
   const end = (error: unknown) => ending.abort(error);
-  const cancelTimeout = clock.schedule(OPEN_TIMEOUT_MS, () => end(new Error('the manager did not open a session in time')));
+  const cancelTimeout = clock.schedule(OPEN_TIMEOUT_MS, () => {
+    attempt.timedOut = true;
+    end(new Error('the manager did not open a session in time'));
+  });
   const duties = new Set<Promise<void>>();
-  let opened = false;
   const supervise = (duty: Promise<void>) => {
     const supervised = duty.catch((error: unknown) => end(error));
     duties.add(supervised);
@@ -72,7 +85,7 @@ async function runSession({ connect, executor, reporter, handlers, clock, log, s
     for await (const message of connection.openSession(description, either)) {
       if (message.kind === 'session') {
         cancelTimeout();
-        opened = true;
+        attempt.opened = true;
         log.info({ session: message.sessionId }, 'session with a manager is open');
         startDuties(message, { connection, executor, reporter, handlers, clock, log, description, supervise, end, signal: either });
       } else if (message.kind === 'bye') {
@@ -82,7 +95,6 @@ async function runSession({ connect, executor, reporter, handlers, clock, log, s
     }
     // The reason of an abort is worth more than the quiet end of the iteration that it causes.
     if (ending.signal.aborted) throw ending.signal.reason;
-    return opened;
   } finally {
     cancelTimeout();
     handlers.onNetworkApplied(() => {});

@@ -8,33 +8,40 @@ import type { ManagerClient } from '#transport/client.ts';
 const STAGGER_MS = 250;
 /** How long one may take: handshakes of a busy machine take longer than a new connection on an idle one. */
 const TRY_TIMEOUT_MS = 2_000;
-/** With the numbers above all tries are over before an agent gives up opening a session (agent/session.ts). */
-const MAX_TRIES = 10;
 
-/** The client of the first manager that is connected; all others are closed. Rejects with what the last one said when none is. */
+/**
+ * The client of the first manager that is connected; all others are closed. Fresh ones are begun until the signal aborts, so that a link that comes back is
+ * found within one stagger; at most eight are under way. Rejects with what the last one said when none is connected by then.
+ */
 export async function firstConnected(addresses: readonly string[], open: (address: string) => ManagerClient, signal: AbortSignal): Promise<ManagerClient> {
-  const clients: ManagerClient[] = [];
-  const tries: Promise<void>[] = [];
+  const clients = new Set<ManagerClient>();
   const first = Promise.withResolvers<ManagerClient>();
   let winner: ManagerClient | undefined;
   let failure: unknown = new AppError('unavailable', 'no manager of the swarm is known');
   try {
-    for (let count = 0; count < MAX_TRIES && winner === undefined && !signal.aborted; count++) {
+    for (let count = 0; winner === undefined && !signal.aborted; count++) {
       const address = addresses[count % addresses.length];
       if (address === undefined) break;
       const client = open(address);
-      clients.push(client);
+      clients.add(client);
       const connected = () => {
         winner ??= client;
         first.resolve(client);
       };
-      tries.push(client.connected(TRY_TIMEOUT_MS).then(connected, (error: unknown) => void (failure = error)));
+      const failed = (error: unknown) => {
+        failure = error;
+        if (clients.delete(client)) client.close();
+      };
+      client.connected(TRY_TIMEOUT_MS).then(connected, failed);
       await Promise.race([first.promise, delay(STAGGER_MS)]);
     }
-    await Promise.race([first.promise, Promise.all(tries)]);
     if (winner === undefined) throw failure;
     return winner;
   } finally {
-    for (const client of clients) if (client !== winner) client.close();
+    if (winner !== undefined) clients.delete(winner);
+    for (const client of clients) {
+      clients.delete(client);
+      client.close();
+    }
   }
 }
