@@ -3,11 +3,12 @@ import { spawn } from 'node:child_process';
 import { closeSync, existsSync, mkdirSync, openSync, readFileSync } from 'node:fs';
 import { request } from '#lib/node-http.ts';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { AppError } from '#lib/errors.ts';
 import { systemClock } from '#platform/clock.ts';
 import { DEFAULT_HOST, DEFAULT_STATE_DIRECTORY } from './options.ts';
 
+/** With the limits and settings of its process that a daemon has. */
+const PROGRAM = join(import.meta.dirname, '../../bin/skepd');
 const PATIENCE_MS = 30_000;
 const POLL_MS = 100;
 const LOG_TAIL_BYTES = 2_000;
@@ -18,10 +19,7 @@ export async function startSwarm(): Promise<string> {
   mkdirSync(DEFAULT_STATE_DIRECTORY, { recursive: true, mode: 0o700 });
   const logFile = join(DEFAULT_STATE_DIRECTORY, 'skepd.log');
   const log = openSync(logFile, 'a', 0o600);
-  const daemon = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', fileURLToPath(new URL('skepd.ts', import.meta.url))], {
-    detached: true,
-    stdio: ['ignore', log, log],
-  });
+  const daemon = spawn(PROGRAM, { detached: true, stdio: ['ignore', log, log] });
   closeSync(log);
   let hasEnded = false;
   for (const event of ['exit', 'error'])

@@ -56,7 +56,15 @@ const MAX_REMOVALS = 10;
  * netd is small and runs on every node. A young generation of 1 MB is plenty for what it does (8 MB less than Node's own choice); without the optimising
  * compilers 10 MB of them are never touched, and a name is still answered in 11 µs of computing; quiet-memory.ts collects.
  */
-const NETD_NODE_FLAGS = ['--disable-warning=ExperimentalWarning', '--max-semi-space-size=1', '--no-opt', '--no-maglev', '--v8-pool-size=1', '--expose-gc'];
+const NETD_NODE_FLAGS = [
+  '--disable-warning=ExperimentalWarning',
+  '--disable-sigusr1',
+  '--max-semi-space-size=1',
+  '--no-opt',
+  '--no-maglev',
+  '--v8-pool-size=1',
+  '--expose-gc',
+];
 
 export function createWorkerFactory({ engine, options, directory, daemon, clock, log }: FactoryOptions): WorkerFactory {
   const netdCommand = [process.execPath, ...NETD_NODE_FLAGS, join(import.meta.dirname, 'skep-netd.ts')];
