@@ -258,6 +258,17 @@ test('a manager that waits for the others says so after a while; one that only t
   }
 });
 
+test('a manager that has waited for the others and then cannot start says why it cannot', async (context) => {
+  const { membership } = setUp(context, await manager(context), {
+    async startManager({ onWait }) {
+      onWait?.('too few members');
+      throw new AppError('failedPrecondition', 'this skepd is older');
+    },
+  });
+  await membership.resume();
+  assert.deepEqual([membership.info().state, membership.info().error], ['error', 'this skepd is older']);
+});
+
 test('a manager whose damage shows while it runs begins anew, also when it does not stop in order, and is a member all the while', async (context) => {
   let damage = () => {};
   let starts = 0;

@@ -129,13 +129,12 @@ export class NodePlace {
     // What is said while it waits for the others. A manager that only takes long to start waits for nobody.
     let waiting: { readonly trouble: string | undefined } | undefined;
     let isLate = false;
-    const tell = () => {
-      const isPending = this.state.kind === 'starting' || this.state.kind === 'error';
-      if (isLate && isPending && waiting !== undefined) this.state = { kind: 'error', swarm, message: waiting.trouble ?? NO_LEADER, dataKey };
+    const sayWaiting = () => {
+      if (waiting !== undefined) this.state = { kind: 'error', swarm, message: waiting.trouble ?? NO_LEADER, dataKey };
     };
     const onWait = (trouble: string | undefined) => {
       waiting = { trouble };
-      tell();
+      if (isLate && (this.state.kind === 'starting' || this.state.kind === 'error')) sayWaiting();
     };
     const start = () => this.start(swarm, dataKey, { signal: stop.signal, onWait }).catch((error: unknown) => this.recover(swarm, dataKey, error, stop.signal));
     const done = this.orError(swarm, start, dataKey);
@@ -145,7 +144,7 @@ export class NodePlace {
     await Promise.race([done, late]);
     patience.abort();
     isLate = true;
-    tell();
+    if (this.state.kind === 'starting') sayWaiting();
   }
 
   /** What becomes of a manager that cannot go on with what it has: it gets everything from the others, or is the worker that they want it to be. */
