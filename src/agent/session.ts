@@ -14,6 +14,8 @@ const INITIAL_BACKOFF_MS = 100;
 const MAXIMUM_BACKOFF_MS = 500;
 /** How long a manager may take to open a session; SwarmKit's number (agent/session.go). */
 const OPEN_TIMEOUT_MS = 5_000;
+/** An attempt that took this long is followed by another one at once. */
+const LONG_ATTEMPT_MS = 4_000;
 const DESCRIBE_BACKOFF_MS = 1_000;
 /** As SwarmKit's agent. */
 const DESCRIBE_PERIOD_MS = 20_000;
@@ -43,7 +45,8 @@ export async function runSessions(options: SessionOptions): Promise<void> {
   const { clock, random, log, signal } = options;
   const backoff = createBackoff({ initialMs: INITIAL_BACKOFF_MS, maximumMs: MAXIMUM_BACKOFF_MS });
   while (!signal.aborted) {
-    const attempt: Attempt = { opened: false, timedOut: false };
+    const attempt: Attempt = { opened: false };
+    const begunAt = clock.elapsed();
     try {
       await runSession(options, attempt);
       if (attempt.opened) backoff.reset();
@@ -53,7 +56,8 @@ export async function runSessions(options: SessionOptions): Promise<void> {
     }
     const pauseMs = backoff.nextMs();
     // Whoever has waited in vain for so long has been no burden: after a longer pause a link that heals in it would be found too late.
-    const sleepMs = attempt.timedOut ? randomInteger(random, INITIAL_BACKOFF_MS) : pauseMs / 2 + randomInteger(random, pauseMs);
+    const hasWaited = !attempt.opened && clock.elapsed() - begunAt >= LONG_ATTEMPT_MS;
+    const sleepMs = hasWaited ? randomInteger(random, INITIAL_BACKOFF_MS) : pauseMs / 2 + randomInteger(random, pauseMs);
     await clock.sleep(sleepMs, signal).catch(() => {});
   }
 }
@@ -61,8 +65,6 @@ export async function runSessions(options: SessionOptions): Promise<void> {
 /** What became of opening a session. */
 interface Attempt {
   opened: boolean;
-  /** No manager opened one within the time for it. */
-  timedOut: boolean;
 }
 
 /** One session. Notes in `attempt` what becomes of it; rejects with why it ended. */
@@ -72,10 +74,7 @@ async function runSession({ connect, executor, reporter, handlers, clock, log, s
   const ending = new AbortController();
   const either = AbortSignal.any([signal, ending.signal]);
   const end = (error: unknown) => ending.abort(error);
-  const cancelTimeout = clock.schedule(OPEN_TIMEOUT_MS, () => {
-    attempt.timedOut = true;
-    end(new Error('the manager did not open a session in time'));
-  });
+  const cancelTimeout = clock.schedule(OPEN_TIMEOUT_MS, () => end(new Error('the manager did not open a session in time')));
   const duties = new Set<Promise<void>>();
   const supervise = (duty: Promise<void>) => {
     const supervised = duty.catch((error: unknown) => end(error));

@@ -51,3 +51,13 @@ test('the tries end with the signal, with what the last one said and nothing lef
   await assert.rejects(tried, { code: 'unavailable', message: 'cannot reach a:1' });
   assert.equal(link.open.size, 0);
 });
+
+test('the tries end by themselves, so that an agent hears what the last one said', async () => {
+  const link = cutLink(Infinity);
+  await assert.rejects(
+    firstConnected(['a:1'], (address) => link.begin(address), new AbortController().signal),
+    { message: 'cannot reach a:1' },
+  );
+  assert.equal(link.open.size, 0);
+  assert.ok(link.addresses.length >= 10, `${link.addresses.length} tries`);
+});

@@ -23,8 +23,8 @@ export interface SessionTroubleOptions {
   readonly log: Logger;
 }
 
-/** Between two looks at what is wrong. */
-const LOOK_EVERY_MS = 5_000;
+/** Between two looks at what is wrong: less than an attempt that fails takes (first-connected.ts), so that each is looked into. */
+const LOOK_EVERY_MS = 4_000;
 /** A manager that just stops closes connections, too: it is looked at so many times. */
 const SURE = 2;
 /** What managers say that a user must hear. */
