@@ -45,7 +45,7 @@ export async function runSessions(options: SessionOptions): Promise<void> {
   const { clock, random, log, signal } = options;
   const backoff = createBackoff({ initialMs: INITIAL_BACKOFF_MS, maximumMs: MAXIMUM_BACKOFF_MS });
   while (!signal.aborted) {
-    const attempt: Attempt = { opened: false };
+    const attempt = { opened: false };
     const begunAt = clock.elapsed();
     try {
       await runSession(options, attempt);
@@ -62,13 +62,8 @@ export async function runSessions(options: SessionOptions): Promise<void> {
   }
 }
 
-/** What became of opening a session. */
-interface Attempt {
-  opened: boolean;
-}
-
-/** One session. Notes in `attempt` what becomes of it; rejects with why it ended. */
-async function runSession({ connect, executor, reporter, handlers, clock, log, signal }: SessionOptions, attempt: Attempt): Promise<void> {
+/** One session. Notes in `attempt` that it was opened; rejects with why it ended. */
+async function runSession({ connect, executor, reporter, handlers, clock, log, signal }: SessionOptions, attempt: { opened: boolean }): Promise<void> {
   const description = await describe(executor, clock, log, signal);
   const connection = connect();
   const ending = new AbortController();

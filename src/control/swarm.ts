@@ -7,6 +7,7 @@ import { present } from '#lib/assert.ts';
 import { rpcError } from '#lib/errors.ts';
 import { sealContexts } from '#store/seal-contexts.ts';
 import { createUnlockKey, formatUnlockKey } from '#store/seal.ts';
+import { unlockKeyOf } from '#store/unlock-key.ts';
 import type { View } from '#domain/view.ts';
 import type { SwarmControl } from './control.ts';
 import type { ControlDependencies } from './dependencies.ts';
@@ -27,8 +28,8 @@ export function createSwarmControl(dependencies: ControlDependencies): SwarmCont
       return { worker: joinToken(cluster, 'worker'), manager: joinToken(cluster, 'manager') };
     },
     unlockKey() {
-      const { spec, sealedUnlockKey } = clusterOf(store.view);
-      return spec.encryption.autoLockManagers && sealedUnlockKey !== undefined ? formatUnlockKey(sealer.open(sealedUnlockKey, sealContexts.unlockKey)) : '';
+      const key = unlockKeyOf(clusterOf(store.view), sealer);
+      return key === undefined ? '' : formatUnlockKey(key);
     },
     async update(version, { signingCaKey, ...spec }, rotate) {
       validateClusterSpec(spec);

@@ -2,10 +2,11 @@
 import { createExternalSigner } from '#ca/external.ts';
 import { trustOf } from '#ca/rotation.ts';
 import { createControl } from '#control/create-control.ts';
-import type { Cluster, Secret } from '#domain/objects.ts';
+import type { Secret } from '#domain/objects.ts';
 import { present } from '#lib/assert.ts';
 import { sealContexts } from '#store/seal-contexts.ts';
-import { createSealer, type Sealer } from '#store/seal.ts';
+import { createSealer } from '#store/seal.ts';
+import { unlockKeyOf } from '#store/unlock-key.ts';
 import type { Store } from '#store/store.ts';
 import { splitHostPort } from './addresses.ts';
 import { createBackups } from './backups.ts';
@@ -71,12 +72,6 @@ export function createManagerParts(
     control: createControl({ store, clock, random, sealer, externalSigner, log, nodeId }),
     managerAdmission: createManagerAdmission({ managerStore, sealer, dataKey, unlockKey, clock, log }),
   };
-}
-
-/** The key that locks this manager's data key; undefined while autolock is off. */
-function unlockKeyOf({ spec, sealedUnlockKey }: Cluster, sealer: Sealer): Uint8Array | undefined {
-  if (!spec.encryption.autoLockManagers || sealedUnlockKey === undefined) return undefined;
-  return sealer.open(sealedUnlockKey, sealContexts.unlockKey);
 }
 
 /** The leader first: agents try them in this order. */

@@ -17,6 +17,7 @@ import { openEtcdBackend } from '#store/etcd/backend.ts';
 import { fillEtcd } from '#store/etcd/snapshot.ts';
 import { sealContexts } from '#store/seal-contexts.ts';
 import type { Sealer } from '#store/seal.ts';
+import { unlockKeyOf } from '#store/unlock-key.ts';
 import { openSqliteBackend } from '#store/sqlite/backend.ts';
 import type { Store } from '#store/store.ts';
 import { createSwitchableBackend } from '#store/switch-backend.ts';
@@ -142,9 +143,7 @@ async function move(options: ManagerStoreOptions, store: Store, switchTo: (open:
   const certificate = await signPeerCertificate(authority, request, { nodeId: swarm.nodeId, clusterId: clusterOf(store).id, host }, clock.now());
   const urls = peerUrls(swarm);
   const settings = { name: swarm.nodeId, ...urls, initialCluster: `${swarm.nodeId}=${urls.peerUrl}`, isNew: true };
-  const { spec, sealedUnlockKey } = clusterOf(store);
-  const isLocked = spec.encryption.autoLockManagers && sealedUnlockKey !== undefined;
-  member.prepare(settings, { authority: authority.certificate, certificate, key }, isLocked ? sealer : undefined);
+  member.prepare(settings, { authority: authority.certificate, certificate, key }, unlockKeyOf(clusterOf(store), sealer) && sealer);
   const etcd = member.start(sealer);
   try {
     await withQuorum(etcd, clock, AbortSignal.timeout(FIRST_START_TIMEOUT_MS));

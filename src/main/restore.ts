@@ -13,8 +13,8 @@ import { AppError } from '#lib/errors.ts';
 import { silentLogger } from '#lib/log.ts';
 import { OLDEST_LEVEL } from '#protocol/level.ts';
 import type { BackupContents } from '#store/backup/file.ts';
-import { sealContexts } from '#store/seal-contexts.ts';
 import { createSealer, type Sealer } from '#store/seal.ts';
+import { unlockKeyOf } from '#store/unlock-key.ts';
 import { fillSqlite } from '#store/sqlite/fill.ts';
 import { type AddressRequest, CLI_LISTEN_ADDR, hasAddress, type NodeAddresses, nodeAddresses, splitHostPort, type SystemInterfaces } from './addresses.ts';
 import { createCertificateSigner } from './certificate-signer.ts';
@@ -115,8 +115,7 @@ export async function draftState({ directory, restored, nodeId, addresses, exter
     const keyDigest = digestOfKey(new X509Certificate(certificate).publicKey);
     const objects = restoredObjects(contents.objects, { nodeId, advertiseAddr: addresses.advertiseAddr, keyDigest, epoch });
     fillSqlite(draft.storeFile, restoredRevision(contents.revision), objects);
-    const isLocked = cluster.spec.encryption.autoLockManagers && cluster.sealedUnlockKey !== undefined;
-    writeDataKey(draft.dataKeyFile, dataKey, isLocked ? sealer.open(cluster.sealedUnlockKey ?? '', sealContexts.unlockKey) : undefined);
+    writeDataKey(draft.dataKeyFile, dataKey, unlockKeyOf(cluster, sealer));
     draft.writeSwarm(swarm);
     return swarm;
   } catch (error) {

@@ -4,7 +4,7 @@ import type { CommandSpec } from '../command.ts';
 import { containerRef } from '../container/actions.ts';
 import { nodeFlag } from '../node-flags.ts';
 import { segment } from '../shared/each.ts';
-import { mapOf } from '../shared/options.ts';
+import { commaSeparated, mapOf } from '../shared/options.ts';
 
 export const connect: CommandSpec = {
   usage: '[OPTIONS] NETWORK CONTAINER',
@@ -22,10 +22,9 @@ export const connect: CommandSpec = {
   completes: 'network',
   async run({ flags, args, client: clientOf }) {
     const [network = '', container = ''] = args;
-    const strings = (name: string) => flags.texts(name).flatMap((text) => text.split(',').filter((part) => part !== ''));
+    const strings = (name: string) => commaSeparated(flags, name);
     const options = strings('driver-opt');
-    const odd = options.find((option) => !/^[^=]+=/.test(option));
-    if (odd !== undefined) throw new AppError('invalidArgument', 'invalid key/value pair format in driver options');
+    if (options.some((option) => !/^[^=]+=/.test(option))) throw new AppError('invalidArgument', 'invalid key/value pair format in driver options');
     const client = await clientOf();
     const body = {
       Container: await containerRef(client, container),

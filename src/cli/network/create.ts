@@ -3,7 +3,7 @@ import { BlockList, isIP } from 'node:net';
 import type { IpamConfig } from '#docker-api/network.ts';
 import { AppError } from '#lib/errors.ts';
 import type { CommandSpec } from '../command.ts';
-import { mapOf } from '../shared/options.ts';
+import { commaSeparated, mapOf } from '../shared/options.ts';
 
 export const command: CommandSpec = {
   usage: '[OPTIONS] NETWORK',
@@ -28,7 +28,7 @@ export const command: CommandSpec = {
     { name: 'subnet', type: 'strings', description: 'Subnet in CIDR format that represents a network segment' },
   ],
   async run({ flags, args, context, client }) {
-    const strings = (name: string) => flags.texts(name).flatMap((text) => text.split(',').filter((part) => part !== ''));
+    const strings = (name: string) => commaSeparated(flags, name);
     const configFrom = flags.text('config-from');
     const body = {
       Name: args[0],

@@ -1,6 +1,7 @@
 // Options that many commands have, and how their values become what the API wants.
 import { filtersText } from '#client/client.ts';
 import type { FlagSpec, Invocation } from '../command.ts';
+import type { Flags } from '../flags.ts';
 
 const TEMPLATE_HELP = `'TEMPLATE':         Print output using the given Go template.
 Refer to https://docs.docker.com/go/formatting/ for more information about formatting output with templates`;
@@ -61,6 +62,11 @@ export function formatOf({ flags }: Invocation, configured?: string): string {
   if (flags.has('format')) return flags.text('format');
   if (flags.bool('json')) return 'json';
   return flags.bool('quiet') ? '' : (configured ?? '');
+}
+
+/** The values of a flag of which each may be several with commas. */
+export function commaSeparated(flags: Flags, name: string): readonly string[] {
+  return flags.texts(name).flatMap((text) => text.split(',').filter((part) => part !== ''));
 }
 
 /** `key=value` texts as a map; a key alone has an empty value. */

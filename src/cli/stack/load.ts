@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { type ComposeReader, formatWarnings, type LoadedProject, loadProject, type ResolvedStack } from '#compose/index.ts';
 import { AppError } from '#lib/errors.ts';
 import type { FlagSpec, Invocation } from '../command.ts';
+import { commaSeparated } from '../shared/options.ts';
 
 export const composeFlags: readonly FlagSpec[] = [
   { name: 'compose-file', short: 'c', type: 'strings', description: 'Path to a Compose file, or "-" to read from stdin' },
@@ -33,7 +34,7 @@ export function load({ flags, context }: Invocation, files: readonly string[], i
       }
     },
   };
-  const lists = (name: string) => flags.texts(name).flatMap((text) => text.split(',').filter((part) => part !== ''));
+  const lists = (name: string) => commaSeparated(flags, name);
   const project = loadProject({
     files,
     workingDirectory: context.workingDirectory,
